@@ -1,0 +1,46 @@
+# make demo    a first network, from nothing: an environment in .venv, results in demo/
+# make test    everything that CI checks
+# make format  mend what `make test` says about formatting
+#
+# Another Python than python3:  make PYTHON=python3.12 demo
+
+PYTHON ?= python3
+PYTEST_FLAGS ?=
+DEMO = neuroglia run noise_induced_memory --out demo --force
+
+BIN = .venv/bin
+READY = .venv/ready
+
+.PHONY: setup demo test format wheel clean
+
+setup: $(READY)
+
+# An environment that was cut off halfway has no pip: it is made anew.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo '$(PYTHON) is not Python 3.10 or newer: say which is, make PYTHON=...' >&2; exit 1; }
+	@echo 'Installing into .venv (a minute or two) ...'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/$(DEMO)
+
+test: $(READY)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo 'not formatted: make format' >&2; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q $(PYTEST_FLAGS)
+
+format: $(READY)
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+wheel: $(READY)
+	@$(BIN)/python -m build --no-isolation --outdir dist .
+
+clean:
+	@rm -rf .venv build demo dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find neuroglia_snn tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,99 @@
+"""What a backend is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from neuroglia_snn import spec
+from neuroglia_snn.errors import UserError
+from neuroglia_snn.noise import MAX_SEED
+
+#: Called with (fraction done, model time in s) now and then.
+Progress = Callable[[float, float], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run: a model and everything that may change without a new build.
+
+    Attributes
+    ----------
+    images : mapping from image name to bool array, (rows, columns) of the stimulated population
+    seed : int
+        Of the noise and of random initial values; 0 to 2**32 - 1.
+    threads : int
+        Used where a backend can.
+    progress : callable or None
+    """
+
+    model: spec.Model
+    images: Mapping[str, np.ndarray] = field(default_factory=dict)
+    seed: int = 0
+    threads: int = 1
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= MAX_SEED:
+            raise UserError(f"seed must be 0 to {MAX_SEED}, not {self.seed}")
+        if self.threads < 1:
+            raise UserError(f"threads must be at least 1, not {self.threads}")
+        for name, shape in self.model.images().items():
+            if name not in self.images:
+                raise UserError(f"model '{self.model.name}' needs an image '{name}' of {shape}")
+            if self.images[name].shape != shape:
+                raise UserError(
+                    f"image '{name}' is {self.images[name].shape}, the population is {shape}"
+                )
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Values of one ``[record.NAME]``: ``times`` in s, each array (time, unit), SI units."""
+
+    times: np.ndarray
+    indices: np.ndarray
+    values: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gives.
+
+    Attributes
+    ----------
+    records : the model's records by name
+    events : event times in s and unit indices of records with ``events = true``
+    final : state variables at the end, per population, SI units, (unit,)
+    build_seconds, run_seconds : wall time
+    compiled : False where a cached build was used or nothing is compiled
+    versions : of the packages and compilers that made the result
+    """
+
+    records: Mapping[str, Recorded]
+    events: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    final: Mapping[str, Mapping[str, np.ndarray]]
+    build_seconds: float
+    run_seconds: float
+    compiled: bool
+    versions: Mapping[str, str]
+
+
+class Backend(Protocol):
+    """A way to run models."""
+
+    name: str
+
+    def unsupported(self, model: spec.Model) -> str | None:
+        """Why this backend cannot run the model (naming the equation), or None."""
+
+    def run(self, request: Request) -> Outcome:
+        """Run it.
+
+        Raises
+        ------
+        BackendError, NumericalError
+        """

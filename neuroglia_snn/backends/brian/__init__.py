@@ -1,0 +1,1 @@
+"""Brian2 backends: ``numpy`` (runtime) and ``cpp`` (C++ standalone), from one network builder."""

@@ -1,0 +1,77 @@
+"""From Brian2 monitors and groups, after a run, to plain arrays."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import brian2
+import numpy as np
+
+from neuroglia_snn import __version__
+from neuroglia_snn import equations as eqs
+from neuroglia_snn.backends.base import Recorded
+from neuroglia_snn.backends.brian.network import Network, nonfinite_message
+from neuroglia_snn.errors import NumericalError
+
+
+def records(network: Network) -> dict[str, Recorded]:
+    """All state records; values as (time, unit)."""
+    result = {}
+    for name, monitor in network.monitors.items():
+        if isinstance(monitor, brian2.StateMonitor):
+            record = network.model.records[name]
+            values = {v: np.array(getattr(monitor, f"{v}_")).T for v in record.variables}
+            result[name] = Recorded(np.array(monitor.t_), np.array(monitor.record), values)
+    return result
+
+
+def events(network: Network) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Event times in s and unit indices, per record."""
+    return {
+        name: (np.array(monitor.t_), np.array(monitor.i))
+        for name, monitor in network.monitors.items()
+        if isinstance(monitor, brian2.SpikeMonitor)
+    }
+
+
+def final(network: Network) -> dict[str, dict[str, np.ndarray]]:
+    """State of every population at the end.
+
+    Raises
+    ------
+    NumericalError
+        If a variable of a differential equation is not finite.
+    """
+    result: dict[str, dict[str, np.ndarray]] = {}
+    stimulated = {(s.population, s.variable) for s in network.model.stimuli.values()}
+    for population in network.model.populations.values():
+        group = network.groups[population.name]
+        values = {}
+        for name, equation in eqs.parse(population.equations).items():
+            if equation.kind == "subexpression" or (population.name, name) in stimulated:
+                continue
+            value = np.array(group.variables[name].get_value())
+            if equation.kind == "differential" and not np.isfinite(value).all():
+                unit = int(np.argmin(np.isfinite(value)))
+                raise NumericalError(
+                    nonfinite_message(population.name, unit, network.model.duration)
+                )
+            values[name] = value
+        result[population.name] = values
+    return result
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that computed the result."""
+    return {
+        "neuroglia_snn": __version__,
+        "brian2": brian2.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def compiler_version(compiler: str) -> str:
+    """First line of ``compiler --version``."""
+    output = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True)
+    return re.sub(r"\s+", " ", output.stdout.splitlines()[0])

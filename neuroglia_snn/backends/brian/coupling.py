@@ -1,0 +1,132 @@
+"""Couplings as gathers: each unit reads its few sources itself.
+
+Brian2 sums over synapses one by one, in one thread. Where every target has at most eight sources
+by a named rule, the sum is written out over linked variables instead; it then runs in parallel and
+vectorised, with the same value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from brian2.parsing.sympytools import str_to_sympy
+from brian2.units.fundamentalunits import Dimension
+
+from neuroglia_snn import equations as eqs
+from neuroglia_snn import geometry, spec
+
+_GATHERED_RULES = ("lattice", "first-footprint", "one-to-one")
+
+
+@dataclass(frozen=True)
+class Gather:
+    """A projection written out: code for the target population and what the code reads.
+
+    ``links`` maps a new linked variable to (source variable, its dimensions, index of each unit's
+    source); ``constants`` are new per-unit numbers.
+    """
+
+    code: str
+    links: Mapping[str, tuple[str, Dimension, np.ndarray]]
+    constants: Mapping[str, np.ndarray]
+
+
+def is_gather(model: spec.Model, projection: spec.Projection) -> bool:
+    """Whether a projection can be written as a gather."""
+    own = eqs.parse(projection.equations)
+    plain = not (projection.on_pre or projection.on_post or projection.initial)
+    sums = all("summed" in e.flags or e.kind == "subexpression" for e in own.values())
+    whole = projection.source.start is None and projection.target.start is None
+    populations = {projection.source.name, projection.target.name} <= set(model.populations)
+    text = " ".join(e.expression or "" for e in own.values())
+    synaptic = re.search(r"\b(i|j|N|N_outgoing|N_pre|N_post|lastupdate|rand|randn|i_pre|i_post)\b", text)
+    rule = projection.connect["rule"] in _GATHERED_RULES
+    return plain and sums and whole and populations and rule and synaptic is None
+
+
+def sources(model: spec.Model, projection: spec.Projection) -> np.ndarray:
+    """Index of each target's sources, (slots, targets), -1 where there is none."""
+    source = model.populations[projection.source.name]
+    target = model.populations[projection.target.name]
+    connect = projection.connect
+    if connect["rule"] == "lattice":
+        return geometry.lattice_neighbours(source.shape, connect.get("neighbours", 4))
+    if connect["rule"] == "first-footprint":
+        first = geometry.first_footprint(
+            target.shape, source.shape, tuple(connect["size"]), tuple(connect["step"])
+        )
+        return first[None, :]
+    return np.arange(target.size)[None, :]
+
+
+def gather(model: spec.Model, projection: spec.Projection) -> Gather:
+    """Write a projection out over its sources."""
+    index = sources(model, projection)
+    missing = index < 0
+    itself = projection.source.name == projection.target.name
+    resting = np.arange(index.shape[1]) if itself else np.zeros(index.shape[1], int)
+    index = np.where(missing, resting, index)
+    links: dict[str, tuple[str, Dimension, np.ndarray]] = {}
+    constants: dict[str, np.ndarray] = {}
+    source = eqs.parse(model.populations[projection.source.name].equations)
+    target = eqs.parse(model.populations[projection.target.name].equations)
+    count = (~missing).sum(axis=0)
+    lines = []
+    for name, text in inlined(projection, source).items():
+        uniform = (count == count[0]).all()
+        if "N_incoming" in text and not uniform:
+            constants[f"count_{projection.name}"] = np.maximum(count, 1)
+        number = str(count[0]) if uniform else f"count_{projection.name}"
+        text = re.sub(r"\bN_incoming\b", number, text)
+        terms = []
+        needs_mask = missing.any() and not (itself and _vanishes(text))
+        for slot in range(len(index)):
+            term = text
+            for variable in source:
+                link = f"{variable}_{projection.name}_{slot}"
+                replaced = re.sub(rf"\b{variable}_pre\b", link, term)
+                if replaced != term:
+                    links[link] = (variable, source[variable].dimensions, index[slot])
+                    term = replaced
+            for variable in target:
+                term = re.sub(rf"\b{variable}_post\b", variable, term)
+            if needs_mask:
+                mask = f"mask_{projection.name}_{slot}"
+                constants[mask] = (~missing[slot]).astype(float)
+                term = f"{mask}*({term})"
+            terms.append(f"({term})")
+        lines.append(f"{name.removesuffix('_post')} = {' + '.join(terms)}")
+    return Gather("\n".join(lines), links, constants)
+
+
+def inlined(projection: spec.Projection, source: Mapping[str, eqs.Equation]) -> dict[str, str]:
+    """The summed expressions of a projection, with all subexpressions written out."""
+    own = eqs.parse(projection.equations)
+    definitions = {n: e.expression for n, e in own.items() if e.kind == "subexpression"
+                   and "summed" not in e.flags}
+    for name, equation in source.items():
+        if equation.kind == "subexpression":
+            text = equation.expression or ""
+            for other in source:
+                text = re.sub(rf"\b{other}\b", f"{other}_pre", text)
+            definitions[f"{name}_pre"] = text
+    result = {}
+    for name, equation in own.items():
+        if "summed" not in equation.flags:
+            continue
+        text = equation.expression or "0"
+        for _ in range(len(definitions) + 1):  # each pass resolves at least one level
+            for definition, expression in definitions.items():
+                text = re.sub(rf"\b{definition}\b", f"({expression})", text)
+        result[name] = text
+    return result
+
+
+def _vanishes(text: str) -> bool:
+    """Whether a coupling is zero between equal states (``x_pre - x_post``): no mask needed."""
+    return str_to_sympy(re.sub(r"\b(\w+)_pre\b", r"\1_post", text)).expand() == 0
+
+

@@ -1,0 +1,439 @@
+"""A model as Brian2 objects, the same for the runtime and for standalone devices."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import brian2
+import numpy as np
+from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations, SingleEquation
+from brian2.equations.codestrings import Expression
+from brian2.units.fundamentalunits import DIMENSIONLESS, Quantity
+
+from neuroglia_snn import equations as eqs
+from neuroglia_snn import geometry, noise, spec
+from neuroglia_snn.backends.brian import coupling
+from neuroglia_snn.errors import NumericalError, UserError
+from neuroglia_snn.expressions import CONSTANTS
+from neuroglia_snn.integrators import INTEGRATORS
+from neuroglia_snn.quantities import UNITS, parse_quantity
+
+#: Steps of a population between two checks for NaN.
+CHECK_EVERY = 500
+
+SECOND = brian2.second
+
+
+@dataclass
+class Network:
+    """Brian2 objects of one model, and the values to assign before a run.
+
+    ``settings`` maps (group name, variable) to a value in SI units: parameters, images and the
+    seed. They are kept apart from the objects so that a standalone build does not hold them.
+    """
+
+    model: spec.Model
+    groups: dict[str, brian2.Group] = field(default_factory=dict)
+    monitors: dict[str, object] = field(default_factory=dict)
+    extra: list[object] = field(default_factory=list)
+    settings: dict[tuple[str, str], float | np.ndarray] = field(default_factory=dict)
+    namespace: dict[str, object] = field(default_factory=dict)
+
+    def objects(self) -> list[object]:
+        """Everything that a `brian2.Network` needs."""
+        return [*self.groups.values(), *self.extra, *self.monitors.values()]
+
+
+def build(
+    model: spec.Model, images: Mapping[str, np.ndarray], seed: int,
+    apply_settings: Callable[[Network], None],
+) -> Network:
+    """Create all objects of a model.
+
+    ``apply_settings`` is called once, after the groups exist and before connections and initial
+    values are made, because those may depend on parameters.
+    """
+    network = Network(model, namespace=_namespace(model))
+    for population in model.populations.values():
+        _population(network, population, images, seed)
+    gathers = [p for p in model.projections.values() if coupling.is_gather(model, p)]
+    for projection in gathers:
+        _gather(network, projection)
+    for projection in model.projections.values():
+        if projection not in gathers:
+            _synapses(network, projection)
+    apply_settings(network)
+    for projection in model.projections.values():
+        if projection not in gathers:
+            _connect(network, projection)
+    for owner in (*model.populations.values(), *model.projections.values()):
+        if owner.name in network.groups:
+            _initial(network.groups[owner.name], owner.initial)
+    for record in model.records.values():
+        _record(network, record)
+    return network
+
+
+# --------------------------------------------------------------------- populations
+
+
+def _shared(name: str, dimensions=DIMENSIONLESS) -> SingleEquation:
+    return SingleEquation(PARAMETER, name, dimensions, flags=["shared", "constant"])
+
+
+def _parameters(network: Network, owner: str, texts: list[str | None]) -> list[SingleEquation]:
+    """Model parameters as shared variables of one group, so that a run can set them."""
+    used = eqs.used_parameters(network.model, texts)
+    for name, parameter in used.items():
+        network.settings[owner, name] = parameter.value.si
+    return [_shared(n, p.value.dimensions) for n, p in used.items()]
+
+
+def _namespace(model: spec.Model) -> dict[str, object]:
+    space: dict[str, object] = {"neuroglia_gaussian": _gaussian_function()}
+    space["neuroglia_check"] = _check_function(tuple(model.populations))
+    for name, table in model.tables.items():
+        values = [v.si for v in table.values]
+        dims = table.values[0].dimensions
+        quantity = values if dims.is_dimensionless else Quantity(values, dim=dims)
+        space[name] = brian2.TimedArray(quantity, dt=table.dt * SECOND, name=f"table_{name}")
+    for stimulus in model.stimuli.values():
+        space[f"{stimulus.name}_on"] = _gate(stimulus)
+    return space | dict(CONSTANTS) | dict(UNITS)
+
+
+def _gate(stimulus: spec.Stimulus) -> brian2.TimedArray:
+    """1 while the stimulus is on, else 0; sampled at the greatest common divisor of its times."""
+    grid = 1e-9  # times are whole nanoseconds
+    times = [round(t / grid) for t in (stimulus.start, stimulus.duration, stimulus.period)]
+    dt = functools.reduce(math.gcd, times)
+    start, duration, period = (t // dt for t in times)
+    values = np.zeros(start + (stimulus.count - 1) * period + duration + 1)
+    for n in range(stimulus.count):
+        values[start + n * period : start + n * period + duration] = 1
+    return brian2.TimedArray(values, dt=dt * grid * SECOND, name=f"gate_{stimulus.name}")
+
+
+def _population(
+    network: Network, population: spec.Population, images: Mapping[str, np.ndarray], seed: int
+) -> None:
+    model, name = network.model, population.name
+    own = eqs.parse(population.equations)
+    incoming = [p for p in model.projections.values()
+                if p.target.name == name and coupling.is_gather(model, p)]
+    stimuli = [s for s in model.stimuli.values() if s.population == name]
+    texts = [population.equations, population.threshold, population.reset, population.refractory]
+    texts += [r.code for r in population.regularly] + list(population.initial.values())
+    texts += [f"{e.condition} {e.action}" for e in population.events.values()]
+    texts += [s.amplitude for s in stimuli]
+    added = []
+    for projection in incoming:
+        plan = coupling.gather(model, projection)
+        texts.append(plan.code)
+        for link, (_, dimensions, _) in plan.links.items():
+            added.append(SingleEquation(PARAMETER, link, dimensions, flags=["linked"]))
+        for constant in plan.constants:
+            added.append(SingleEquation(PARAMETER, constant, DIMENSIONLESS, flags=["constant"]))
+    for variable in {s.variable for s in stimuli}:
+        added.append(_stimulated(network, population, variable, images))
+        for s in stimuli:
+            if s.image and s.variable == variable:
+                added.append(
+                    SingleEquation(PARAMETER, f"{s.name}_image", DIMENSIONLESS, flags=["constant"])
+                )
+    declared = {n: e for n, e in own.items() if n not in {s.variable for s in stimuli}}
+    noisy = any(e.noise_terms for e in own.values())
+    if noisy:
+        added.append(_shared("noise_seed"))
+        network.settings[name, "noise_seed"] = seed
+    equations = eqs.to_brian(declared) + Equations(added + _parameters(network, name, texts))
+    events = {n: e.condition for n, e in population.events.items()}
+    group = brian2.NeuronGroup(
+        population.size, equations, threshold=population.threshold, reset=population.reset,
+        refractory=_refractory(population.refractory), events=events,
+        method=_method(population.integrator, name), dt=population.dt * SECOND, name=name,
+        namespace=network.namespace)
+    for event, entry in population.events.items():
+        group.run_on_event(event, entry.action)
+    for n, entry in enumerate(population.regularly):
+        group.run_regularly(entry.code, dt=entry.dt * SECOND, name=f"{name}_regularly_{n}")
+    _guard(network, group, population, own)
+    network.groups[name] = group
+
+
+def _refractory(text: str | None):
+    if text is None:
+        return False
+    try:
+        amount = parse_quantity(text)
+    except UserError:
+        return text
+    return Quantity(amount.si, dim=amount.dimensions)
+
+
+def _stimulated(
+    network: Network, population: spec.Population, variable: str, images: Mapping[str, np.ndarray]
+) -> SingleEquation:
+    """The stimulated variable as the sum of its stimuli."""
+    terms = []
+    for s in network.model.stimuli.values():
+        if (s.population, s.variable) != (population.name, variable):
+            continue
+        image = f"*{s.name}_image" if s.image else ""
+        terms.append(f"({s.amplitude})*{s.name}_on(t){image}")
+        if s.image:
+            network.settings[population.name, f"{s.name}_image"] = (
+                images[s.image].astype(float).ravel()
+            )
+    dimensions = eqs.parse(population.equations)[variable].dimensions
+    return SingleEquation(
+        SUBEXPRESSION, variable, dimensions, expr=Expression(" + ".join(terms)), flags=[]
+    )
+
+
+def _gather(network: Network, projection: spec.Projection) -> None:
+    plan = coupling.gather(network.model, projection)
+    source = network.groups[projection.source.name]
+    target = network.groups[projection.target.name]
+    for link, (variable, _, index) in plan.links.items():
+        setattr(target, link, brian2.linked_var(source, variable, index=index))
+    for constant, values in plan.constants.items():
+        setattr(target, constant, values)
+    target.run_regularly(
+        plan.code, dt=projection.dt * SECOND, when="before_groups", name=f"{projection.name}_gather"
+    )
+
+
+# ---------------------------------------------------------------------- projections
+
+
+def _endpoint(network: Network, endpoint: spec.Endpoint):
+    group = network.groups[endpoint.name]
+    return group if endpoint.start is None else group[endpoint.start : endpoint.stop]
+
+
+def _synapses(network: Network, projection: spec.Projection) -> None:
+    own = eqs.parse(projection.equations)
+    texts = [projection.equations, *projection.on_pre.values(), *projection.on_post.values()]
+    texts += [*projection.initial.values(), *projection.delay.values()]
+    texts += [str(v) for v in projection.connect.values()]
+    added = Equations(_parameters(network, projection.name, texts))
+    delay = {}
+    for pathway, text in projection.delay.items():
+        try:
+            delay[pathway] = parse_quantity(text).si * SECOND
+        except UserError:
+            pass  # an expression: set after connecting
+    network.groups[projection.name] = brian2.Synapses(
+        _endpoint(network, projection.source), _endpoint(network, projection.target),
+        model=eqs.to_brian(own) + added, on_pre=dict(projection.on_pre) or None,
+        on_post=dict(projection.on_post) or None, delay=delay or None,
+        on_event={p: projection.on_event.get(p, "spike")
+                  for p in (*projection.on_pre, *projection.on_post)} or "spike",
+        method=_method(projection.integrator, None), dt=projection.dt * SECOND,
+        name=projection.name, namespace=network.namespace)
+
+
+def _connect(network: Network, projection: spec.Projection) -> None:
+    synapses, connect = network.groups[projection.name], projection.connect
+    rule = connect["rule"]
+    if rule == "condition":
+        arguments = {k: connect[k] for k in ("p", "n") if k in connect}
+        synapses.connect(condition=connect.get("condition", True), **arguments)
+    elif rule == "all":
+        synapses.connect()
+    else:
+        i, j = _pairs(network.model, projection)
+        synapses.connect(i=i, j=j)
+    for pathway, text in projection.delay.items():
+        try:
+            parse_quantity(text)
+        except UserError:
+            getattr(synapses, pathway).delay = text
+
+
+def _pairs(model: spec.Model, projection: spec.Projection) -> tuple[np.ndarray, np.ndarray]:
+    connect = projection.connect
+    if connect["rule"] == "pairs":
+        pairs = np.asarray(connect["pairs"], dtype=int)
+        return pairs[:, 0], pairs[:, 1]
+    if connect["rule"] == "footprint":
+        return geometry.footprint_pairs(
+            model.populations[projection.source.name].shape,
+            model.populations[projection.target.name].shape,
+            tuple(connect["size"]), tuple(connect["step"]))
+    if connect["rule"] == "one-to-one":
+        start, stop = projection.source.start, projection.source.stop
+        size = (stop - start if start is not None and stop is not None
+                else model.populations[projection.source.name].size)
+        return np.arange(size), np.arange(size)
+    index = coupling.sources(model, projection)
+    slot, target = np.nonzero(index >= 0)
+    return index[slot, target], target
+
+
+def _initial(group: brian2.Group, initial: Mapping[str, str]) -> None:
+    for name, text in initial.items():
+        try:
+            amount = parse_quantity(text)
+        except UserError:
+            setattr(group, name, text)
+        else:
+            value = amount.si
+            dims = amount.dimensions
+            setattr(group, name, value if dims.is_dimensionless else Quantity(value, dim=dims))
+
+
+# ------------------------------------------------------------------------ recording
+
+
+def recorded_indices(population: spec.Population, stride: int) -> np.ndarray:
+    """Units that a record with this stride keeps (each stride-th row and column)."""
+    index = np.arange(population.size).reshape(population.shape)
+    return index[tuple(slice(None, None, stride) for _ in population.shape)].ravel()
+
+
+def _record(network: Network, record: spec.Record) -> None:
+    group = network.groups[record.population]
+    name = f"record_{record.name}"
+    if record.events:
+        network.monitors[record.name] = brian2.SpikeMonitor(group, name=name)
+        return
+    every = record.every * SECOND
+    if record.reduce is None:
+        population = network.model.populations[record.population]
+        network.monitors[record.name] = brian2.StateMonitor(
+            group, list(record.variables), dt=every, name=name,
+            record=recorded_indices(population, record.stride))
+        return
+    own = eqs.parse(network.model.populations[record.population].equations)
+    mean = brian2.NeuronGroup(
+        1, Equations([SingleEquation(PARAMETER, v, own[v].dimensions) for v in record.variables]),
+        dt=every, name=f"mean_{record.name}")
+    sums = Equations([
+        SingleEquation(SUBEXPRESSION, f"{v}_post", own[v].dimensions,
+                       expr=Expression(f"{v}_pre/N_incoming"), flags=["summed"])
+        for v in record.variables])
+    synapses = brian2.Synapses(group, mean, model=sums, dt=every, name=f"sum_{record.name}")
+    synapses.connect()
+    network.extra += [mean, synapses]
+    network.monitors[record.name] = brian2.StateMonitor(
+        mean, list(record.variables), dt=every, record=True, when="end", name=name)
+
+
+# ------------------------------------------------------- integration, noise, guards
+
+
+def _method(integrator: str, stream: str | None):
+    scheme = INTEGRATORS.get(integrator)
+    if scheme is None:
+        return "exact"  # nothing to integrate, or only event-driven equations
+    if scheme.description is None:
+        return scheme.name
+    return state_updater(integrator, stream)
+
+
+def state_updater(integrator: str, stream: str | None = None) -> brian2.ExplicitStateUpdater:
+    """One of our schemes as a Brian2 explicit state updater.
+
+    Parameters
+    ----------
+    integrator : str
+        Name of a scheme in `neuroglia_snn.integrators` that has a description.
+    stream : str, optional
+        With it, noise is counter-based (the group then needs ``noise_seed`` and the function
+        ``neuroglia_gaussian``); without, Brian2's ``randn`` is used, so that the updater serves any
+        Brian2 script: ``NeuronGroup(..., method=state_updater("heun"))``.
+    """
+    description = INTEGRATORS[integrator].description
+    assert description is not None, f"'{integrator}' is Brian2's own method"
+    if stream is None:
+        return brian2.ExplicitStateUpdater(description, stochastic="multiplicative")
+    return _CounterNoise(description, noise.stream_of(stream))
+
+
+class _CounterNoise(brian2.ExplicitStateUpdater):
+    """An explicit state updater whose noise is a function of (seed, stream, unit, step)."""
+
+    def __init__(self, description: str, stream: int):
+        super().__init__(description, stochastic="multiplicative")
+        self._call = f"neuroglia_gaussian(noise_seed, {stream}.0, i, t_in_timesteps)"
+
+    def __call__(self, *arguments, **options):
+        return super().__call__(*arguments, **options).replace("randn()", self._call)
+
+
+@functools.lru_cache(maxsize=1)
+def _gaussian_function() -> brian2.Function:
+    def gaussian(seed, stream, unit, step):
+        return noise.gaussian(int(np.ravel(seed)[0]), int(stream), unit, int(np.ravel(step)[0]))
+
+    function = brian2.Function(
+        gaussian, arg_units=[1, 1, 1, 1], return_unit=1, stateless=True,
+        arg_names=["seed", "stream", "unit", "step"])
+    function.implementations.add_implementation("numpy", gaussian)
+    function.implementations.add_implementation(
+        "cpp", noise.CPP, compiler_kwds={"headers": list(noise.CPP_HEADERS)})
+    return function
+
+
+#: Start of the line that a standalone program writes when it stops at a NaN.
+NONFINITE = "neuroglia-nonfinite"
+
+_CHECK_CPP = """
+static inline double neuroglia_check(const double x, const double which, const int unit, const double t)
+{
+    int64_t bits;
+    std::memcpy(&bits, &x, 8);
+    if ((bits & 0x7ff0000000000000LL) == 0x7ff0000000000000LL)  // NaN or infinite, whatever the flags
+    {
+        fprintf(stderr, "\\n%MARK% %d %d %.9g\\n", (int)which, unit, t);
+        _Exit(3);
+    }
+    return 0.0;
+}
+""".replace("%MARK%", NONFINITE)
+
+
+@functools.lru_cache(maxsize=8)
+def _check_function(populations: tuple[str, ...]) -> brian2.Function:
+    def check(x, which, unit, t):
+        bad = ~np.isfinite(x)
+        if np.any(bad):
+            name, when = populations[int(which)], float(np.ravel(t)[0])
+            raise NumericalError(nonfinite_message(name, int(np.ravel(unit)[np.argmax(bad)]), when))
+        return np.zeros_like(x)
+
+    function = brian2.Function(
+        check, arg_units=[None, 1, 1, SECOND], return_unit=1, stateless=False,
+        arg_names=["x", "which", "unit", "t"])
+    function.implementations.add_implementation("numpy", check)
+    function.implementations.add_implementation(
+        "cpp", _CHECK_CPP,
+        compiler_kwds={"headers": ["<cstring>", "<cstdint>", "<cstdio>", "<cstdlib>"]})
+    return function
+
+
+def nonfinite_message(population: str, unit: int, t: float) -> str:
+    """The sentence for a run that went to NaN."""
+    return (
+        f"population '{population}', unit {unit}: NaN or overflow by t = {t * 1e3:.6g} ms;"
+        " a smaller dt or another parameter is needed"
+    )
+
+
+def _guard(
+    network: Network, group: brian2.NeuronGroup, population: spec.Population, own: Mapping
+) -> None:
+    """Check the state for NaN every `CHECK_EVERY` steps, and stop the run there."""
+    state = [n for n, e in own.items() if e.kind == "differential"]
+    if not state:
+        return
+    which = list(network.model.populations).index(population.name)
+    calls = " + ".join(f"neuroglia_check({v}, {which}, i, t)" for v in state)
+    group.run_regularly(
+        f"finite = {calls}", dt=CHECK_EVERY * population.dt * SECOND, when="end",
+        name=f"{population.name}_check")

@@ -1,0 +1,25 @@
+"""Brian2 as a library: its hook for uncaught errors and its chatter about things we decide."""
+
+from __future__ import annotations
+
+import sys
+
+import brian2
+
+_KNOWN = (
+    # gates of stimuli are sampled at the divisor of their times, not of dt; values hold in between
+    "brian2.input.timedarray.timedarray_dt",
+    "brian2.input.timedarray",
+    # threads are the user's choice, and results are tested not to depend on them
+    "brian2.devices.cpp_standalone.device.openmp",
+    # standalone resets unused arrays
+    "brian2.codegen.generators.base",
+)
+
+
+def hush() -> None:
+    """Silence what the user cannot act on; leave other warnings."""
+    sys.excepthook = sys.__excepthook__
+    for name in _KNOWN:
+        brian2.BrianLogger.suppress_name(name)
+    brian2.prefs.logging.delete_log_on_exit = True

@@ -1,0 +1,79 @@
+"""Backend ``numpy``: Brian2's runtime with NumPy code. Small networks; the reference for tests."""
+
+from __future__ import annotations
+
+import time
+
+import brian2
+
+from neuroglia_snn import spec
+from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.backends.brian import collect
+from neuroglia_snn.backends.brian.network import SECOND, Network, build
+from neuroglia_snn.errors import BackendError, UserError
+
+
+class NumpyBackend:
+    """Brian2 runtime, code generation target NumPy, one thread."""
+
+    name = "numpy"
+
+    def unsupported(self, model: spec.Model) -> str | None:
+        """Brian2's runtime runs every model of the format."""
+        return None
+
+    def run(self, request: Request) -> Outcome:
+        """Run in this process."""
+        start = time.perf_counter()
+        brian2.prefs.codegen.target = "numpy"
+        brian2.set_device("runtime")
+        brian2.start_scope()
+        brian2.seed(request.seed)
+        try:
+            network = build(request.model, request.images, request.seed, _apply)
+            simulation = brian2.Network(network.objects())
+            built = time.perf_counter()
+            report = {"report": _reporter(request), "report_period": 0.2 * SECOND}
+            simulation.run(
+                request.model.duration * SECOND, namespace={}, **(report if request.progress else {})
+            )
+        except Exception as error:
+            raise _root_cause(error) from error
+        return Outcome(
+            records=collect.records(network),
+            events=collect.events(network),
+            final=collect.final(network),
+            build_seconds=built - start,
+            run_seconds=time.perf_counter() - built,
+            compiled=False,
+            versions=collect.versions(),
+        )
+
+
+def _apply(network: Network) -> None:
+    for (group, variable), value in network.settings.items():
+        network.groups[group].variables[variable].set_value(value)
+
+
+def _reporter(request: Request):
+    duration = request.model.duration
+
+    def report(elapsed, completed, start, length) -> None:
+        if request.progress:
+            request.progress(float(completed), float(completed) * duration)
+
+    return report
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """Brian2 wraps errors of its objects; the first of ours, or the innermost with its text."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, UserError):
+            return cause
+        if cause.__cause__ is None and cause.__context__ is None:
+            break
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, brian2.BrianObjectException) and cause is not None:
+        return BackendError(f"Brian2 cannot run this model: {cause}")
+    return error

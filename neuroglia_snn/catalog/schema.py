@@ -1,0 +1,94 @@
+"""Which keys each table of a model file may hold, and of which type."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+TEXT, LIST, TABLE, INTEGER, FLAG = (str,), (list,), (dict,), (int,), (bool,)
+QUANTITY = (str, int, float)
+CODE = (str, dict)
+
+TABLES: dict[str, dict[str, tuple[type, ...]]] = {
+    "": {
+        **dict.fromkeys(("model", "parameters", "table", "population", "projection"), TABLE),
+        **dict.fromkeys(("stimulus", "record", "experiment"), TABLE),
+    },
+    "model": {
+        **dict.fromkeys(("title", "description", "doi", "noise", "integrator", "extends"), TEXT),
+        "remove": LIST,
+        "dt": QUANTITY,
+        "duration": QUANTITY,
+    },
+    "parameters.*": {
+        "value": QUANTITY,
+        "min": QUANTITY,
+        "max": QUANTITY,
+        "source": TEXT,
+        "about": TEXT,
+    },
+    "table.*": {"values": LIST, "dt": QUANTITY, "source": TEXT, "about": TEXT},
+    "population.*": {
+        "shape": LIST,
+        "size": INTEGER,
+        **dict.fromkeys(("equations", "threshold", "reset", "refractory", "integrator"), TEXT),
+        "dt": QUANTITY,
+        "initial": TABLE,
+        "regularly": LIST,
+        "events": TABLE,
+    },
+    "population.*.events.*": {"condition": TEXT, "action": TEXT},
+    "projection.*": {
+        **dict.fromkeys(("from", "to", "equations", "integrator"), TEXT),
+        **dict.fromkeys(("on_pre", "on_post", "delay", "on_event"), CODE),
+        "dt": QUANTITY,
+        "connect": TABLE,
+        "initial": TABLE,
+    },
+    "stimulus.*": {
+        **dict.fromkeys(("to", "variable", "image"), TEXT),
+        **dict.fromkeys(("amplitude", "start", "duration", "period"), QUANTITY),
+        "count": INTEGER,
+    },
+    "record.*": {
+        **dict.fromkeys(("population", "reduce"), TEXT),
+        "variables": LIST,
+        "every": QUANTITY,
+        "stride": INTEGER,
+        "events": FLAG,
+    },
+}
+
+#: Keys of each connection rule (``connect = { rule = "...", ... }``).
+CONNECT: dict[str, dict[str, tuple[type, ...]]] = {
+    "lattice": {"neighbours": INTEGER, "edges": TEXT},
+    "footprint": {"size": LIST, "step": LIST},
+    "first-footprint": {"size": LIST, "step": LIST},
+    "one-to-one": {},
+    "all": {},
+    "condition": {"condition": TEXT, "p": QUANTITY, "n": QUANTITY},
+    "pairs": {"pairs": LIST},
+}
+
+#: Keys of each kind of experiment.
+EXPERIMENTS: dict[str, dict[str, tuple[type, ...]]] = {
+    "associative-memory": {
+        **dict.fromkeys(("train", "test", "population", "glia"), TEXT),
+        **dict.fromkeys(("last_spike", "spikes", "potential", "calcium"), TEXT),
+        **dict.fromkeys(("cue", "recall", "window"), QUANTITY),
+    },
+    "mean-field": dict.fromkeys(("record", "variable", "spike"), TEXT),
+}
+
+
+def type_names(types: Iterable[type]) -> str:
+    """``text``, ``a number or text``... for messages."""
+    words = {str: "text", int: "a whole number", float: "a number", list: "a list"}
+    words |= {dict: "a table", bool: "true or false"}
+    return " or ".join(words[t] for t in types)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``, did you mean 'x'?`` or nothing."""
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f", did you mean '{match[0]}'?" if match else ""

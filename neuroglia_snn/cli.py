@@ -1,0 +1,227 @@
+"""The command line: ``neuroglia list | show | check | copy | diff | run | doctor``.
+
+Exit status: 0 done, 1 our error, 2 the user's mistake, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from neuroglia_snn import __version__
+from neuroglia_snn.errors import ResultError, UserError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the ``neuroglia`` script."""
+    arguments = _parser().parse_args(argv)
+    try:
+        from neuroglia_snn.backends.brian.quiet import hush
+
+        hush()
+        return arguments.command(arguments) or 0
+    except UserError as error:
+        print(f"neuroglia: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("neuroglia: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neuroglia", description="Networks of neurons and glia from one equation file.")
+    parser.add_argument("--version", action="version", version=f"neuroglia_snn {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=function)
+        return sub
+
+    model = {"metavar": "MODEL", "help": "a catalogue name (see `neuroglia list`) or a .toml file"}
+    sub = command("list", _list, "list the models of the catalogue")
+    sub.add_argument("--json", action="store_true", help="as JSON")
+    sub = command("show", _show, "show a model: equations, parameters with sources, connections")
+    sub.add_argument("model", **model)
+    _add_set(sub)
+    sub = command("check", _check, "check a model file; one line for each thing to mend")
+    sub.add_argument("model", **model)
+    sub.add_argument("--json", action="store_true", help="findings as JSON")
+    sub = command("copy", _copy, "copy a model file, to edit it")
+    sub.add_argument("model", **model)
+    sub.add_argument("file", type=Path, metavar="FILE")
+    sub = command("diff", _diff, "what differs between two models, equation by equation")
+    sub.add_argument("a", **model)
+    sub.add_argument("b", **model)
+    sub = command("run", _run, "run a model and write results, figures and summary.json")
+    sub.add_argument("model", **model)
+    _add_run(sub)
+    sub = command("doctor", _doctor, "what is installed here, and which backends can run")
+    sub.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE",
+        help="a parameter (sigma2=0.1) or any key (model.dt='0.001 ms'); may be repeated")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_set(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="results folder (default: MODEL-run)")
+    parser.add_argument("--force", action="store_true", help="write over an earlier result")
+    parser.add_argument("--backend", default="cpp", help="cpp (default) or numpy")
+    parser.add_argument("--seed", type=int, default=0, help="of noise and initial values (default 0)")
+    parser.add_argument("--threads", type=int, help="default: every core for large networks, else 1")
+    parser.add_argument("--without", action="append", default=[], metavar="POPULATION",
+                        help="leave a population and its projections out; may be repeated")
+    parser.add_argument("--json", action="store_true", help="print the summary on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    images = parser.add_argument_group("associative memory")
+    for name, text in (("train", "training image"), ("test", "cue"), ("clean", "ideal pattern")):
+        images.add_argument(f"--{name}", type=Path, metavar="IMG",
+                            help=f"{text}: .png, .npy or text of 0 and 1")
+    images.add_argument("--resize", action="store_true", help="scale images to the lattice")
+    images.add_argument("--no-astrocytes", action="store_true", help="neurons alone")
+    images.add_argument("--control", action="store_true",
+                        help="also run without astrocytes, for the figure")
+
+
+def overrides(settings: Sequence[str]) -> dict[str, str]:
+    """``["a=1", "model.dt=2 ms"]`` as a mapping.
+
+    Raises
+    ------
+    UserError
+        For an entry without ``=``.
+    """
+    result = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise UserError(f"--set takes NAME=VALUE, not '{setting}'")
+        result[name.strip()] = value.strip()
+    return result
+
+
+# ------------------------------------------------------------------------ commands
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn.catalog import files
+    from neuroglia_snn.catalog.load import load
+
+    rows = {name: load(name).title for name in files.names("models")}
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return
+    width = max(map(len, rows), default=0)
+    for name, title in rows.items():
+        print(f"{name:{width}}  {title}")
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn.catalog.load import load
+    from neuroglia_snn.catalog.show import describe
+
+    print(describe(load(arguments.model, overrides(arguments.set))))
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from neuroglia_snn.checks import check_file
+
+    findings = check_file(arguments.model)
+    if arguments.json:
+        print(json.dumps([asdict(f) for f in findings], indent=2))
+    for finding in findings:
+        print(finding, file=sys.stderr)
+    errors = sum(f.severity == "error" for f in findings)
+    if not errors and not arguments.json:
+        print(f"{arguments.model}: ok" + (f", {len(findings)} to note" if findings else ""))
+    return 2 if errors else 0
+
+
+def _copy(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn.catalog.source import locate, read
+
+    source = read(locate(arguments.model))
+    target: Path = arguments.file
+    if target.suffix != ".toml":
+        raise UserError(f"{target}: a model file ends in .toml")
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(source.text)
+    except FileExistsError:
+        raise ResultError(f"{target} exists already; choose another name") from None
+    except OSError as error:
+        raise ResultError(f"{target}: cannot be written ({error.strerror})") from None
+    print(f"{target}: edit it, then: neuroglia check {target} && neuroglia run {target}")
+
+
+def _diff(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn.catalog.show import differences
+
+    lines = differences(arguments.a, arguments.b)
+    print("\n".join(lines) if lines else "no difference")
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn.run import Options, run
+
+    name = Path(arguments.model).stem
+    without = list(arguments.without)
+    if arguments.no_astrocytes:
+        without.append("astrocyte")
+    summary = run(
+        arguments.model, arguments.out or Path(f"{name}-run"),
+        Options(
+            backend=arguments.backend, seed=arguments.seed, threads=arguments.threads,
+            overrides=overrides(arguments.set), without=tuple(without), control=arguments.control,
+            train=arguments.train, test=arguments.test, clean=arguments.clean,
+            resize=arguments.resize),
+        force=arguments.force, progress=None if arguments.quiet else _progress)
+    if arguments.json:
+        from neuroglia_snn.results import dumps
+
+        print(dumps(summary))
+        return
+    for key, value in summary["results"].items():
+        print(f"{key:40} {value:.4g}" if isinstance(value, float) else f"{key:40} {value}")
+    for path in (*summary["figures"], summary["data"]):
+        print(path)
+
+
+def _progress(label: str):
+    """A progress bar with the time that remains, on stderr."""
+    from tqdm import tqdm
+
+    bar = tqdm(
+        total=100, desc=label, file=sys.stderr, unit="%",
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}")
+
+    def update(fraction: float, model_time: float) -> None:
+        bar.set_postfix_str(f"t = {model_time * 1e3:.4g} ms", refresh=False)
+        bar.update(100 * fraction - bar.n)
+        if fraction >= 1:
+            bar.close()
+
+    return update
+
+
+def _doctor(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn.doctor import examine, report
+
+    findings = examine()
+    print(json.dumps(findings, indent=2) if arguments.json else report(findings))
+
+

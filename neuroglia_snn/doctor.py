@@ -1,0 +1,52 @@
+"""What is installed here, which backends can run, and what the others need."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib import metadata
+
+from neuroglia_snn import backends
+from neuroglia_snn.backends.brian import collect, standalone
+from neuroglia_snn.catalog import files
+from neuroglia_snn.catalog.load import load
+
+_PACKAGES = ("neuroglia_snn", "brian2", "numpy", "sympy", "matplotlib", "xarray", "h5netcdf", "pillow")
+
+
+def examine() -> dict:
+    """Versions, compilers, cores, the build cache, and a reason for each backend that cannot run."""
+    compiler = standalone.compiler()
+    cache = standalone.cache_folder()
+    builds = [p for p in cache.glob("*/main")] if cache.is_dir() else []
+    model = load(files.names("models")[0])
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "compiler": f"{compiler}: {collect.compiler_version(compiler)}" if compiler else None,
+        "make": shutil.which("make"),
+        "build_cache": {"folder": str(cache), "builds": len(builds)},
+        "backends": {name: backends.get(name).unsupported(model) for name in backends.BACKENDS},
+    }
+
+
+def report(findings: dict) -> str:
+    """The examination as text."""
+    lines = [f"Python     {findings['python']} on {findings['system']}"]
+    lines += [f"{name:14} {v or 'missing: pip install ' + name}" for name, v in findings["packages"].items()]
+    lines.append(f"compiler   {findings['compiler'] or 'none: apt-get install g++'}")
+    lines.append(f"make       {findings['make'] or 'none: apt-get install make'}")
+    cache = findings["build_cache"]
+    lines.append(f"builds     {cache['builds']} in {cache['folder']}")
+    for name, reason in findings["backends"].items():
+        lines.append(f"backend {name:8} {'can run' if reason is None else 'cannot run: ' + reason}")
+    return "\n".join(lines)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,203 @@
+"""Brian2 equations of a population or projection, and every symbol that may stand in them.
+
+The only module that builds Brian2's `Equations`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from brian2.core.functions import Function
+from brian2.core.variables import Variable
+from brian2.equations.codestrings import Expression
+from brian2.equations.equations import (
+    BOOLEAN,
+    DIFFERENTIAL_EQUATION,
+    FLOAT,
+    INTEGER,
+    PARAMETER,
+    SUBEXPRESSION,
+    Equations,
+    SingleEquation,
+)
+from brian2.units.allunits import second
+from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_unit
+
+from neuroglia_snn import expressions, spec
+from neuroglia_snn.catalog.source import split_equations
+from neuroglia_snn.errors import UserError
+from neuroglia_snn.quantities import UNITS, parse_unit
+
+#: Names with a meaning of their own; no variable or parameter may take them.
+RESERVED = {"t", "dt", "i", "j", "N", "xi", "t_in_timesteps", "lastspike", "not_refractory"}
+RESERVED |= {"lastupdate", "N_incoming", "N_outgoing", "N_pre", "N_post"}
+
+_STATEMENT = re.compile(
+    r"^\s*(?:d(?P<diff>\w+)\s*/\s*dt|(?P<name>\w+))\s*(?:=(?P<expr>[^:]*))?:(?P<unit>[^()]*(?:\([^()]*\)[^()]*)*?)"
+    r"(?:\((?P<flags>[a-z][a-z ,-]*)\))?\s*$",
+    re.DOTALL,
+)
+_FLAGS = {"constant", "shared", "linked", "summed", "event-driven", "clock-driven"}
+_FLAGS |= {"unless refractory", "constant over dt"}
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One statement: ``kind`` is "differential", "subexpression" or "parameter"."""
+
+    name: str
+    kind: str
+    expression: str | None
+    dimensions: Dimension
+    type: str
+    flags: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """Left-hand side as written."""
+        return f"d{self.name}/dt" if self.kind == "differential" else self.name
+
+    @property
+    def noise_terms(self) -> set[str]:
+        """Names of the white noises in it (``xi``, ``xi_1``...)."""
+        used = expressions.names(self.expression) if self.expression else set()
+        return {n for n in used if n == "xi" or n.startswith("xi_")}
+
+
+def parse(text: str) -> dict[str, Equation]:
+    """Parse an equations block, keyed by variable.
+
+    Raises
+    ------
+    UserError
+        For a statement that is not an equation, an unknown unit or flag, a reserved name.
+    """
+    return {name: _parse_one(name, line) for name, line in split_equations(text).items()}
+
+
+def _parse_one(name: str, line: str) -> Equation:
+    match = _STATEMENT.match(line)
+    if not match:
+        raise UserError(f"'{line}' is not an equation such as 'dx/dt = -x/tau : 1'")
+    if name in RESERVED or name in expressions.FUNCTIONS or name in UNITS or name.startswith("_"):
+        raise UserError(f"'{name}' cannot be a variable: the name has a meaning already")
+    unit = match["unit"].strip()
+    try:
+        dimensions = parse_unit(unit)
+    except UserError as error:
+        raise UserError(f"unit of '{name}': {error}") from None
+    flags = tuple(f.strip() for f in (match["flags"] or "").split(",") if f.strip())
+    for flag in flags:
+        if flag not in _FLAGS:
+            raise UserError(f"'{name}' has the unknown flag '{flag}'")
+    expression = " ".join(match["expr"].split()) if match["expr"] is not None else None
+    if expression is not None:
+        expressions.parse(expression)
+    elif match["diff"]:
+        raise UserError(f"d{name}/dt has no right-hand side")
+    kind = "differential" if match["diff"] else "subexpression" if expression else "parameter"
+    type_ = {"integer": INTEGER, "boolean": BOOLEAN}.get(unit, FLOAT)
+    return Equation(name, kind, expression, dimensions, type_, flags)
+
+
+_BRIAN_KIND = {
+    "differential": DIFFERENTIAL_EQUATION,
+    "subexpression": SUBEXPRESSION,
+    "parameter": PARAMETER,
+}
+
+
+def to_brian(equations: Mapping[str, Equation]) -> Equations:
+    """Brian2's own equations object."""
+    return Equations(
+        [
+            SingleEquation(
+                _BRIAN_KIND[e.kind],
+                e.name,
+                e.dimensions,
+                var_type=e.type,
+                expr=Expression(e.expression) if e.expression else None,
+                flags=list(e.flags),
+            )
+            for e in equations.values()
+        ]
+    )
+
+
+# ------------------------------------------------------------------------- symbols
+
+Symbols = dict[str, "Variable | Function"]
+
+
+def _variable(name: str, dimensions: Dimension, equation: Equation | None = None) -> Variable:
+    boolean = equation is not None and equation.type == BOOLEAN
+    return Variable(name, dimensions=dimensions, dtype=bool if boolean else float)
+
+
+def base_symbols(model: spec.Model) -> Symbols:
+    """What every expression may name: functions, units, constants, parameters, tables, time."""
+    symbols: Symbols = dict(expressions.FUNCTIONS)
+    symbols |= {n: _variable(n, u.dim) for n, u in UNITS.items()}
+    symbols |= {n: _variable(n, DIMENSIONLESS) for n in expressions.CONSTANTS}
+    symbols |= {n: _variable(n, p.value.dimensions) for n, p in model.parameters.items()}
+    for name, table in model.tables.items():
+        symbols[name] = Function(
+            lambda t: t,
+            arg_units=[second],
+            return_unit=get_unit(table.values[0].dimensions),
+            arg_names=["t"],
+        )
+    symbols |= {n: _variable(n, second.dim) for n in ("t", "dt")}
+    return symbols
+
+
+def population_symbols(model: spec.Model, population: spec.Population) -> Symbols:
+    """Everything an expression of a population may name."""
+    own = parse(population.equations)
+    symbols = base_symbols(model)
+    symbols |= {n: _variable(n, DIMENSIONLESS) for n in ("i", "N", "t_in_timesteps")}
+    if population.threshold and population.refractory:
+        symbols["lastspike"] = _variable("lastspike", second.dim)
+        symbols["not_refractory"] = Variable("not_refractory", dtype=bool)
+    symbols |= {n: _variable(n, e.dimensions, e) for n, e in own.items()}
+    for equation in own.values():
+        for xi in equation.noise_terms:
+            symbols[xi] = _variable(xi, (second**-0.5).dim)
+    return symbols
+
+
+def endpoint_variables(model: spec.Model, endpoint: spec.Endpoint) -> dict[str, Equation]:
+    """Equations of the population or projection at one side of a projection."""
+    owner = model.populations.get(endpoint.name) or model.projections[endpoint.name]
+    return parse(owner.equations)
+
+
+def projection_symbols(model: spec.Model, projection: spec.Projection) -> Symbols:
+    """Everything an expression of a projection may name (``x_pre``, ``x_post``, own variables)."""
+    symbols = base_symbols(model)
+    counts = ("i", "j", "N", "N_incoming", "N_outgoing", "N_pre", "N_post", "t_in_timesteps")
+    symbols |= {n: _variable(n, DIMENSIONLESS) for n in counts}
+    for side, endpoint in (("pre", projection.source), ("post", projection.target)):
+        for name, equation in endpoint_variables(model, endpoint).items():
+            symbols[f"{name}_{side}"] = _variable(name, equation.dimensions, equation)
+            if side == "post":
+                symbols.setdefault(name, symbols[f"{name}_post"])
+        symbols[f"i_{side}"] = _variable("i", DIMENSIONLESS)
+    own = {n: e for n, e in parse(projection.equations).items() if "summed" not in e.flags}
+    symbols |= {n: _variable(n, e.dimensions, e) for n, e in own.items()}
+    symbols["lastupdate"] = _variable("lastupdate", second.dim)
+    for equation in own.values():
+        for xi in equation.noise_terms:
+            symbols[xi] = _variable(xi, (second**-0.5).dim)
+    return symbols
+
+
+def used_parameters(model: spec.Model, texts: list[str | None]) -> dict[str, spec.Parameter]:
+    """Parameters of the model that any of these expressions or statements names."""
+    used: set[str] = set()
+    for text in texts:
+        used |= set(re.findall(r"[A-Za-z_]\w*", text or ""))
+    return {n: p for n, p in model.parameters.items() if n in used}
+

@@ -1,0 +1,35 @@
+"""Every error the package raises on purpose, on one page.
+
+A `UserError` is the user's to mend: its message is one sentence that says what is wrong, where, and
+what would be right. The command line prints it without a traceback and exits with status 2.
+"""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something the user wrote or asked for cannot be done."""
+
+
+class CatalogError(UserError):
+    """A model or hardware file cannot be found."""
+
+
+class ModelError(UserError):
+    """A model file is wrong; the message starts with ``file:line:`` where a line is known."""
+
+
+class ImageError(UserError):
+    """An image cannot be used as a binary stimulus."""
+
+
+class ResultError(UserError):
+    """A result folder or file cannot be read or may not be written."""
+
+
+class BackendError(UserError):
+    """A backend cannot run this model, or a program that it needs is missing."""
+
+
+class NumericalError(UserError):
+    """The integration produced NaN or overflowed."""

@@ -1,0 +1,149 @@
+"""The associative-memory experiment: train an image, cue it, measure what is recalled.
+
+After Fig. 3 and eqs 1-2 of "Noise-induced artificial intelligence" (Phys. Rev. E, see the model file).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from neuroglia_snn import spec
+from neuroglia_snn.errors import UserError
+from neuroglia_snn.experiments import images as pictures
+from neuroglia_snn.measures import memory_accuracy
+
+#: Salt-and-pepper noise of the images that the experiment draws itself (paper, section III).
+TRAIN_NOISE, TEST_NOISE = 0.10, 0.40
+
+
+@dataclass(frozen=True)
+class Images:
+    """What is shown (train, test) and the ideal pattern to compare with (clean)."""
+
+    train: np.ndarray
+    test: np.ndarray
+    clean: np.ndarray
+    origin: str
+
+    def stimuli(self, model: spec.Model) -> dict[str, np.ndarray]:
+        """The images by the names that the model's stimuli use."""
+        by_stimulus = {"train": self.train, "test": self.test}
+        result = {}
+        for key, image in by_stimulus.items():
+            name = model.stimuli[str(model.experiment[key])].image
+            if name:
+                result[name] = image
+        return result
+
+
+def prepare_images(
+    model: spec.Model, train: Path | None, test: Path | None, clean: Path | None,
+    resize: bool, seed: int,
+) -> Images:
+    """Read the images, or draw a digit '1' and its noisy versions.
+
+    Without ``clean``, the training image is the ideal pattern.
+
+    Raises
+    ------
+    UserError
+        If only one of train and test is given, or an image does not fit.
+    """
+    shape = model.populations[str(model.experiment["population"])].shape
+    if train is None and test is None and clean is None:
+        digit = pictures.render_digit_one(shape)
+        return Images(
+            train=pictures.salt_and_pepper(digit, TRAIN_NOISE, 2 * seed),
+            test=pictures.salt_and_pepper(digit, TEST_NOISE, 2 * seed + 1),
+            clean=digit,
+            origin=f"own digit '1', {TRAIN_NOISE:.0%} and {TEST_NOISE:.0%} salt and pepper,"
+            f" seed {seed}",
+        )
+    if train is None or test is None:
+        raise UserError("give both --train and --test (and --clean, the ideal pattern), or none")
+    read = {
+        name: pictures.read_image(path, shape, resize, name)
+        for name, path in (("train", train), ("test", test), ("clean", clean or train))
+    }
+    given = f"train {train}, test {test}"
+    note = f"clean {clean}" if clean else "no clean image: the training image is the ideal"
+    return Images(**read, origin=f"{given}, {note}")
+
+
+def analyse(model: spec.Model, data: xr.Dataset, images: Images) -> dict[str, float | int | None]:
+    """Accuracy with and without the cue's own response, calcium and spikes.
+
+    ``accuracy`` counts neurons above threshold in [cue, cue + window] (eqs 1-2), and
+    ``recall_accuracy`` in [recall, cue + window], after the cue has ended.
+    """
+    e = model.experiment
+    cue, recall = float(e["cue"]) * 1e3, float(e["recall"]) * 1e3  # type: ignore[arg-type]
+    end = cue + float(e["window"]) * 1e3  # type: ignore[arg-type]
+    last = state_at(model, data, str(e["last_spike"]), end)
+    spikes = state_at(model, data, str(e["spikes"]), end)
+    at_cue = state_at(model, data, str(e["spikes"]), recall)
+    pattern = images.clean
+    calcium = series(model, data, str(e["glia"]), str(e["calcium"]))
+    after = spikes - at_cue
+    return {
+        "accuracy": memory_accuracy(last >= cue, pattern),
+        "recall_accuracy": memory_accuracy(last >= recall, pattern),
+        "recalled_in_pattern": float((last >= recall)[pattern].mean()),
+        "recalled_outside": float((last >= recall)[~pattern].mean()),
+        "calcium_peak_uM": None if calcium is None else float(calcium.max()),
+        "spikes": int(spikes.sum()),
+        "spikes_per_neuron_in_pattern": float(spikes[pattern].mean()),
+        "spikes_per_neuron_outside": float(spikes[~pattern].mean()),
+        "spikes_per_neuron_in_pattern_after_cue": float(after[pattern].mean()),
+        "spikes_per_neuron_outside_after_cue": float(after[~pattern].mean()),
+    }
+
+
+def series(
+    model: spec.Model, data: xr.Dataset, population: str, variable: str, strided: bool = False
+) -> xr.DataArray | None:
+    """A recorded variable of a population over time, from the whole or a strided record."""
+    for name, record in model.records.items():
+        fits = record.population == population and variable in record.variables
+        if fits and record.reduce is None and (record.stride > 1) == strided:
+            return data[f"{name}_{variable}"]
+    return None
+
+
+def state_at(model: spec.Model, data: xr.Dataset, variable: str, time: float) -> np.ndarray:
+    """A neuron variable at ``time`` (ms): the final state, or the frame at that time.
+
+    Raises
+    ------
+    UserError
+        If the run ends before, or no frame was recorded then.
+    """
+    population = str(model.experiment["population"])
+    duration = model.duration * 1e3
+    if abs(time - duration) < model.dt * 500:
+        return data[f"final_{population}_{variable}"].values
+    if time > duration:
+        raise UserError(
+            f"the run ends at {duration:g} ms but the experiment measures until {time:g} ms:"
+            " raise model.duration or lower experiment.cue, recall and window"
+        )
+    frames = series(model, data, population, variable)
+    if frames is not None:
+        times = frames[frames.dims[0]].values
+        nearest = int(np.argmin(np.abs(times - time)))
+        if abs(times[nearest] - time) < model.dt * 500:
+            return frames.values[nearest]
+    raise UserError(
+        f"the experiment needs '{variable}' at {time:g} ms: record it from '{population}' at a"
+        " multiple of 'every' that meets this time, without stride"
+    )
+
+
+def parameters(images: Images) -> Mapping[str, object]:
+    """What the summary says of the images."""
+    return {"origin": images.origin, "pattern_pixels": int(images.clean.sum())}

@@ -1,0 +1,173 @@
+"""Figures of runs, as PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import xarray as xr
+
+from neuroglia_snn import spec
+from neuroglia_snn.experiments import memory
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402 - the backend must be chosen first
+
+_MAP = {"cmap": "Greys", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
+_WITH, _WITHOUT, _STIMULUS = "#0b6e4f", "#b3541e", "#f2c14e"
+
+
+def _save(figure, path: Path) -> Path:
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+    return path
+
+
+def memory_figures(
+    model: spec.Model, data: xr.Dataset, images: memory.Images, folder: Path,
+    control: tuple[spec.Model, xr.Dataset] | None = None,
+) -> list[Path]:
+    """Figures after the paper's 3 and 4: inputs, responses and calcium, time courses.
+
+    ``control`` is the same run without astrocytes, drawn beside it where given.
+    """
+    paths = [
+        _inputs(images, folder / "inputs.png"),
+        _response(model, data, folder / "response.png"),
+        _time_courses(model, data, images, folder / "time_courses.png", control),
+    ]
+    return paths
+
+
+def _inputs(images: memory.Images, path: Path) -> Path:
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3.3), layout="constrained")
+    for axis, title, image in zip(
+        axes, ("ideal pattern", "training image", "test image (cue)"),
+        (images.clean, images.train, images.test), strict=True,
+    ):
+        axis.imshow(image, **_MAP)
+        axis.set(title=title, xticks=[], yticks=[])
+    return _save(figure, path)
+
+
+def _response(model: spec.Model, data: xr.Dataset, path: Path) -> Path:
+    e = model.experiment
+    cue, recall = (float(e[k]) * 1e3 for k in ("cue", "recall"))  # type: ignore[arg-type]
+    end = cue + float(e["window"]) * 1e3  # type: ignore[arg-type]
+    during = memory.state_at(model, data, str(e["last_spike"]), recall) >= cue
+    spikes = memory.state_at(model, data, str(e["spikes"]), end) - memory.state_at(
+        model, data, str(e["spikes"]), recall)
+    calcium = memory.series(model, data, str(e["glia"]), str(e["calcium"]))
+    columns = 2 if calcium is None else 3
+    figure, axes = plt.subplots(1, columns, figsize=(3.4 * columns, 3.3), layout="constrained")
+    axes[0].imshow(during, **_MAP)
+    axes[0].set(title=f"spiked during the cue\n({cue:g}-{recall:g} ms)")
+    image = axes[1].imshow(spikes, cmap="magma", vmin=0, vmax=max(1, spikes.max()))
+    axes[1].set(title=f"spikes after the cue\n({recall:g}-{end:g} ms)")
+    figure.colorbar(image, ax=axes[1], shrink=0.8)
+    if calcium is not None:
+        frame = calcium.sel({calcium.dims[0]: cue}, method="nearest")
+        image = axes[2].imshow(frame, cmap="viridis", vmin=0)
+        axes[2].set(title=f"calcium at the cue\n({float(frame[calcium.dims[0]]):g} ms)")
+        figure.colorbar(image, ax=axes[2], shrink=0.8, label=calcium.attrs["units"])
+    for axis in axes:
+        axis.set(xticks=[], yticks=[])
+    return _save(figure, path)
+
+
+def _time_courses(
+    model: spec.Model, data: xr.Dataset, images: memory.Images, path: Path,
+    control: tuple[spec.Model, xr.Dataset] | None,
+) -> Path:
+    """Membrane potential of one neuron inside the pattern, calcium of the astrocyte over it."""
+    potential, site = _trace(model, data, images)
+    calcium = memory.series(model, data, str(model.experiment["glia"]), str(model.experiment["calcium"]))
+    with_glia = calcium is not None
+    rows = []
+    if control is not None:
+        rows.append((_trace(*control, images)[0], "without astrocytes", _WITHOUT))
+    rows.append((potential, "with astrocytes" if with_glia else "without astrocytes",
+                 _WITH if with_glia else _WITHOUT))
+    count = len(rows) + with_glia
+    figure, axes = plt.subplots(
+        count, 1, figsize=(9, 1 + 1.8 * count), sharex=True, layout="constrained", squeeze=False)
+    for axis, (trace, label, colour) in zip(axes[:, 0], rows, strict=False):
+        axis.plot(trace[trace.dims[0]], trace, color=colour, lw=0.7)
+        axis.set(ylabel=str(model.experiment["potential"]), ylim=(-3, 8))
+        axis.set_title(f"neuron {site} {label}", loc="left", fontsize=10)
+    if calcium is not None:
+        times, peak = calcium[calcium.dims[0]], calcium.max(dim=calcium.dims[0]).values
+        row, column = np.unravel_index(np.argmax(peak), peak.shape)
+        axes[-1, 0].plot(times, calcium[:, row, column], color=_WITH)
+        axes[-1, 0].axhline(_threshold(model), color="grey", lw=0.8, ls="--")
+        axes[-1, 0].set(ylabel=f"calcium ({calcium.attrs['units']})", ylim=(0, None))
+        axes[-1, 0].set_title(f"astrocyte ({row}, {column})", loc="left", fontsize=10)
+    for axis in axes[:, 0]:
+        for stimulus in model.stimuli.values():
+            for n in range(stimulus.count):
+                start = stimulus.start + n * stimulus.period
+                axis.axvspan(start * 1e3, (start + stimulus.duration) * 1e3, color=_STIMULUS,
+                             alpha=0.6, lw=0)
+    axes[-1, 0].set(xlabel="time (ms), shaded: stimulus", xlim=(0, model.duration * 1e3))
+    return _save(figure, path)
+
+
+def _threshold(model: spec.Model) -> float:
+    """Calcium threshold in uM if the model names it as the catalogue's does, else off the plot."""
+    parameter = model.parameters.get("Ca_glio")
+    return parameter.value.si * 1e3 if parameter else np.nan
+
+
+def _trace(
+    model: spec.Model, data: xr.Dataset, images: memory.Images
+) -> tuple[xr.DataArray, tuple[int, int]]:
+    """Finest recorded potential of a neuron in the pattern (in training and test image too)."""
+    e = model.experiment
+    population, variable = str(e["population"]), str(e["potential"])
+    traces = memory.series(model, data, population, variable, strided=True)
+    if traces is None:
+        traces = memory.series(model, data, population, variable)
+    assert traces is not None, "the model's checks require a record of the potential"
+    rows, columns = (traces[axis].values for axis in traces.dims[1:])
+    shown = images.clean & images.train & images.test
+    candidates = [(r, c) for r in rows for c in columns if shown[r, c]]
+    if not candidates:
+        candidates = [(r, c) for r in rows for c in columns if images.clean[r, c]] or [(rows[0], columns[0])]
+    centre = np.mean(np.argwhere(images.clean), axis=0)
+    row, column = min(candidates, key=lambda site: np.hypot(*(np.array(site) - centre)))
+    picked = traces.sel({traces.dims[1]: row, traces.dims[2]: column})
+    return picked, (int(row), int(column))
+
+
+def record_figure(model: spec.Model, data: xr.Dataset, path: Path) -> Path | None:
+    """Time course of every recorded variable: the mean, and a few single units."""
+    plots = [
+        (name, variable) for name, record in model.records.items() for variable in record.variables
+        if f"{name}_{variable}" in data
+    ]
+    events = [name for name, record in model.records.items() if record.events]
+    count = len(plots) + len(events)
+    if not count:
+        return None
+    figure, axes = plt.subplots(
+        count, 1, figsize=(9, 0.8 + 1.6 * count), layout="constrained", squeeze=False)
+    for axis, (name, variable) in zip(axes[:, 0], plots, strict=False):
+        values = data[f"{name}_{variable}"]
+        time = data[values.dims[0]].values
+        flat = values.values.reshape(len(time), -1)
+        if flat.shape[1] > 1:
+            some = np.linspace(0, flat.shape[1] - 1, 5).astype(int)
+            axis.plot(time, flat[:, some], color="0.7", lw=0.6)
+        axis.plot(time, flat.mean(axis=1), color=_WITH, lw=1.2)
+        unit = values.attrs["units"]
+        axis.set(ylabel=variable + ("" if unit == "1" else f" ({unit})"))
+        axis.set_title(f"{name}: {values.attrs['population']}", loc="left", fontsize=9)
+    for axis, name in zip(axes[len(plots):, 0], events, strict=True):
+        axis.plot(data[f"{name}_time"], data[f"{name}_unit"], ",", color="k")
+        axis.set(ylabel="unit")
+        axis.set_title(f"{name}: events of {model.records[name].population}", loc="left", fontsize=9)
+    for axis in axes[:, 0]:
+        axis.set(xlim=(0, model.duration * 1e3))
+    axes[-1, 0].set(xlabel="time (ms)")
+    return _save(figure, path)

@@ -1,0 +1,124 @@
+"""Numbers with units as text: ``"0.002 ms"``, ``"0.14 / s"``, ``"0.9 umolar/second"``.
+
+The text is parsed, never evaluated as code: numbers, unit names, ``* / **`` and brackets.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from typing import NamedTuple
+
+import brian2.units.allunits as _all_units
+import brian2.units.stdunits as _std_units
+from brian2.units.fundamentalunits import (
+    DIMENSIONLESS,
+    Dimension,
+    DimensionMismatchError,
+    Quantity,
+    Unit,
+    get_dimensions,
+    get_unit,
+)
+
+from neuroglia_snn.errors import UserError
+
+#: Every unit name that a model file may use (Brian2's own, and its usual abbreviations).
+UNITS: dict[str, Unit] = {
+    name: value
+    for module in (_all_units, _std_units)
+    for name, value in vars(module).items()
+    if isinstance(value, Unit) and not name.startswith("_")
+}
+UNITS.setdefault("s", UNITS["second"])
+
+_NUMBER_THEN_UNIT = re.compile(r"(?<![A-Za-z_0-9.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s+(?=[A-Za-z(])")
+
+
+class Amount(NamedTuple):
+    """A number in SI units and its dimensions."""
+
+    si: float
+    dimensions: Dimension
+
+
+def parse_quantity(text: str | int | float) -> Amount:
+    """Turn ``"2.5 mV"`` into a number in SI units with its dimensions.
+
+    Parameters
+    ----------
+    text : str, int or float
+        A number, optionally followed by units; a plain number is dimensionless.
+
+    Raises
+    ------
+    UserError
+        If the text is not a number with units; the message names what is not understood.
+    """
+    if isinstance(text, bool) or not isinstance(text, (str, int, float)):
+        raise UserError(f"{text!r} is not a number with units such as '2.5 mV'")
+    if not isinstance(text, str):
+        return Amount(float(text), DIMENSIONLESS)
+    source = _NUMBER_THEN_UNIT.sub(r"\1*", text.strip())
+    try:
+        tree = ast.parse(source, mode="eval").body
+        value = _evaluate(tree)
+    except UserError as error:
+        raise UserError(f"'{text}' is not a number with units: {error}") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise UserError(f"'{text}' is not a number with units such as '2.5 mV'") from None
+    except (ZeroDivisionError, OverflowError):
+        raise UserError(f"'{text}' has no finite value") from None
+    except DimensionMismatchError:
+        raise UserError(f"'{text}' adds different units") from None
+    if not math.isfinite(float(value)):
+        raise UserError(f"'{text}' has no finite value")
+    return Amount(float(value), get_dimensions(value))
+
+
+def parse_unit(text: str) -> Dimension:
+    """Dimensions of a unit as it stands behind the colon of an equation (``1``, ``volt``...)."""
+    if text.strip() in ("integer", "boolean"):
+        return DIMENSIONLESS
+    return parse_quantity(text).dimensions
+
+
+def unit_name(dimensions: Dimension) -> str:
+    """A name as it could stand in a model file: ``volt``, ``molar/second``, ``1`` (no unit)."""
+    if dimensions.is_dimensionless:
+        return "1"
+    for name in _READABLE:
+        if parse_unit(name) is dimensions:
+            return name
+    return str(get_unit(dimensions)).replace("^", "**")
+
+
+_READABLE = (
+    *("second", "volt", "amp", "siemens", "farad", "ohm", "meter", "hertz", "coulomb", "watt"),
+    *("molar", "molar/second", "1/molar", "1/(molar*second)", "volt/second", "amp/second"),
+    *("siemens/second", "second**2", "second**0.5", "second**-0.5", "1/second**2", "meter/second"),
+)
+
+
+def _evaluate(node: ast.expr) -> Quantity | float:
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return node.value
+    if isinstance(node, ast.Name):
+        if node.id not in UNITS:
+            raise UserError(f"'{node.id}' is not a unit")
+        return UNITS[node.id]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        value = _evaluate(node.operand)
+        return -value if isinstance(node.op, ast.USub) else value
+    if isinstance(node, ast.BinOp):
+        left, right = _evaluate(node.left), _evaluate(node.right)
+        if isinstance(node.op, ast.Mult):
+            return left * right
+        if isinstance(node.op, ast.Div):
+            return left / right
+        if isinstance(node.op, ast.Pow):
+            if get_dimensions(right) is not DIMENSIONLESS or abs(float(right)) > 100:
+                raise UserError("an exponent is a plain number up to 100")
+            return left ** float(right)
+    raise UserError("only numbers, units, * / ** and brackets are allowed")

@@ -1,0 +1,199 @@
+"""What a model is: frozen records, free of Brian2, files and backends.
+
+Equations, conditions and expressions stay text (Brian2's syntax); numbers with units are parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
+
+from neuroglia_snn.errors import UserError
+from neuroglia_snn.quantities import Amount
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A named constant of the model, shared by every population and projection that names it."""
+
+    value: Amount
+    text: str
+    minimum: Amount | None = None
+    maximum: Amount | None = None
+    source: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A function of time given by samples (Brian2's TimedArray): constant for ``dt`` each."""
+
+    values: tuple[Amount, ...]
+    dt: float
+
+
+@dataclass(frozen=True)
+class Population:
+    """A group of identical units. ``shape`` is (rows, columns) of a lattice or (size,)."""
+
+    name: str
+    shape: tuple[int, ...]
+    equations: str
+    threshold: str | None
+    reset: str | None
+    refractory: str | None
+    integrator: str
+    dt: float
+    initial: Mapping[str, str]
+    regularly: tuple[Regularly, ...] = ()
+    events: Mapping[str, Event] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Number of units."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Regularly:
+    """Statements that a population executes every ``dt`` seconds."""
+
+    code: str
+    dt: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """A custom event: ``action`` runs for the units that meet ``condition``."""
+
+    condition: str
+    action: str
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One side of a projection: a population, a slice of it, or another projection's synapses."""
+
+    name: str
+    start: int | None = None
+    stop: int | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.start is None else f"{self.name}[{self.start}:{self.stop}]"
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Synapses in Brian2's sense: equations for each connection and code for each event."""
+
+    name: str
+    source: Endpoint
+    target: Endpoint
+    equations: str
+    on_pre: Mapping[str, str]
+    on_post: Mapping[str, str]
+    on_event: Mapping[str, str]
+    delay: Mapping[str, str]
+    connect: Mapping[str, object]
+    integrator: str
+    dt: float
+    initial: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """An input added to one variable of a population during ``count`` windows.
+
+    The windows are [start + n period, start + n period + duration), n = 0..count-1, in seconds.
+    With ``image`` set, only units where that image is 1 receive it.
+    """
+
+    name: str
+    population: str
+    variable: str
+    amplitude: str
+    image: str | None
+    start: float
+    duration: float
+    period: float
+    count: int
+
+    @property
+    def end(self) -> float:
+        """Time at which the last window closes, in seconds."""
+        return self.start + (self.count - 1) * self.period + self.duration
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept during a run: variables of a population every ``every`` seconds.
+
+    ``stride`` keeps each stride-th row and column; ``reduce = "mean"`` keeps the population mean;
+    ``events`` keeps event times instead.
+    """
+
+    name: str
+    population: str
+    variables: tuple[str, ...]
+    every: float
+    stride: int = 1
+    reduce: str | None = None
+    events: bool = False
+
+
+@dataclass(frozen=True)
+class Model:
+    """A whole model file, `extends` resolved. Times in seconds."""
+
+    name: str
+    title: str
+    description: str
+    doi: str
+    noise: str | None
+    dt: float
+    duration: float
+    parameters: Mapping[str, Parameter]
+    tables: Mapping[str, Table]
+    populations: Mapping[str, Population]
+    projections: Mapping[str, Projection]
+    stimuli: Mapping[str, Stimulus]
+    records: Mapping[str, Record]
+    experiment: Mapping[str, object]
+    digest: str
+
+    def images(self) -> dict[str, tuple[int, ...]]:
+        """Names of the images that the stimuli need, with the shape of each."""
+        return {
+            s.image: self.populations[s.population].shape for s in self.stimuli.values() if s.image
+        }
+
+    def without(self, population: str) -> Model:
+        """The model with one population removed, and every projection that touched it.
+
+        Raises
+        ------
+        UserError
+            If there is no such population.
+        """
+        if population not in self.populations:
+            known = ", ".join(self.populations)
+            raise UserError(f"{self.name}: no population '{population}' to leave out (has {known})")
+        gone = {population}
+        while True:
+            touched = {
+                p.name
+                for p in self.projections.values()
+                if gone & {p.source.name, p.target.name} and p.name not in gone
+            }
+            if not touched:
+                break
+            gone |= touched
+        return replace(
+            self,
+            populations={k: v for k, v in self.populations.items() if k not in gone},
+            projections={k: v for k, v in self.projections.items() if k not in gone},
+            stimuli={k: v for k, v in self.stimuli.items() if v.population not in gone},
+            records={k: v for k, v in self.records.items() if v.population not in gone},
+            digest=f"{self.digest} without {population}",
+        )

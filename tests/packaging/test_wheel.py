@@ -1,0 +1,202 @@
+"""The built distributions, away from their source and among a stranger's files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import site
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from neuroglia_snn.catalog import files
+from neuroglia_snn.errors import CatalogError
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = ("models", "hardware")
+
+
+def stems(kind: str) -> list[str]:
+    """Names of the checkout's catalogue files."""
+    return sorted(path.stem for path in (ROOT / kind).glob("*.toml"))
+
+
+def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that sees neither this checkout nor the caller's Python settings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    kept.pop("VIRTUAL_ENV", None)
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def succeed(*command: str | Path, cwd: Path) -> str:
+    """Run a command; its standard output, or a failure that shows all it printed."""
+    done = run(*command, cwd=cwd)
+    assert done.returncode == 0, f"{command} failed:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment with the package installed and the dependencies borrowed."""
+
+    python: Path
+
+    def evaluate(self, expression: str, cwd: Path) -> object:
+        """Value of an expression over ``files``, as JSON carries it."""
+        code = f"import json; from neuroglia_snn.catalog import files; print(json.dumps({expression}))"
+        return json.loads(succeed(self.python, "-c", code, cwd=cwd))
+
+
+def install(folder: Path, *what: str | Path) -> Environment:
+    """Make an environment and install into it, without a network.
+
+    The dependencies are those of the running environment: its site-packages are appended to the
+    new one's path. A path file inside an appended folder is not read, so an editable install of
+    this checkout over there is not seen.
+    """
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / "python"
+    where = succeed(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder)
+    lent = Path(where.strip()) / "zz_lent.pth"  # read last
+    lent.write_text("\n".join(site.getsitepackages()) + "\n")
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps")
+    # The package may be in a lent folder too: install it here all the same.
+    succeed(*pip, "--no-index", "--no-build-isolation", "--ignore-installed", *what, cwd=folder)
+    return Environment(python)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The sdist, and the wheel that is built from it."""
+    out = tmp_path_factory.mktemp("dist")
+    succeed(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT, cwd=out)
+    (sdist,), (wheel,) = out.glob("*.tar.gz"), out.glob("*.whl")
+    return sdist, wheel
+
+
+@pytest.fixture(scope="session")
+def from_wheel(built, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with the wheel in it."""
+    return install(tmp_path_factory.mktemp("from_wheel"), built[1])
+
+
+@pytest.fixture(scope="session")
+def editable(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with an editable install of this checkout."""
+    return install(tmp_path_factory.mktemp("editable"), "--editable", ROOT)
+
+
+def scatter_decoys(folder: Path) -> Path:
+    """Put a stranger's project with folders of the catalogue's names into a folder."""
+    for kind in KINDS:
+        (folder / kind).mkdir(parents=True)
+        (folder / kind / "decoy.toml").write_text("not = 'ours'\n")
+    (folder / "pyproject.toml").write_text("[project]\nname = 'stranger'\nversion = '1'\n")
+    return folder
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Path:
+    """A stranger's project, to work in."""
+    return scatter_decoys(tmp_path / "stranger")
+
+
+def test_the_checkout_has_models():
+    assert stems("models")
+
+
+def test_sdist_has_all_that_is_needed_to_build_and_test(built):
+    with tarfile.open(built[0]) as archive:
+        inside = {member.name.split("/", 1)[1] for member in archive if member.isfile()}
+    wanted = {"LICENSE", "README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", ".ci/run"}
+    for pattern in ("models/*.toml", "hardware/*.toml", "neuroglia_snn/**/*.py", "tests/**/*.py"):
+        wanted |= {path.relative_to(ROOT).as_posix() for path in ROOT.glob(pattern)}
+    assert wanted <= inside, sorted(wanted - inside)
+
+
+def test_wheel_has_the_package_and_nothing_beside_it(built):
+    with zipfile.ZipFile(built[1]) as archive:
+        inside = set(archive.namelist())
+    wanted = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("neuroglia_snn/**/*.py")}
+    wanted |= {f"neuroglia_snn/_catalog/{kind}/{stem}.toml" for kind in KINDS for stem in stems(kind)}
+    assert wanted <= inside, sorted(wanted - inside)
+    tops = {name.split("/", 1)[0] for name in inside}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"neuroglia_snn"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wheel_finds_its_own_catalogue(from_wheel, stranger, kind):
+    assert from_wheel.evaluate(f"files.names('{kind}')", stranger) == stems(kind)
+    home = Path(str(from_wheel.evaluate("files.__file__", stranger))).parents[1]
+    assert home.is_relative_to(from_wheel.python.parents[1])
+    for name in stems(kind):
+        found = from_wheel.evaluate(f"str(files.find('{kind}', '{name}'))", stranger)
+        assert found == str(home / "_catalog" / kind / f"{name}.toml")
+
+
+def test_wheel_brings_the_command(from_wheel, stranger):
+    command = from_wheel.python.with_name("neuroglia")
+    assert os.access(command, os.X_OK)
+    assert "usage" in succeed(command, "--help", cwd=stranger).lower()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_editable_install_finds_the_checkouts_catalogue(editable, stranger, kind):
+    assert editable.evaluate(f"files.names('{kind}')", stranger) == stems(kind)
+    for name in stems(kind):
+        found = editable.evaluate(f"str(files.find('{kind}', '{name}'))", stranger)
+        assert found == str(ROOT / kind / f"{name}.toml")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("beside", ["nothing", "stranger", "no TOML", "no table"])
+def test_package_without_its_catalogue_names_both_places(tmp_path, stranger, kind, beside):
+    parent = tmp_path / "site"
+    ignored = shutil.ignore_patterns("_catalog", "__pycache__")
+    shutil.copytree(ROOT / "neuroglia_snn", parent / "neuroglia_snn", ignore=ignored)
+    if beside != "nothing":
+        scatter_decoys(parent)
+    if beside == "no TOML":
+        (parent / "pyproject.toml").write_bytes(b"name = neuroglia_snn \xff")
+    if beside == "no table":
+        (parent / "pyproject.toml").write_text("project = 'neuroglia_snn'\n")
+    code = f"from neuroglia_snn.catalog import files; files.names('{kind}')"
+    done = run(sys.executable, "-c", code, cwd=stranger, PYTHONPATH=str(parent))
+    assert done.returncode != 0, done.stdout
+    last = done.stderr.strip().splitlines()[-1]
+    assert "CatalogError" in last
+    assert f"{parent / 'neuroglia_snn' / '_catalog' / kind} " in last
+    assert f"{parent / kind} " in last
+
+
+def test_unknown_name_is_answered_with_the_nearest():
+    name = stems("models")[0]
+    with pytest.raises(CatalogError, match=f"no model is called .*did you mean .*'{name}'"):
+        files.find("models", name[:-1] + "#")
+    with pytest.raises(CatalogError, match=f"there are .*{name}"):
+        files.find("models", "#")
+
+
+@pytest.mark.parametrize("name", ["../models/{}", "./{}", "{}.toml", "", "."])
+def test_a_path_is_not_a_name(name):
+    with pytest.raises(CatalogError, match="no model is called"):
+        files.find("models", name.format(stems("models")[0]))
+
+
+def test_unknown_kind_is_a_programming_error():
+    with pytest.raises(ValueError, match="models, hardware"):
+        files.names("model")
