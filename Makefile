@@ -14,6 +14,7 @@ READY = .venv/ready
 .PHONY: setup demo test format wheel clean
 
 setup: $(READY)
+	@:
 
 # An environment that was cut off halfway has no pip: it is made anew.
 $(READY): pyproject.toml

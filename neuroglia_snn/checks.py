@@ -468,16 +468,7 @@ class _Checker:
                            f"{nearest(str(value), known[key])}", "experiment", key)
 
     def _unused(self) -> None:
-        texts: list[str] = [str(self.model.experiment)]
-        for p in self.model.populations.values():
-            texts += [p.equations, p.threshold or "", p.reset or "", p.refractory or ""]
-            texts += [*p.initial.values(), *(r.code for r in p.regularly)]
-            texts += [f"{e.condition} {e.action}" for e in p.events.values()]
-        for q in self.model.projections.values():
-            texts += [q.equations, *q.on_pre.values(), *q.on_post.values(), *q.delay.values()]
-            texts += [*q.initial.values(), str(q.connect)]
-        texts += [s.amplitude for s in self.model.stimuli.values()]
-        used = eqs.used_parameters(self.model, list(texts))
+        used = eqs.model_parameters(self.model)
         own = self.document.sources[0].tables.get("parameters", {})
         for name in self.model.parameters:
             if name not in used and name in own:

@@ -194,10 +194,31 @@ def projection_symbols(model: spec.Model, projection: spec.Projection) -> Symbol
     return symbols
 
 
-def used_parameters(model: spec.Model, texts: list[str | None]) -> dict[str, spec.Parameter]:
+def texts(owner: spec.Population | spec.Projection) -> list[str]:
+    """Every equation, condition and statement of a population or projection."""
+    if isinstance(owner, spec.Population):
+        found = [owner.equations, owner.threshold, owner.reset, owner.refractory]
+        found += [*owner.initial.values(), *(entry.code for entry in owner.regularly)]
+        found += [text for e in owner.events.values() for text in (e.condition, e.action)]
+    else:
+        found = [owner.equations, *owner.on_pre.values(), *owner.on_post.values()]
+        found += [*owner.delay.values(), *owner.initial.values()]
+        found += [v for k, v in owner.connect.items() if isinstance(v, str) and k != "rule"]
+    return [text for text in found if text]
+
+
+def used_parameters(model: spec.Model, texts: list[str]) -> dict[str, spec.Parameter]:
     """Parameters of the model that any of these expressions or statements names."""
     used: set[str] = set()
     for text in texts:
-        used |= set(re.findall(r"[A-Za-z_]\w*", text or ""))
+        used |= set(re.findall(r"[A-Za-z_]\w*", text))
     return {n: p for n, p in model.parameters.items() if n in used}
 
+
+def model_parameters(model: spec.Model) -> dict[str, spec.Parameter]:
+    """Parameters that anything in the model names (a variant may inherit others)."""
+    owners = (*model.populations.values(), *model.projections.values())
+    found = [text for owner in owners for text in texts(owner)]
+    found += [s.amplitude for s in model.stimuli.values()]
+    found += [str(value) for value in model.experiment.values()]
+    return used_parameters(model, found)

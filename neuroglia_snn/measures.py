@@ -81,7 +81,8 @@ def spike_count(signal: ArrayLike, threshold: float) -> NDArray[np.int64]:
     if samples.ndim == 0:
         raise UserError("the signal is a single number; spikes are counted along axis 0, time")
     above = samples > threshold
-    return np.sum(above[1:] & ~above[:-1], axis=0, dtype=np.int64)
+    counts: NDArray[np.int64] = np.sum(above[1:] & ~above[:-1], axis=0, dtype=np.int64)
+    return counts
 
 
 def mean_field_spikes(mean_u: ArrayLike, threshold: float, rearm: float) -> int:

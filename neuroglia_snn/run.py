@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import psutil
 import xarray as xr
 
 from neuroglia_snn import backends, checks, plots, results, spec
 from neuroglia_snn.backends.base import Outcome, Progress, Request
+from neuroglia_snn.equations import model_parameters
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.experiments import mean_field, memory
 
@@ -75,6 +76,7 @@ def run(
     kind = model.experiment.get("kind")
     images = _images(model, options) if kind == "associative-memory" else None
     results.prepare(folder, force)
+    options = replace(options, threads=options.threads or default_threads(model))
     outcome = _simulate(model, images, options, progress, model.name)
     data = results.dataset(model, outcome)
     control = None
@@ -104,9 +106,15 @@ def run(
 
 
 def default_threads(model: spec.Model) -> int:
-    """All cores for a large network, one for a small one."""
+    """The idle cores for a large network, one for a small one.
+
+    Threads meet twice a step; where another program holds a core, each meeting waits for it, and two
+    threads are slower than one. Results do not depend on the number.
+    """
     largest = max(p.size for p in model.populations.values())
-    return (os.cpu_count() or 1) if largest >= PARALLEL_FROM else 1
+    if largest < PARALLEL_FROM:
+        return 1
+    return max(1, sum(busy < 50 for busy in psutil.cpu_percent(interval=0.2, percpu=True)))
 
 
 def _images(model: spec.Model, options: Options) -> memory.Images:
@@ -131,7 +139,7 @@ def _simulate(
         raise BackendError(f"backend '{backend.name}' cannot run '{model.name}': {reason}")
     request = Request(
         model=model, images=images.stimuli(model) if images else {}, seed=options.seed,
-        threads=options.threads or default_threads(model),
+        threads=options.threads or 1,
         progress=progress(label) if progress else None)
     return backend.run(request)
 
@@ -142,12 +150,12 @@ def _summary(model: spec.Model, outcome: Outcome, options: Options) -> dict:
         "title": model.title,
         "model_digest": model.digest,
         "backend": options.backend,
-        "threads": options.threads or default_threads(model),
+        "threads": options.threads,
         "versions": dict(outcome.versions),
         "seed": options.seed,
         "without": list(options.without),
         "set": dict(options.overrides),
-        "parameters": {name: p.text for name, p in model.parameters.items()},
+        "parameters": {name: p.text for name, p in model_parameters(model).items()},
         "dt_ms": model.dt * 1e3,
         "duration_ms": model.duration * 1e3,
         "wall_seconds": {

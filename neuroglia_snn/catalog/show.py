@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.source import read_document, split_equations
+from neuroglia_snn.equations import model_parameters
 from neuroglia_snn.errors import ModelError
 
 
@@ -40,11 +41,12 @@ def describe(model: spec.Model) -> str:
         what = "events" if r.events else ", ".join(r.variables)
         lines.append(f"record {r.name}: {what} of {r.population}"
                      + ("" if r.events else f" every {r.every * 1e3:g} ms"))
-    if model.parameters:
+    used = model_parameters(model)
+    if used:
         lines += ["", "parameters"]
-        width = max(map(len, model.parameters))
+        width = max(map(len, used))
         lines += [f"    {name:{width}} = {p.text:18} {p.about}{'; ' if p.about and p.source else ''}{p.source}".rstrip()
-                  for name, p in model.parameters.items()]
+                  for name, p in used.items()]
     return "\n".join(lines)
 
 

@@ -199,7 +199,7 @@ def salt_and_pepper(
     """
     if not 0 <= fraction <= 1:
         raise ImageError(f"the noise fraction has to lie between 0 and 1, not {fraction}")
-    noisy = _require_bool(image).copy()
+    noisy: BoolArray = _require_bool(image).copy()
     n_noisy = round(fraction * noisy.size)
     n_salt = (n_noisy + 1) // 2
     rng = np.random.Generator(np.random.PCG64(seed))
@@ -287,6 +287,10 @@ def _decode_png(content: bytes, label: str) -> _Decoded:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            # Reading alone passes over checksums, and so over pixels changed by damage. Pillow
+            # cannot go on with an image it has verified.
+            with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+                image.verify()
             with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
                 return _png_pixels(image)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:

@@ -1,6 +1,6 @@
 """The associative-memory experiment: train an image, cue it, measure what is recalled.
 
-After Fig. 3 and eqs 1-2 of "Noise-induced artificial intelligence" (Phys. Rev. E, see the model file).
+After Fig. 3 and eqs 1-2 of "Noise-induced artificial intelligence" (Phys. Rev. Research 4, 043069, 2022).
 """
 
 from __future__ import annotations

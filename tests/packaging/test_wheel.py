@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import shutil
 import site
 import subprocess
@@ -57,7 +59,8 @@ class Environment:
 
     def evaluate(self, expression: str, cwd: Path) -> object:
         """Value of an expression over ``files``, as JSON carries it."""
-        code = f"import json; from neuroglia_snn.catalog import files; print(json.dumps({expression}))"
+        imports = "import json; from neuroglia_snn.catalog import files"
+        code = f"{imports}; print(json.dumps({expression}))"
         return json.loads(succeed(self.python, "-c", code, cwd=cwd))
 
 
@@ -70,8 +73,8 @@ def install(folder: Path, *what: str | Path) -> Environment:
     """
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
-    where = succeed(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder)
-    lent = Path(where.strip()) / "zz_lent.pth"  # read last
+    (packages,) = folder.glob("lib/python*/site-packages")
+    lent = packages / "zz_lent.pth"  # read last
     lent.write_text("\n".join(site.getsitepackages()) + "\n")
     pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps")
     # The package may be in a lent folder too: install it here all the same.
@@ -132,7 +135,8 @@ def test_wheel_has_the_package_and_nothing_beside_it(built):
     with zipfile.ZipFile(built[1]) as archive:
         inside = set(archive.namelist())
     wanted = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("neuroglia_snn/**/*.py")}
-    wanted |= {f"neuroglia_snn/_catalog/{kind}/{stem}.toml" for kind in KINDS for stem in stems(kind)}
+    for kind in KINDS:
+        wanted |= {f"neuroglia_snn/_catalog/{kind}/{stem}.toml" for stem in stems(kind)}
     assert wanted <= inside, sorted(wanted - inside)
     tops = {name.split("/", 1)[0] for name in inside}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"neuroglia_snn"}
@@ -146,6 +150,25 @@ def test_wheel_finds_its_own_catalogue(from_wheel, stranger, kind):
     for name in stems(kind):
         found = from_wheel.evaluate(f"str(files.find('{kind}', '{name}'))", stranger)
         assert found == str(home / "_catalog" / kind / f"{name}.toml")
+
+
+def test_every_import_is_of_a_declared_dependency():
+    """The environments above borrow their dependencies, so that one not declared is not missed."""
+    project = files.tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"].items()
+    declared = {*project["dependencies"], *(r for extra, rs in extras if extra != "test" for r in rs)}
+    modules = {re.split(r"[^\w-]", requirement)[0].lower() for requirement in declared}
+    modules |= {"PIL" if module == "pillow" else module.replace("-", "_") for module in modules}
+    known = modules | set(sys.stdlib_module_names) | {"neuroglia_snn", "tomllib"}
+    for path in ROOT.glob("neuroglia_snn/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported = [node.module or ""]
+            else:
+                continue
+            assert {name.split(".")[0] for name in imported} <= known, f"{path}:{node.lineno}"
 
 
 def test_wheel_brings_the_command(from_wheel, stranger):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -59,19 +61,18 @@ def build(
     network = Network(model, namespace=_namespace(model))
     for population in model.populations.values():
         _population(network, population, images, seed)
-    gathers = [p for p in model.projections.values() if coupling.is_gather(model, p)]
-    for projection in gathers:
-        _gather(network, projection)
+    synaptic = []
     for projection in model.projections.values():
-        if projection not in gathers:
-            _synapses(network, projection)
+        if coupling.is_gather(model, projection):
+            _gather(network, projection)
+        else:
+            synaptic.append(_synapses(network, projection))
     apply_settings(network)
-    for projection in model.projections.values():
-        if projection not in gathers:
-            _connect(network, projection)
-    for owner in (*model.populations.values(), *model.projections.values()):
-        if owner.name in network.groups:
-            _initial(network.groups[owner.name], owner.initial)
+    for population in model.populations.values():
+        _initial(network.groups[population.name], population.initial)
+    for projection in synaptic:
+        _connect(network, projection)
+        _initial(network.groups[projection.name], projection.initial)
     for record in model.records.values():
         _record(network, record)
     return network
@@ -125,10 +126,7 @@ def _population(
     incoming = [p for p in model.projections.values()
                 if p.target.name == name and coupling.is_gather(model, p)]
     stimuli = [s for s in model.stimuli.values() if s.population == name]
-    texts = [population.equations, population.threshold, population.reset, population.refractory]
-    texts += [r.code for r in population.regularly] + list(population.initial.values())
-    texts += [f"{e.condition} {e.action}" for e in population.events.values()]
-    texts += [s.amplitude for s in stimuli]
+    texts = eqs.texts(population) + [s.amplitude for s in stimuli]
     added = []
     for projection in incoming:
         plan = coupling.gather(model, projection)
@@ -215,12 +213,17 @@ def _endpoint(network: Network, endpoint: spec.Endpoint):
     return group if endpoint.start is None else group[endpoint.start : endpoint.stop]
 
 
-def _synapses(network: Network, projection: spec.Projection) -> None:
-    own = eqs.parse(projection.equations)
-    texts = [projection.equations, *projection.on_pre.values(), *projection.on_post.values()]
-    texts += [*projection.initial.values(), *projection.delay.values()]
-    texts += [str(v) for v in projection.connect.values()]
-    added = Equations(_parameters(network, projection.name, texts))
+def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
+    """Create the synapses; gives the projection with its parameters under names of its own.
+
+    Brian2 lets no synaptic variable share a name with one of the source or target group.
+    """
+    used = eqs.used_parameters(network.model, eqs.texts(projection))
+    names = {name: f"{name}_{projection.name}" for name in used}
+    for name, parameter in used.items():
+        network.settings[projection.name, names[name]] = parameter.value.si
+    added = Equations([_shared(names[n], p.value.dimensions) for n, p in used.items()])
+    projection = _renamed(projection, names)
     delay = {}
     for pathway, text in projection.delay.items():
         try:
@@ -229,12 +232,29 @@ def _synapses(network: Network, projection: spec.Projection) -> None:
             pass  # an expression: set after connecting
     network.groups[projection.name] = brian2.Synapses(
         _endpoint(network, projection.source), _endpoint(network, projection.target),
-        model=eqs.to_brian(own) + added, on_pre=dict(projection.on_pre) or None,
-        on_post=dict(projection.on_post) or None, delay=delay or None,
+        model=eqs.to_brian(eqs.parse(projection.equations)) + added,
+        on_pre=dict(projection.on_pre) or None, on_post=dict(projection.on_post) or None,
+        delay=delay or None,
         on_event={p: projection.on_event.get(p, "spike")
                   for p in (*projection.on_pre, *projection.on_post)} or "spike",
         method=_method(projection.integrator, None), dt=projection.dt * SECOND,
         name=projection.name, namespace=network.namespace)
+    return projection
+
+
+def _renamed(projection: spec.Projection, names: Mapping[str, str]) -> spec.Projection:
+    def rename(text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        return re.sub(r"[A-Za-z_]\w*", lambda word: names.get(word[0], word[0]), text)
+
+    def each(texts: Mapping) -> dict:
+        return {key: rename(value) for key, value in texts.items()}
+
+    return dataclasses.replace(
+        projection, equations=rename(projection.equations), on_pre=each(projection.on_pre),
+        on_post=each(projection.on_post), delay=each(projection.delay),
+        connect=each(projection.connect), initial=each(projection.initial))
 
 
 def _connect(network: Network, projection: spec.Projection) -> None:

@@ -311,6 +311,21 @@ def test_a_damaged_png_header(tmp_path):
     assert "not a readable PNG" in refusal(path)
 
 
+@settings(deadline=None, max_examples=300)
+@given(position=st.floats(0, 1, exclude_max=True), change=st.integers(1, 255))
+def test_a_changed_byte_never_changes_the_image(folder, position, change):
+    image = salt_and_pepper(render_digit_one((20, 20)), 0.5, seed=1)
+    path = write(image, folder / "changed.png")
+    content = bytearray(path.read_bytes())
+    content[int(position * len(content))] ^= change
+    path.write_bytes(content)
+    try:
+        restored = read_image(path, (20, 20))
+    except ImageError:
+        return
+    np.testing.assert_array_equal(restored, image)
+
+
 def test_another_format_under_the_name_of_png(tmp_path):
     Image.fromarray(FIGURE.astype(np.uint8) * 255).save(tmp_path / "a.png", format="BMP")
     assert "in another format" in refusal(tmp_path / "a.png")
