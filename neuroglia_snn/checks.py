@@ -407,7 +407,7 @@ class _Checker:
             limits = [self._size(e) for e in (projection.source, projection.target)]
             for pair in pairs:
                 good = isinstance(pair, list) and len(pair) == 2 and all(
-                    type(v) is int and 0 <= v and (m is None or v < m)
+                    type(v) is int and v >= 0 and (m is None or v < m)
                     for v, m in zip(pair, limits, strict=True))
                 if not good:
                     self.error(f"{pair} is not a pair [source, target] within the populations",

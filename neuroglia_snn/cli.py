@@ -15,6 +15,9 @@ from neuroglia_snn import __version__
 from neuroglia_snn.errors import ResultError, UserError
 
 
+_MODEL = "a catalogue name (see `neuroglia list`) or a .toml file"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the ``neuroglia`` script."""
     arguments = _parser().parse_args(argv)
@@ -36,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="neuroglia", description="Networks of neurons and glia from one equation file.")
+        prog="neuroglia", description="Networks of neurons and glia from one equation file."
+    )
     parser.add_argument("--version", action="version", version=f"neuroglia_snn {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -45,23 +49,22 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=function)
         return sub
 
-    model = {"metavar": "MODEL", "help": "a catalogue name (see `neuroglia list`) or a .toml file"}
     sub = command("list", _list, "list the models of the catalogue")
     sub.add_argument("--json", action="store_true", help="as JSON")
     sub = command("show", _show, "show a model: equations, parameters with sources, connections")
-    sub.add_argument("model", **model)
+    sub.add_argument("model", metavar="MODEL", help=_MODEL)
     _add_set(sub)
     sub = command("check", _check, "check a model file; one line for each thing to mend")
-    sub.add_argument("model", **model)
+    sub.add_argument("model", metavar="MODEL", help=_MODEL)
     sub.add_argument("--json", action="store_true", help="findings as JSON")
     sub = command("copy", _copy, "copy a model file, to edit it")
-    sub.add_argument("model", **model)
+    sub.add_argument("model", metavar="MODEL", help=_MODEL)
     sub.add_argument("file", type=Path, metavar="FILE")
     sub = command("diff", _diff, "what differs between two models, equation by equation")
-    sub.add_argument("a", **model)
-    sub.add_argument("b", **model)
+    sub.add_argument("a", metavar="MODEL", help=_MODEL)
+    sub.add_argument("b", metavar="MODEL", help=_MODEL)
     sub = command("run", _run, "run a model and write results, figures and summary.json")
-    sub.add_argument("model", **model)
+    sub.add_argument("model", metavar="MODEL", help=_MODEL)
     _add_run(sub)
     sub = command("doctor", _doctor, "what is installed here, and which backends can run")
     sub.add_argument("--json", action="store_true", help="as JSON")
@@ -70,29 +73,46 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE",
-        help="a parameter (sigma2=0.1) or any key (model.dt='0.001 ms'); may be repeated")
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter (sigma2=0.1) or any key (model.dt='0.001 ms'); may be repeated",
+    )
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_set(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="results folder (default: MODEL-run)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="results folder (default: MODEL-run)"
+    )
     parser.add_argument("--force", action="store_true", help="write over an earlier result")
     parser.add_argument("--backend", default="cpp", help="cpp (default) or numpy")
-    parser.add_argument("--seed", type=int, default=0, help="of noise and initial values (default 0)")
-    parser.add_argument("--threads", type=int, help="default: every core for large networks, else 1")
-    parser.add_argument("--without", action="append", default=[], metavar="POPULATION",
-                        help="leave a population and its projections out; may be repeated")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of noise and initial values (default 0)"
+    )
+    parser.add_argument(
+        "--threads", type=int, help="default: every core for large networks, else 1"
+    )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="POPULATION",
+        help="leave a population and its projections out; may be repeated",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary on stdout")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     images = parser.add_argument_group("associative memory")
     for name, text in (("train", "training image"), ("test", "cue"), ("clean", "ideal pattern")):
-        images.add_argument(f"--{name}", type=Path, metavar="IMG",
-                            help=f"{text}: .png, .npy or text of 0 and 1")
+        images.add_argument(
+            f"--{name}", type=Path, metavar="IMG", help=f"{text}: .png, .npy or text of 0 and 1"
+        )
     images.add_argument("--resize", action="store_true", help="scale images to the lattice")
     images.add_argument("--no-astrocytes", action="store_true", help="neurons alone")
-    images.add_argument("--control", action="store_true",
-                        help="also run without astrocytes, for the figure")
+    images.add_argument(
+        "--control", action="store_true", help="also run without astrocytes, for the figure"
+    )
 
 
 def overrides(settings: Sequence[str]) -> dict[str, str]:
@@ -183,13 +203,23 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.no_astrocytes:
         without.append("astrocyte")
     summary = run(
-        arguments.model, arguments.out or Path(f"{name}-run"),
+        arguments.model,
+        arguments.out or Path(f"{name}-run"),
         Options(
-            backend=arguments.backend, seed=arguments.seed, threads=arguments.threads,
-            overrides=overrides(arguments.set), without=tuple(without), control=arguments.control,
-            train=arguments.train, test=arguments.test, clean=arguments.clean,
-            resize=arguments.resize),
-        force=arguments.force, progress=None if arguments.quiet else _progress)
+            backend=arguments.backend,
+            seed=arguments.seed,
+            threads=arguments.threads,
+            overrides=overrides(arguments.set),
+            without=tuple(without),
+            control=arguments.control,
+            train=arguments.train,
+            test=arguments.test,
+            clean=arguments.clean,
+            resize=arguments.resize,
+        ),
+        force=arguments.force,
+        progress=None if arguments.quiet else _progress,
+    )
     if arguments.json:
         from neuroglia_snn.results import dumps
 
@@ -206,8 +236,12 @@ def _progress(label: str):
     from tqdm import tqdm
 
     bar = tqdm(
-        total=100, desc=label, file=sys.stderr, unit="%",
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}")
+        total=100,
+        desc=label,
+        file=sys.stderr,
+        unit="%",
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
+    )
 
     def update(fraction: float, model_time: float) -> None:
         bar.set_postfix_str(f"t = {model_time * 1e3:.4g} ms", refresh=False)
@@ -223,5 +257,3 @@ def _doctor(arguments: argparse.Namespace) -> None:
 
     findings = examine()
     print(json.dumps(findings, indent=2) if arguments.json else report(findings))
-
-

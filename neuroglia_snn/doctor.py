@@ -12,7 +12,16 @@ from neuroglia_snn.backends.brian import collect, standalone
 from neuroglia_snn.catalog import files
 from neuroglia_snn.catalog.load import load
 
-_PACKAGES = ("neuroglia_snn", "brian2", "numpy", "sympy", "matplotlib", "xarray", "h5netcdf", "pillow")
+_PACKAGES = (
+    "neuroglia_snn",
+    "brian2",
+    "numpy",
+    "sympy",
+    "matplotlib",
+    "xarray",
+    "h5netcdf",
+    "pillow",
+)
 
 
 def examine() -> dict:
@@ -35,7 +44,10 @@ def examine() -> dict:
 def report(findings: dict) -> str:
     """The examination as text."""
     lines = [f"Python     {findings['python']} on {findings['system']}"]
-    lines += [f"{name:14} {v or 'missing: pip install ' + name}" for name, v in findings["packages"].items()]
+    lines += [
+        f"{name:14} {v or 'missing: pip install ' + name}"
+        for name, v in findings["packages"].items()
+    ]
     lines.append(f"compiler   {findings['compiler'] or 'none: apt-get install g++'}")
     lines.append(f"make       {findings['make'] or 'none: apt-get install make'}")
     cache = findings["build_cache"]

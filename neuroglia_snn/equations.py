@@ -217,8 +217,8 @@ def used_parameters(model: spec.Model, texts: list[str]) -> dict[str, spec.Param
 
 def model_parameters(model: spec.Model) -> dict[str, spec.Parameter]:
     """Parameters that anything in the model names (a variant may inherit others)."""
-    owners = (*model.populations.values(), *model.projections.values())
-    found = [text for owner in owners for text in texts(owner)]
+    found = [text for population in model.populations.values() for text in texts(population)]
+    found += [text for projection in model.projections.values() for text in texts(projection)]
     found += [s.amplitude for s in model.stimuli.values()]
     found += [str(value) for value in model.experiment.values()]
     return used_parameters(model, found)

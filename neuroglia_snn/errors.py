@@ -7,6 +7,13 @@ what would be right. The command line prints it without a traceback and exits wi
 from __future__ import annotations
 
 
+def shown(text: object, limit: int = 100) -> str:
+    """A piece of a user's file as a message may quote it: on one line, printable, not too long."""
+    flat = " ".join(str(text).split())
+    safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in flat)
+    return safe if len(safe) <= limit else f"{safe[: limit - 3]}..."
+
+
 class UserError(Exception):
     """Something the user wrote or asked for cannot be done."""
 

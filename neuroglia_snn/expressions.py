@@ -7,8 +7,11 @@ nothing else (attribute access, indexing, strings, lambdas, calls of unknown fun
 from __future__ import annotations
 
 import ast
+import copy
+import functools
 import math
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -17,8 +20,8 @@ from brian2.core.variables import Variable
 from brian2.parsing.expressions import parse_expression_dimensions
 from brian2.units.fundamentalunits import Dimension, DimensionMismatchError
 
-from neuroglia_snn.errors import UserError
-from neuroglia_snn.quantities import UNITS, unit_name
+from neuroglia_snn.errors import UserError, shown
+from neuroglia_snn.quantities import UNITS, parse_unit, unit_name
 
 _ALLOWED = (
     *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Name),
@@ -34,10 +37,16 @@ CONSTANTS: Mapping[str, float] = {"pi": math.pi, "e": math.e, "inf": math.inf}
 _ASSIGNMENT = re.compile(r"^\s*([A-Za-z_]\w*)\s*([-+*/]?=)(?!=)\s*(.+)$", re.DOTALL)
 
 
+#: Deepest nesting and largest constant exponent of an expression: parsers and compilers recurse,
+#: and ``9**9**9`` would be worked out digit by digit.
+MAX_DEPTH, MAX_EXPONENT = 100, 100
+
+
 class ExpressionError(UserError):
     """An expression cannot be parsed, or its units do not fit."""
 
 
+@functools.lru_cache(maxsize=4096)
 def parse(text: str) -> ast.Expression:
     """Parse an expression and refuse everything that is not plain arithmetic.
 
@@ -48,19 +57,82 @@ def parse(text: str) -> ast.Expression:
     """
     flat = " ".join(str(text).split())
     try:
-        tree = ast.parse(flat, mode="eval")
-        nodes = list(ast.walk(tree))
+        with warnings.catch_warnings():  # Python has its say on "1if" and the like; we have ours
+            warnings.simplefilter("ignore")
+            tree = ast.parse(flat, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ExpressionError(f"'{flat}' is not an expression") from None
-    for node in nodes:
+        raise ExpressionError(f"'{shown(flat)}' is not an expression") from None
+    _check_depth(tree, flat)
+    for node in ast.walk(tree):
         number = not isinstance(node, ast.Constant) or type(node.value) in (int, float, bool)
         plain_call = not isinstance(node, ast.Call) or (
             isinstance(node.func, ast.Name) and not node.keywords
         )
         if not (isinstance(node, _ALLOWED) and number and plain_call):
-            piece = ast.unparse(node) if hasattr(node, "lineno") else type(node).__name__
-            raise ExpressionError(f"'{piece}' is not allowed in an expression")
+            piece = ast.unparse(node) if hasattr(node, "lineno") else flat
+            raise ExpressionError(f"'{shown(piece)}' is not allowed in an expression")
+        if isinstance(node, ast.BinOp):
+            _check_operands(node)
     return tree
+
+
+def _check_depth(tree: ast.Expression, flat: str) -> None:
+    level: list[ast.AST] = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return
+    raise ExpressionError(
+        f"'{shown(flat)}' is nested too deeply (over {MAX_DEPTH} levels);"
+        " write a part of it as an equation of its own"
+    )
+
+
+def _check_operands(node: ast.BinOp) -> None:
+    for operand in (node.left, node.right):
+        logical = isinstance(operand, (ast.Compare, ast.BoolOp))
+        if logical or (isinstance(operand, ast.UnaryOp) and isinstance(operand.op, ast.Not)):
+            piece = shown(ast.unparse(operand))
+            raise ExpressionError(f"'{piece}' is true or false, not a number; write int({piece})")
+    if isinstance(node.op, ast.Pow) and not _is_moderate(node):
+        raise ExpressionError(
+            f"'{shown(ast.unparse(node))}' is too large (an exponent is up to {MAX_EXPONENT})"
+        )
+
+
+def _is_moderate(power: ast.BinOp) -> bool:
+    exponent = _constant(power.right)
+    if exponent is None:
+        return True
+    base = _constant(power.left)
+    try:
+        return abs(exponent) <= MAX_EXPONENT and math.isfinite(abs((base or 1.0) ** exponent))
+    except (ArithmeticError, ValueError):
+        return False
+
+
+def _constant(node: ast.AST) -> float | None:
+    """Size of a subtree without names (inf where it overflows), or None."""
+    if any(isinstance(part, ast.Name) for part in ast.walk(node)):
+        return None
+    try:
+        floats = _Floats().visit(ast.Expression(copy.deepcopy(node)))
+        value = eval(compile(floats, "<model>", "eval"), {"__builtins__": {}})  # noqa: S307
+        return float(abs(value))
+    except ZeroDivisionError:
+        return 0.0
+    except (ArithmeticError, ValueError, TypeError):
+        return math.inf
+
+
+class _Floats(ast.NodeTransformer):
+    """Whole numbers as floats, which overflow where whole numbers would grow without end."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        if type(node.value) is int:
+            value = float(node.value) if abs(node.value) < 1e300 else math.inf
+            return ast.copy_location(ast.Constant(value), node)
+        return node
 
 
 def names(text: str) -> set[str]:
@@ -85,12 +157,12 @@ def statements(code: str) -> Iterator[tuple[str, str, str]]:
             continue
         match = _ASSIGNMENT.match(pending)
         if not match:
-            raise ExpressionError(f"'{pending.strip()}' is not an assignment such as 'x = y + 1'")
+            raise ExpressionError(f"'{shown(pending)}' is not an assignment such as 'x = y + 1'")
         parse(match[3])
         yield match[1], match[2], match[3].strip()
         pending = ""
     if pending.strip():
-        raise ExpressionError(f"'{pending.strip()}' has a bracket that is not closed")
+        raise ExpressionError(f"'{shown(pending)}' has a bracket that is not closed")
 
 
 def dimensions_of(text: str, variables: Mapping[str, Variable | Function]) -> Dimension:
@@ -105,13 +177,27 @@ def dimensions_of(text: str, variables: Mapping[str, Variable | Function]) -> Di
     try:
         return parse_expression_dimensions(flat, variables)
     except DimensionMismatchError as error:
-        first, *rest = [unit_name(dim) for dim in error.dims] or ["?"]
-        both = f"'{first}' and '{rest[0]}'" if rest else f"'{first}' where a pure number is due"
-        piece = str(error.desc).rstrip(".")
-        raise ExpressionError(f"inconsistent units in '{flat}': {both} ({piece})") from None
+        raise ExpressionError(
+            f"inconsistent units: {_mismatch(str(error.desc), variables) or shown(error, 200)}"
+        ) from None
     except (SyntaxError, TypeError, ValueError, KeyError, NotImplementedError) as error:
-        text = str(error.args[0]) if error.args else type(error).__name__
-        raise ExpressionError(f"'{flat}' cannot be read: {text}") from None
+        reason = shown(error.args[0] if error.args else type(error).__name__).rstrip(".")
+        raise ExpressionError(f"'{shown(flat)}' cannot be read: {reason}") from None
+    except (RecursionError, OverflowError):
+        raise ExpressionError(f"'{shown(flat)}' is too large") from None
+
+
+def _mismatch(reason: str, variables: Mapping[str, Variable | Function]) -> str:
+    """Brian2's reason with the units as they stand in model files: ``'v' is in 'volt'...``."""
+    said = []
+    for piece in re.findall(r"'([^']+)' has units? ", reason):
+        unit = unit_name(parse_expression_dimensions(piece, variables))
+        said.append(f"'{shown(piece, 60)}' is in '{unit}'")
+    due = re.search(r"should be \(([^)]*)\)", reason)
+    if due:
+        unit = parse_unit(due[1].replace("^", "**").replace(" ", "*"))
+        said.append(f"must be in '{unit_name(unit)}'")
+    return " but ".join(said)
 
 
 _NUMERIC: dict[str, object] = {
@@ -139,13 +225,14 @@ def evaluate(text: str, values: Mapping[str, object]) -> float:
     float
         NaN where the expression has no real value (a root of a negative number, 0/0).
     """
-    code = compile(parse(text), "<model>", "eval")
+    floats = ast.fix_missing_locations(_Floats().visit(copy.deepcopy(parse(text))))
+    code = compile(floats, "<model>", "eval")
     units = {name: float(unit) for name, unit in UNITS.items()}
     scope = {**units, **CONSTANTS, **_NUMERIC, **values, "__builtins__": {}}
     scope = {k: np.float64(v) if isinstance(v, (int, float)) else v for k, v in scope.items()}
     with np.errstate(all="ignore"):
         try:
-            value = eval(code, scope)  # noqa: S307 - the tree holds arithmetic only, see parse()
+            value = eval(code, scope)
             return math.nan if isinstance(value, complex) else float(value)
         except (ZeroDivisionError, OverflowError, ValueError):
             return math.nan

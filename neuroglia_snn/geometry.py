@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from neuroglia_snn.errors import UserError
 
 
-def lattice_neighbours(shape: tuple[int, int], count: int = 4) -> np.ndarray:
+def lattice_neighbours(shape: Sequence[int], count: int = 4) -> np.ndarray:
     """Neighbours of each site of a lattice with zero-flux edges.
 
     Sites at an edge have fewer neighbours, so that a mean over them passes nothing outside.
@@ -36,7 +38,7 @@ def lattice_neighbours(shape: tuple[int, int], count: int = 4) -> np.ndarray:
 
 
 def footprint_pairs(
-    watched: tuple[int, int], watchers: tuple[int, int], size: tuple[int, int], step: tuple[int, int]
+    watched: Sequence[int], watchers: Sequence[int], size: Sequence[int], step: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Watcher (i, j) covers rows ``i*step .. i*step + size - 1`` of the watched lattice.
 
@@ -56,13 +58,7 @@ def footprint_pairs(
     UserError
         If the footprints reach outside the watched lattice.
     """
-    for axis, name in enumerate(("rows", "columns")):
-        reach = (watchers[axis] - 1) * step[axis] + size[axis]
-        if reach > watched[axis]:
-            raise UserError(
-                f"{watchers[axis]} footprints of {size[axis]} {name} every {step[axis]} need"
-                f" {reach} {name}, the lattice has {watched[axis]}"
-            )
+    check_footprints(watched, watchers, size, step)
     i, j = np.divmod(np.arange(watchers[0] * watchers[1]), watchers[1])
     a, b = np.divmod(np.arange(size[0] * size[1]), size[1])
     row = i[:, None] * step[0] + a[None, :]
@@ -71,8 +67,27 @@ def footprint_pairs(
     return (row * watched[1] + column).ravel(), watcher
 
 
+def check_footprints(
+    watched: Sequence[int], watchers: Sequence[int], size: Sequence[int], step: Sequence[int]
+) -> None:
+    """Refuse footprints that reach outside the watched lattice; no arrays are made.
+
+    Raises
+    ------
+    UserError
+        With the number of rows or columns that would be needed.
+    """
+    for axis, name in enumerate(("rows", "columns")):
+        reach = (watchers[axis] - 1) * step[axis] + size[axis]
+        if reach > watched[axis]:
+            raise UserError(
+                f"{watchers[axis]} footprints of {size[axis]} {name} every {step[axis]} need"
+                f" {reach} {name}, the lattice has {watched[axis]}"
+            )
+
+
 def first_footprint(
-    watched: tuple[int, int], watchers: tuple[int, int], size: tuple[int, int], step: tuple[int, int]
+    watched: Sequence[int], watchers: Sequence[int], size: Sequence[int], step: Sequence[int]
 ) -> np.ndarray:
     """For each site of the watched lattice, the first watcher that covers it (-1: none).
 

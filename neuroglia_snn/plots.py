@@ -12,7 +12,7 @@ from neuroglia_snn import spec
 from neuroglia_snn.experiments import memory
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 - the backend must be chosen first
+import matplotlib.pyplot as plt
 
 _MAP = {"cmap": "Greys", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
 _WITH, _WITHOUT, _STIMULUS = "#0b6e4f", "#b3541e", "#f2c14e"
@@ -25,7 +25,10 @@ def _save(figure, path: Path) -> Path:
 
 
 def memory_figures(
-    model: spec.Model, data: xr.Dataset, images: memory.Images, folder: Path,
+    model: spec.Model,
+    data: xr.Dataset,
+    images: memory.Images,
+    folder: Path,
     control: tuple[spec.Model, xr.Dataset] | None = None,
 ) -> list[Path]:
     """Figures after the paper's 3 and 4: inputs, responses and calcium, time courses.
@@ -43,8 +46,10 @@ def memory_figures(
 def _inputs(images: memory.Images, path: Path) -> Path:
     figure, axes = plt.subplots(1, 3, figsize=(9, 3.3), layout="constrained")
     for axis, title, image in zip(
-        axes, ("ideal pattern", "training image", "test image (cue)"),
-        (images.clean, images.train, images.test), strict=True,
+        axes,
+        ("ideal pattern", "training image", "test image (cue)"),
+        (images.clean, images.train, images.test),
+        strict=True,
     ):
         axis.imshow(image, **_MAP)
         axis.set(title=title, xticks=[], yticks=[])
@@ -53,11 +58,12 @@ def _inputs(images: memory.Images, path: Path) -> Path:
 
 def _response(model: spec.Model, data: xr.Dataset, path: Path) -> Path:
     e = model.experiment
-    cue, recall = (float(e[k]) * 1e3 for k in ("cue", "recall"))  # type: ignore[arg-type]
-    end = cue + float(e["window"]) * 1e3  # type: ignore[arg-type]
+    cue, recall = (float(e[k]) * 1e3 for k in ("cue", "recall"))
+    end = cue + float(e["window"]) * 1e3
     during = memory.state_at(model, data, str(e["last_spike"]), recall) >= cue
     spikes = memory.state_at(model, data, str(e["spikes"]), end) - memory.state_at(
-        model, data, str(e["spikes"]), recall)
+        model, data, str(e["spikes"]), recall
+    )
     calcium = memory.series(model, data, str(e["glia"]), str(e["calcium"]))
     columns = 2 if calcium is None else 3
     figure, axes = plt.subplots(1, columns, figsize=(3.4 * columns, 3.3), layout="constrained")
@@ -77,28 +83,41 @@ def _response(model: spec.Model, data: xr.Dataset, path: Path) -> Path:
 
 
 def _time_courses(
-    model: spec.Model, data: xr.Dataset, images: memory.Images, path: Path,
+    model: spec.Model,
+    data: xr.Dataset,
+    images: memory.Images,
+    path: Path,
     control: tuple[spec.Model, xr.Dataset] | None,
 ) -> Path:
     """Membrane potential of one neuron inside the pattern, calcium of the astrocyte over it."""
     potential, site = _trace(model, data, images)
-    calcium = memory.series(model, data, str(model.experiment["glia"]), str(model.experiment["calcium"]))
+    calcium = memory.series(
+        model, data, str(model.experiment["glia"]), str(model.experiment["calcium"])
+    )
     with_glia = calcium is not None
     rows = []
     if control is not None:
         rows.append((_trace(*control, images)[0], "without astrocytes", _WITHOUT))
-    rows.append((potential, "with astrocytes" if with_glia else "without astrocytes",
-                 _WITH if with_glia else _WITHOUT))
+    rows.append(
+        (
+            potential,
+            "with astrocytes" if with_glia else "without astrocytes",
+            _WITH if with_glia else _WITHOUT,
+        )
+    )
     count = len(rows) + with_glia
     figure, axes = plt.subplots(
-        count, 1, figsize=(9, 1 + 1.8 * count), sharex=True, layout="constrained", squeeze=False)
+        count, 1, figsize=(9, 1 + 1.8 * count), sharex=True, layout="constrained", squeeze=False
+    )
     for axis, (trace, label, colour) in zip(axes[:, 0], rows, strict=False):
         axis.plot(trace[trace.dims[0]], trace, color=colour, lw=0.7)
         axis.set(ylabel=str(model.experiment["potential"]), ylim=(-3, 8))
         axis.set_title(f"neuron {site} {label}", loc="left", fontsize=10)
     if calcium is not None:
-        times, peak = calcium[calcium.dims[0]], calcium.max(dim=calcium.dims[0]).values
-        row, column = np.unravel_index(np.argmax(peak), peak.shape)
+        times = calcium[calcium.dims[0]]
+        cue = float(model.experiment["cue"]) * 1e3
+        at_cue = calcium.sel({calcium.dims[0]: cue}, method="nearest").values
+        row, column = np.unravel_index(np.argmax(at_cue), at_cue.shape)
         axes[-1, 0].plot(times, calcium[:, row, column], color=_WITH)
         axes[-1, 0].axhline(_threshold(model), color="grey", lw=0.8, ls="--")
         axes[-1, 0].set(ylabel=f"calcium ({calcium.attrs['units']})", ylim=(0, None))
@@ -107,8 +126,9 @@ def _time_courses(
         for stimulus in model.stimuli.values():
             for n in range(stimulus.count):
                 start = stimulus.start + n * stimulus.period
-                axis.axvspan(start * 1e3, (start + stimulus.duration) * 1e3, color=_STIMULUS,
-                             alpha=0.6, lw=0)
+                axis.axvspan(
+                    start * 1e3, (start + stimulus.duration) * 1e3, color=_STIMULUS, alpha=0.6, lw=0
+                )
     axes[-1, 0].set(xlabel="time (ms), shaded: stimulus", xlim=(0, model.duration * 1e3))
     return _save(figure, path)
 
@@ -133,7 +153,9 @@ def _trace(
     shown = images.clean & images.train & images.test
     candidates = [(r, c) for r in rows for c in columns if shown[r, c]]
     if not candidates:
-        candidates = [(r, c) for r in rows for c in columns if images.clean[r, c]] or [(rows[0], columns[0])]
+        candidates = [(r, c) for r in rows for c in columns if images.clean[r, c]] or [
+            (rows[0], columns[0])
+        ]
     centre = np.mean(np.argwhere(images.clean), axis=0)
     row, column = min(candidates, key=lambda site: np.hypot(*(np.array(site) - centre)))
     picked = traces.sel({traces.dims[1]: row, traces.dims[2]: column})
@@ -143,7 +165,9 @@ def _trace(
 def record_figure(model: spec.Model, data: xr.Dataset, path: Path) -> Path | None:
     """Time course of every recorded variable: the mean, and a few single units."""
     plots = [
-        (name, variable) for name, record in model.records.items() for variable in record.variables
+        (name, variable)
+        for name, record in model.records.items()
+        for variable in record.variables
         if f"{name}_{variable}" in data
     ]
     events = [name for name, record in model.records.items() if record.events]
@@ -151,7 +175,8 @@ def record_figure(model: spec.Model, data: xr.Dataset, path: Path) -> Path | Non
     if not count:
         return None
     figure, axes = plt.subplots(
-        count, 1, figsize=(9, 0.8 + 1.6 * count), layout="constrained", squeeze=False)
+        count, 1, figsize=(9, 0.8 + 1.6 * count), layout="constrained", squeeze=False
+    )
     for axis, (name, variable) in zip(axes[:, 0], plots, strict=False):
         values = data[f"{name}_{variable}"]
         time = data[values.dims[0]].values
@@ -163,10 +188,12 @@ def record_figure(model: spec.Model, data: xr.Dataset, path: Path) -> Path | Non
         unit = values.attrs["units"]
         axis.set(ylabel=variable + ("" if unit == "1" else f" ({unit})"))
         axis.set_title(f"{name}: {values.attrs['population']}", loc="left", fontsize=9)
-    for axis, name in zip(axes[len(plots):, 0], events, strict=True):
+    for axis, name in zip(axes[len(plots) :, 0], events, strict=True):
         axis.plot(data[f"{name}_time"], data[f"{name}_unit"], ",", color="k")
         axis.set(ylabel="unit")
-        axis.set_title(f"{name}: events of {model.records[name].population}", loc="left", fontsize=9)
+        axis.set_title(
+            f"{name}: events of {model.records[name].population}", loc="left", fontsize=9
+        )
     for axis in axes[:, 0]:
         axis.set(xlim=(0, model.duration * 1e3))
     axes[-1, 0].set(xlabel="time (ms)")

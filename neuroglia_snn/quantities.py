@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+import warnings
 from typing import NamedTuple
 
 import brian2.units.allunits as _all_units
@@ -22,7 +23,7 @@ from brian2.units.fundamentalunits import (
     get_unit,
 )
 
-from neuroglia_snn.errors import UserError
+from neuroglia_snn.errors import UserError, shown
 
 #: Every unit name that a model file may use (Brian2's own, and its usual abbreviations).
 UNITS: dict[str, Unit] = {
@@ -57,24 +58,36 @@ def parse_quantity(text: str | int | float) -> Amount:
         If the text is not a number with units; the message names what is not understood.
     """
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
-        raise UserError(f"{text!r} is not a number with units such as '2.5 mV'")
-    if not isinstance(text, str):
-        return Amount(float(text), DIMENSIONLESS)
-    source = _NUMBER_THEN_UNIT.sub(r"\1*", text.strip())
+        raise UserError(f"'{shown(text)}' is not a number with units such as '2.5 mV'")
     try:
-        tree = ast.parse(source, mode="eval").body
-        value = _evaluate(tree)
+        value = _evaluate(_tree(text)) if isinstance(text, str) else text
+        si = float(value)
     except UserError as error:
-        raise UserError(f"'{text}' is not a number with units: {error}") from None
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise UserError(f"'{text}' is not a number with units such as '2.5 mV'") from None
+        raise UserError(f"'{shown(text)}' is not a number with units: {error}") from None
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        raise UserError(f"'{shown(text)}' is not a number with units such as '2.5 mV'") from None
     except (ZeroDivisionError, OverflowError):
-        raise UserError(f"'{text}' has no finite value") from None
+        raise UserError(f"'{shown(text)}' has no finite value") from None
     except DimensionMismatchError:
-        raise UserError(f"'{text}' adds different units") from None
-    if not math.isfinite(float(value)):
-        raise UserError(f"'{text}' has no finite value")
-    return Amount(float(value), get_dimensions(value))
+        raise UserError(f"'{shown(text)}' adds different units") from None
+    if not math.isfinite(si):
+        raise UserError(f"'{shown(text)}' has no finite value")
+    return Amount(si, get_dimensions(value))
+
+
+def as_expression(text: str) -> str:
+    """``"2 mV"`` as ``"2*mV"``, for a place that holds an expression; an expression stays."""
+    try:
+        parse_quantity(text)
+    except UserError:
+        return text
+    return _NUMBER_THEN_UNIT.sub(r"\1*", text.strip())
+
+
+def _tree(text: str) -> ast.expr:
+    with warnings.catch_warnings():  # Python has its say on "1if" and the like; we have ours
+        warnings.simplefilter("ignore")
+        return ast.parse(_NUMBER_THEN_UNIT.sub(r"\1*", text.strip()), mode="eval").body
 
 
 def parse_unit(text: str) -> Dimension:
@@ -103,7 +116,7 @@ _READABLE = (
 
 def _evaluate(node: ast.expr) -> Quantity | float:
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return node.value
+        return float(node.value)  # whole numbers would grow without end in 9**9**9
     if isinstance(node, ast.Name):
         if node.id not in UNITS:
             raise UserError(f"'{node.id}' is not a unit")

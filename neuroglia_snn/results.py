@@ -63,7 +63,8 @@ def dataset(model: spec.Model, outcome: Outcome) -> xr.Dataset:
         for variable, values in recorded.values.items():
             shape = [len(c[1]) for c in axis_coordinates.values()]
             arrays[f"{name}_{variable}"] = _labelled(
-                population, variable, (time, *axes), values.reshape(len(values), *shape))
+                population, variable, (time, *axes), values.reshape(len(values), *shape)
+            )
     for name, (times, units) in outcome.events.items():
         event = f"event_{name}"
         arrays[f"{name}_time"] = (event, times * 1e3, {"units": "ms"})
@@ -78,10 +79,18 @@ def dataset(model: spec.Model, outcome: Outcome) -> xr.Dataset:
             if full.size != population.size:
                 continue  # shared between units
             arrays[f"final_{name}_{variable}"] = _labelled(
-                population, variable, axes, full.reshape(population.shape))
-    return xr.Dataset(arrays, coords=coordinates, attrs={
-        "model": model.name, "title": model.title, "model_digest": model.digest,
-        "source": f"neuroglia_snn {outcome.versions['neuroglia_snn']}"})
+                population, variable, axes, full.reshape(population.shape)
+            )
+    return xr.Dataset(
+        arrays,
+        coords=coordinates,
+        attrs={
+            "model": model.name,
+            "title": model.title,
+            "model_digest": model.digest,
+            "source": f"neuroglia_snn {outcome.versions['neuroglia_snn']}",
+        },
+    )
 
 
 def _axis_names(population: spec.Population) -> tuple[str, ...]:
@@ -90,8 +99,8 @@ def _axis_names(population: spec.Population) -> tuple[str, ...]:
 
 def _axes(name: str, population: spec.Population, record: spec.Record, indices: np.ndarray):
     if record.reduce:
-        axes = (f"mean_{name}",)
-        return axes, {axes[0]: (axes[0], np.arange(len(indices)), {})}
+        axis = f"mean_{name}"
+        return (axis,), {axis: (axis, np.arange(len(indices)), {})}
     axes = tuple(f"{axis}_{name}" for axis in _axis_names(population))
     return axes, {
         axis: (axis, np.arange(0, size, record.stride), {"of": record.population})

@@ -12,7 +12,7 @@ import psutil
 import xarray as xr
 
 from neuroglia_snn import backends, checks, plots, results, spec
-from neuroglia_snn.backends.base import Outcome, Progress, Request
+from neuroglia_snn.backends.base import Backend, Outcome, Progress, Request
 from neuroglia_snn.equations import model_parameters
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.experiments import mean_field, memory
@@ -38,7 +38,10 @@ class Options:
 
 
 def run(
-    name_or_path: str, out: Path | str, options: Options | None = None, force: bool = False,
+    name_or_path: str,
+    out: Path | str,
+    options: Options | None = None,
+    force: bool = False,
     progress: Callable[[str], Progress] | None = None,
 ) -> dict:
     """Run a model and write ``summary.json``, ``data.nc`` and figures to ``out``.
@@ -65,43 +68,96 @@ def run(
     UserError
         See `neuroglia_snn.errors`.
     """
-    options = options or Options()
     start = time.perf_counter()
+    plan = _plan(name_or_path, options or Options())
+    folder = results.prepare(Path(out), force)
+    try:
+        summary = _carry_out(plan, folder, progress)
+    except BaseException:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+    summary["wall_seconds"] |= {"total": round(time.perf_counter() - start, 3)}
+    results.write_summary(summary, folder)
+    return summary
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A run whose every input has been read and checked."""
+
+    model: spec.Model
+    control: spec.Model | None
+    images: memory.Images | None
+    options: Options
+    backend: Backend
+
+    def request(self, model: spec.Model, progress: Progress | None = None) -> Request:
+        images = self.images.stimuli(model) if self.images else {}
+        threads = self.options.threads or 1
+        return Request(model, images, self.options.seed, threads, progress)
+
+
+def _plan(name_or_path: str, options: Options) -> _Plan:
+    """Read and check everything that a user can get wrong, before anything is written or built."""
     model, warnings = checks.load_checked(name_or_path, dict(options.overrides))
     for warning in warnings:
         print(warning, file=sys.stderr)
-    folder = Path(out)
     for population in options.without:
         model = model.without(population)
-    kind = model.experiment.get("kind")
-    images = _images(model, options) if kind == "associative-memory" else None
-    results.prepare(folder, force)
-    options = replace(options, threads=options.threads or default_threads(model))
-    outcome = _simulate(model, images, options, progress, model.name)
-    data = results.dataset(model, outcome)
+    backend = backends.get(options.backend)
+    reason = backend.unsupported(model)
+    if reason:
+        raise BackendError(f"backend '{backend.name}' cannot run '{model.name}': {reason}")
     control = None
     if options.control:
-        without = _control_model(model)
-        control = (without, results.dataset(without, _simulate(without, images, options, progress, "control")))
+        glia = model.experiment.get("glia")
+        if not isinstance(glia, str) or glia not in model.populations:
+            raise UserError(f"model '{model.name}' has no glia to leave out for a control")
+        control = model.without(glia)
+    images = None
+    if model.experiment.get("kind") == "associative-memory":
+        memory.check_times(model)
+        images = memory.prepare_images(
+            model, options.train, options.test, options.clean, options.resize, options.seed
+        )
+    elif options.train or options.test or options.clean:
+        raise UserError(f"model '{model.name}' takes no images (its experiment is not a memory)")
+    threads = options.threads if options.threads is not None else default_threads(model)
+    plan = _Plan(model, control, images, replace(options, threads=threads), backend)
+    plan.request(model)  # refuses a bad seed, number of threads or image
+    return plan
+
+
+def _carry_out(plan: _Plan, folder: Path, progress: Callable[[str], Progress] | None) -> dict:
+    """Simulate, measure, draw; everything but the summary file."""
+
+    def simulate(model: spec.Model, label: str) -> tuple[Outcome, xr.Dataset]:
+        outcome = plan.backend.run(plan.request(model, progress(label) if progress else None))
+        return outcome, results.dataset(model, outcome)
+
+    model, images = plan.model, plan.images
+    outcome, data = simulate(model, model.name)
     results.write_dataset(data, folder / results.DATA)
-    summary = _summary(model, outcome, options)
-    figures: list[Path] = []
+    summary = _summary(model, outcome, plan.options)
+    summary["data"] = str(folder / results.DATA)
+    control = None
+    if plan.control:
+        control = (plan.control, simulate(plan.control, "control")[1])
+        results.write_dataset(control[1], folder / "control.nc")
     if images is not None:
         summary["images"] = memory.parameters(images)
         summary["results"] = memory.analyse(model, data, images)
         figures = plots.memory_figures(model, data, images, folder, control)
         if control is not None:
-            results.write_dataset(control[1], folder / "control.nc")
             summary["control"] = memory.analyse(*control, images)
     else:
+        kind = model.experiment.get("kind")
         summary["results"] = mean_field.analyse(model, data) if kind == "mean-field" else {}
         summary["results"] |= _event_rates(model, data)
         figure = plots.record_figure(model, data, folder / "records.png")
         figures = [figure] if figure else []
     summary["figures"] = [str(path) for path in figures]
-    summary["data"] = str(folder / results.DATA)
-    summary["wall_seconds"] |= {"total": round(time.perf_counter() - start, 3)}
-    results.write_summary(summary, folder)
     return summary
 
 
@@ -115,33 +171,6 @@ def default_threads(model: spec.Model) -> int:
     if largest < PARALLEL_FROM:
         return 1
     return max(1, sum(busy < 50 for busy in psutil.cpu_percent(interval=0.2, percpu=True)))
-
-
-def _images(model: spec.Model, options: Options) -> memory.Images:
-    return memory.prepare_images(
-        model, options.train, options.test, options.clean, options.resize, options.seed)
-
-
-def _control_model(model: spec.Model) -> spec.Model:
-    glia = model.experiment.get("glia")
-    if not isinstance(glia, str):
-        raise UserError(f"model '{model.name}' names no glia in [experiment], so has no control")
-    return model.without(glia)
-
-
-def _simulate(
-    model: spec.Model, images: memory.Images | None, options: Options,
-    progress: Callable[[str], Progress] | None, label: str,
-) -> Outcome:
-    backend = backends.get(options.backend)
-    reason = backend.unsupported(model)
-    if reason:
-        raise BackendError(f"backend '{backend.name}' cannot run '{model.name}': {reason}")
-    request = Request(
-        model=model, images=images.stimuli(model) if images else {}, seed=options.seed,
-        threads=options.threads or 1,
-        progress=progress(label) if progress else None)
-    return backend.run(request)
 
 
 def _summary(model: spec.Model, outcome: Outcome, options: Options) -> dict:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
+from typing import Any
 
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.quantities import Amount
@@ -95,7 +96,7 @@ class Projection:
     on_post: Mapping[str, str]
     on_event: Mapping[str, str]
     delay: Mapping[str, str]
-    connect: Mapping[str, object]
+    connect: Mapping[str, Any]
     integrator: str
     dt: float
     initial: Mapping[str, str]
@@ -159,7 +160,7 @@ class Model:
     projections: Mapping[str, Projection]
     stimuli: Mapping[str, Stimulus]
     records: Mapping[str, Record]
-    experiment: Mapping[str, object]
+    experiment: Mapping[str, Any]
     digest: str
 
     def images(self) -> dict[str, tuple[int, ...]]:

@@ -54,9 +54,9 @@ def noise_problems(model: spec.Model, population: spec.Population) -> list[tuple
     problems = []
     for name, equation in own.items():
         for xi in equation.noise_terms:
-            if math.isnan(_resolved(own, name, {**values, xi: 1.0})) and not math.isnan(
+            if (math.isnan(_resolved(own, name, {**values, xi: 1.0})) and not math.isnan(
                 _resolved(own, name, values)
-            ) or math.isnan(_resolved(own, name, values)):
+            )) or math.isnan(_resolved(own, name, values)):
                 problems.append((
                     name,
                     f"{equation.label} has no real value at the initial state: a root of a"

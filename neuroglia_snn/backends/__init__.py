@@ -21,5 +21,6 @@ def get(name: str) -> Backend:
     """
     if name not in BACKENDS:
         raise BackendError(
-            f"no backend '{name}'{nearest(name, BACKENDS)} (there are {', '.join(BACKENDS)})")
+            f"no backend '{name}'{nearest(name, BACKENDS)} (there are {', '.join(BACKENDS)})"
+        )
     return BACKENDS[name]()

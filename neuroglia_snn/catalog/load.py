@@ -8,12 +8,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 from brian2.units.allunits import second
+from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import (
-    CODE,
     CONNECT,
     EXPERIMENTS,
     QUANTITY,

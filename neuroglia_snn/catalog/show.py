@@ -18,35 +18,53 @@ def describe(model: spec.Model) -> str:
     for p in model.populations.values():
         shape = " x ".join(map(str, p.shape))
         own = "" if p.dt == model.dt else f", dt {p.dt * 1e3:g} ms"
-        lines += ["", f"population {p.name}: {shape}{own}" + (f", {p.integrator}" if p.integrator else "")]
+        lines += [
+            "",
+            f"population {p.name}: {shape}{own}" + (f", {p.integrator}" if p.integrator else ""),
+        ]
         lines += _indented(p.equations)
-        lines += [f"    {key}: {' ; '.join(str(value).split(chr(10))).strip(' ;')}" for key, value in (
-            ("threshold", p.threshold), ("reset", p.reset), ("refractory", p.refractory)) if value]
+        lines += [
+            f"    {key}: {' ; '.join(str(value).split(chr(10))).strip(' ;')}"
+            for key, value in (
+                ("threshold", p.threshold),
+                ("reset", p.reset),
+                ("refractory", p.refractory),
+            )
+            if value
+        ]
         lines += [f"    initially {name} = {value}" for name, value in p.initial.items()]
     for q in model.projections.values():
         rule = ", ".join(f"{k} {v}" for k, v in q.connect.items() if k != "rule")
         rule = f"{q.connect['rule']}" + (f" ({rule})" if rule else "")
         lines += ["", f"projection {q.name}: {q.source} -> {q.target}, {rule}"]
         lines += _indented(q.equations)
-        lines += [f"    on {name}: {' ; '.join(code.split(chr(10))).strip(' ;')}"
-                  for name, code in (*q.on_pre.items(), *q.on_post.items())]
+        lines += [
+            f"    on {name}: {' ; '.join(code.split(chr(10))).strip(' ;')}"
+            for name, code in (*q.on_pre.items(), *q.on_post.items())
+        ]
     if model.stimuli:
         lines.append("")
     for s in model.stimuli.values():
         image = f" where image '{s.image}'" if s.image else ""
         again = f", {s.count} times every {s.period * 1e3:g} ms" if s.count > 1 else ""
-        lines.append(f"stimulus {s.name}: {s.amplitude} into {s.population}.{s.variable}{image},"
-                     f" {s.duration * 1e3:g} ms from {s.start * 1e3:g} ms{again}")
+        lines.append(
+            f"stimulus {s.name}: {s.amplitude} into {s.population}.{s.variable}{image},"
+            f" {s.duration * 1e3:g} ms from {s.start * 1e3:g} ms{again}"
+        )
     for r in model.records.values():
         what = "events" if r.events else ", ".join(r.variables)
-        lines.append(f"record {r.name}: {what} of {r.population}"
-                     + ("" if r.events else f" every {r.every * 1e3:g} ms"))
+        lines.append(
+            f"record {r.name}: {what} of {r.population}"
+            + ("" if r.events else f" every {r.every * 1e3:g} ms")
+        )
     used = model_parameters(model)
     if used:
         lines += ["", "parameters"]
         width = max(map(len, used))
-        lines += [f"    {name:{width}} = {p.text:18} {p.about}{'; ' if p.about and p.source else ''}{p.source}".rstrip()
-                  for name, p in used.items()]
+        lines += [
+            f"    {name:{width}} = {p.text:18} {p.about}{'; ' if p.about and p.source else ''}{p.source}".rstrip()
+            for name, p in used.items()
+        ]
     return "\n".join(lines)
 
 

@@ -42,8 +42,12 @@ class Images:
 
 
 def prepare_images(
-    model: spec.Model, train: Path | None, test: Path | None, clean: Path | None,
-    resize: bool, seed: int,
+    model: spec.Model,
+    train: Path | None,
+    test: Path | None,
+    clean: Path | None,
+    resize: bool,
+    seed: int,
 ) -> Images:
     """Read the images, or draw a digit '1' and its noisy versions.
 
@@ -54,7 +58,8 @@ def prepare_images(
     UserError
         If only one of train and test is given, or an image does not fit.
     """
-    shape = model.populations[str(model.experiment["population"])].shape
+    rows, columns = model.populations[str(model.experiment["population"])].shape
+    shape = (rows, columns)
     if train is None and test is None and clean is None:
         digit = pictures.render_digit_one(shape)
         return Images(
@@ -75,6 +80,21 @@ def prepare_images(
     return Images(**read, origin=f"{given}, {note}")
 
 
+def check_times(model: spec.Model) -> None:
+    """Refuse a run that ends before the experiment has measured.
+
+    Raises
+    ------
+    UserError
+    """
+    end = float(model.experiment["cue"]) + float(model.experiment["window"])
+    if end > model.duration * (1 + 1e-9):
+        raise UserError(
+            f"the run ends at {model.duration * 1e3:g} ms but the experiment measures until"
+            f" {end * 1e3:g} ms: raise model.duration or lower experiment.cue, recall and window"
+        )
+
+
 def analyse(model: spec.Model, data: xr.Dataset, images: Images) -> dict[str, float | int | None]:
     """Accuracy with and without the cue's own response, calcium and spikes.
 
@@ -82,8 +102,8 @@ def analyse(model: spec.Model, data: xr.Dataset, images: Images) -> dict[str, fl
     ``recall_accuracy`` in [recall, cue + window], after the cue has ended.
     """
     e = model.experiment
-    cue, recall = float(e["cue"]) * 1e3, float(e["recall"]) * 1e3  # type: ignore[arg-type]
-    end = cue + float(e["window"]) * 1e3  # type: ignore[arg-type]
+    cue, recall = float(e["cue"]) * 1e3, float(e["recall"]) * 1e3
+    end = cue + float(e["window"]) * 1e3
     last = state_at(model, data, str(e["last_spike"]), end)
     spikes = state_at(model, data, str(e["spikes"]), end)
     at_cue = state_at(model, data, str(e["spikes"]), recall)
@@ -121,17 +141,12 @@ def state_at(model: spec.Model, data: xr.Dataset, variable: str, time: float) ->
     Raises
     ------
     UserError
-        If the run ends before, or no frame was recorded then.
+        If no frame was recorded then.
     """
     population = str(model.experiment["population"])
     duration = model.duration * 1e3
     if abs(time - duration) < model.dt * 500:
         return data[f"final_{population}_{variable}"].values
-    if time > duration:
-        raise UserError(
-            f"the run ends at {duration:g} ms but the experiment measures until {time:g} ms:"
-            " raise model.duration or lower experiment.cue, recall and window"
-        )
     frames = series(model, data, population, variable)
     if frames is not None:
         times = frames[frames.dims[0]].values

@@ -57,10 +57,11 @@ class Environment:
 
     python: Path
 
-    def evaluate(self, expression: str, cwd: Path) -> object:
-        """Value of an expression over ``files``, as JSON carries it."""
+    def found(self, kind: str, cwd: Path) -> list[list[str]]:
+        """Name and file of everything of a kind that the package finds from a working directory."""
         imports = "import json; from neuroglia_snn.catalog import files"
-        code = f"{imports}; print(json.dumps({expression}))"
+        pairs = f"[(name, str(files.find({kind!r}, name))) for name in files.names({kind!r})]"
+        code = f"{imports}; print(json.dumps({pairs}))"
         return json.loads(succeed(self.python, "-c", code, cwd=cwd))
 
 
@@ -144,19 +145,17 @@ def test_wheel_has_the_package_and_nothing_beside_it(built):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_wheel_finds_its_own_catalogue(from_wheel, stranger, kind):
-    assert from_wheel.evaluate(f"files.names('{kind}')", stranger) == stems(kind)
-    home = Path(str(from_wheel.evaluate("files.__file__", stranger))).parents[1]
-    assert home.is_relative_to(from_wheel.python.parents[1])
-    for name in stems(kind):
-        found = from_wheel.evaluate(f"str(files.find('{kind}', '{name}'))", stranger)
-        assert found == str(home / "_catalog" / kind / f"{name}.toml")
+    (home,) = from_wheel.python.parents[1].glob("lib/python*/site-packages/neuroglia_snn")
+    folder = home / "_catalog" / kind
+    assert from_wheel.found(kind, cwd=stranger) == [[n, f"{folder / n}.toml"] for n in stems(kind)]
 
 
 def test_every_import_is_of_a_declared_dependency():
     """The environments above borrow their dependencies, so that one not declared is not missed."""
     project = files.tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = project["optional-dependencies"].items()
-    declared = {*project["dependencies"], *(r for extra, rs in extras if extra != "test" for r in rs)}
+    declared = set(project["dependencies"])
+    for extra, requirements in project["optional-dependencies"].items():
+        declared |= set() if extra == "test" else set(requirements)
     modules = {re.split(r"[^\w-]", requirement)[0].lower() for requirement in declared}
     modules |= {"PIL" if module == "pillow" else module.replace("-", "_") for module in modules}
     known = modules | set(sys.stdlib_module_names) | {"neuroglia_snn", "tomllib"}
@@ -179,10 +178,8 @@ def test_wheel_brings_the_command(from_wheel, stranger):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_editable_install_finds_the_checkouts_catalogue(editable, stranger, kind):
-    assert editable.evaluate(f"files.names('{kind}')", stranger) == stems(kind)
-    for name in stems(kind):
-        found = editable.evaluate(f"str(files.find('{kind}', '{name}'))", stranger)
-        assert found == str(ROOT / kind / f"{name}.toml")
+    folder = ROOT / kind
+    assert editable.found(kind, cwd=stranger) == [[n, f"{folder / n}.toml"] for n in stems(kind)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

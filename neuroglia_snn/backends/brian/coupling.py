@@ -18,6 +18,8 @@ from brian2.units.fundamentalunits import Dimension
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import geometry, spec
 
+#: Names that mean a synapse, not a unit.
+_SYNAPTIC = "i|j|N|N_outgoing|N_pre|N_post|lastupdate|rand|randn|i_pre|i_post"
 _GATHERED_RULES = ("lattice", "first-footprint", "one-to-one")
 
 
@@ -42,7 +44,9 @@ def is_gather(model: spec.Model, projection: spec.Projection) -> bool:
     whole = projection.source.start is None and projection.target.start is None
     populations = {projection.source.name, projection.target.name} <= set(model.populations)
     text = " ".join(e.expression or "" for e in own.values())
-    synaptic = re.search(r"\b(i|j|N|N_outgoing|N_pre|N_post|lastupdate|rand|randn|i_pre|i_post)\b", text)
+    synaptic = re.search(
+        r"\b(i|j|N|N_outgoing|N_pre|N_post|lastupdate|rand|randn|i_pre|i_post)\b", text
+    )
     rule = projection.connect["rule"] in _GATHERED_RULES
     return plain and sums and whole and populations and rule and synaptic is None
 
@@ -56,7 +60,7 @@ def sources(model: spec.Model, projection: spec.Projection) -> np.ndarray:
         return geometry.lattice_neighbours(source.shape, connect.get("neighbours", 4))
     if connect["rule"] == "first-footprint":
         first = geometry.first_footprint(
-            target.shape, source.shape, tuple(connect["size"]), tuple(connect["step"])
+            target.shape, source.shape, connect["size"], connect["step"]
         )
         return first[None, :]
     return np.arange(target.size)[None, :]
@@ -105,8 +109,11 @@ def gather(model: spec.Model, projection: spec.Projection) -> Gather:
 def inlined(projection: spec.Projection, source: Mapping[str, eqs.Equation]) -> dict[str, str]:
     """The summed expressions of a projection, with all subexpressions written out."""
     own = eqs.parse(projection.equations)
-    definitions = {n: e.expression for n, e in own.items() if e.kind == "subexpression"
-                   and "summed" not in e.flags}
+    definitions = {
+        n: e.expression
+        for n, e in own.items()
+        if e.kind == "subexpression" and "summed" not in e.flags
+    }
     for name, equation in source.items():
         if equation.kind == "subexpression":
             text = equation.expression or ""
@@ -128,5 +135,3 @@ def inlined(projection: spec.Projection, source: Mapping[str, eqs.Equation]) -> 
 def _vanishes(text: str) -> bool:
     """Whether a coupling is zero between equal states (``x_pre - x_post``): no mask needed."""
     return str_to_sympy(re.sub(r"\b(\w+)_pre\b", r"\1_post", text)).expand() == 0
-
-

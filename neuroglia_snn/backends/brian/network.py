@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import brian2
 import numpy as np
-from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations, SingleEquation
 from brian2.equations.codestrings import Expression
+from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS, Quantity
 
 from neuroglia_snn import equations as eqs
@@ -50,7 +52,9 @@ class Network:
 
 
 def build(
-    model: spec.Model, images: Mapping[str, np.ndarray], seed: int,
+    model: spec.Model,
+    images: Mapping[str, np.ndarray],
+    seed: int,
     apply_settings: Callable[[Network], None],
 ) -> Network:
     """Create all objects of a model.
@@ -85,7 +89,7 @@ def _shared(name: str, dimensions=DIMENSIONLESS) -> SingleEquation:
     return SingleEquation(PARAMETER, name, dimensions, flags=["shared", "constant"])
 
 
-def _parameters(network: Network, owner: str, texts: list[str | None]) -> list[SingleEquation]:
+def _parameters(network: Network, owner: str, texts: list[str]) -> list[SingleEquation]:
     """Model parameters as shared variables of one group, so that a run can set them."""
     used = eqs.used_parameters(network.model, texts)
     for name, parameter in used.items():
@@ -123,8 +127,11 @@ def _population(
 ) -> None:
     model, name = network.model, population.name
     own = eqs.parse(population.equations)
-    incoming = [p for p in model.projections.values()
-                if p.target.name == name and coupling.is_gather(model, p)]
+    incoming = [
+        p
+        for p in model.projections.values()
+        if p.target.name == name and coupling.is_gather(model, p)
+    ]
     stimuli = [s for s in model.stimuli.values() if s.population == name]
     texts = eqs.texts(population) + [s.amplitude for s in stimuli]
     added = []
@@ -150,14 +157,21 @@ def _population(
     equations = eqs.to_brian(declared) + Equations(added + _parameters(network, name, texts))
     events = {n: e.condition for n, e in population.events.items()}
     group = brian2.NeuronGroup(
-        population.size, equations, threshold=population.threshold, reset=population.reset,
-        refractory=_refractory(population.refractory), events=events,
-        method=_method(population.integrator, name), dt=population.dt * SECOND, name=name,
-        namespace=network.namespace)
+        population.size,
+        equations,
+        threshold=population.threshold,
+        reset=population.reset,
+        refractory=_refractory(population.refractory),
+        events=events,
+        method=_method(population.integrator, name),
+        dt=population.dt * SECOND,
+        name=name,
+        namespace=network.namespace,
+    )
     for event, entry in population.events.items():
         group.run_on_event(event, entry.action)
-    for n, entry in enumerate(population.regularly):
-        group.run_regularly(entry.code, dt=entry.dt * SECOND, name=f"{name}_regularly_{n}")
+    for n, regular in enumerate(population.regularly):
+        group.run_regularly(regular.code, dt=regular.dt * SECOND, name=f"{name}_regularly_{n}")
     _guard(network, group, population, own)
     network.groups[name] = group
 
@@ -226,24 +240,30 @@ def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
     projection = _renamed(projection, names)
     delay = {}
     for pathway, text in projection.delay.items():
-        try:
+        with contextlib.suppress(UserError):  # an expression: set after connecting
             delay[pathway] = parse_quantity(text).si * SECOND
-        except UserError:
-            pass  # an expression: set after connecting
     network.groups[projection.name] = brian2.Synapses(
-        _endpoint(network, projection.source), _endpoint(network, projection.target),
+        _endpoint(network, projection.source),
+        _endpoint(network, projection.target),
         model=eqs.to_brian(eqs.parse(projection.equations)) + added,
-        on_pre=dict(projection.on_pre) or None, on_post=dict(projection.on_post) or None,
+        on_pre=dict(projection.on_pre) or None,
+        on_post=dict(projection.on_post) or None,
         delay=delay or None,
-        on_event={p: projection.on_event.get(p, "spike")
-                  for p in (*projection.on_pre, *projection.on_post)} or "spike",
-        method=_method(projection.integrator, None), dt=projection.dt * SECOND,
-        name=projection.name, namespace=network.namespace)
+        on_event={
+            p: projection.on_event.get(p, "spike")
+            for p in (*projection.on_pre, *projection.on_post)
+        }
+        or "spike",
+        method=_method(projection.integrator, None),
+        dt=projection.dt * SECOND,
+        name=projection.name,
+        namespace=network.namespace,
+    )
     return projection
 
 
 def _renamed(projection: spec.Projection, names: Mapping[str, str]) -> spec.Projection:
-    def rename(text: object) -> object:
+    def rename(text: Any) -> Any:
         if not isinstance(text, str):
             return text
         return re.sub(r"[A-Za-z_]\w*", lambda word: names.get(word[0], word[0]), text)
@@ -252,9 +272,14 @@ def _renamed(projection: spec.Projection, names: Mapping[str, str]) -> spec.Proj
         return {key: rename(value) for key, value in texts.items()}
 
     return dataclasses.replace(
-        projection, equations=rename(projection.equations), on_pre=each(projection.on_pre),
-        on_post=each(projection.on_post), delay=each(projection.delay),
-        connect=each(projection.connect), initial=each(projection.initial))
+        projection,
+        equations=rename(projection.equations),
+        on_pre=each(projection.on_pre),
+        on_post=each(projection.on_post),
+        delay=each(projection.delay),
+        connect=each(projection.connect),
+        initial=each(projection.initial),
+    )
 
 
 def _connect(network: Network, projection: spec.Projection) -> None:
@@ -284,11 +309,16 @@ def _pairs(model: spec.Model, projection: spec.Projection) -> tuple[np.ndarray, 
         return geometry.footprint_pairs(
             model.populations[projection.source.name].shape,
             model.populations[projection.target.name].shape,
-            tuple(connect["size"]), tuple(connect["step"]))
+            connect["size"],
+            connect["step"],
+        )
     if connect["rule"] == "one-to-one":
         start, stop = projection.source.start, projection.source.stop
-        size = (stop - start if start is not None and stop is not None
-                else model.populations[projection.source.name].size)
+        size = (
+            stop - start
+            if start is not None and stop is not None
+            else model.populations[projection.source.name].size
+        )
         return np.arange(size), np.arange(size)
     index = coupling.sources(model, projection)
     slot, target = np.nonzero(index >= 0)
@@ -326,22 +356,38 @@ def _record(network: Network, record: spec.Record) -> None:
     if record.reduce is None:
         population = network.model.populations[record.population]
         network.monitors[record.name] = brian2.StateMonitor(
-            group, list(record.variables), dt=every, name=name,
-            record=recorded_indices(population, record.stride))
+            group,
+            list(record.variables),
+            dt=every,
+            name=name,
+            record=recorded_indices(population, record.stride),
+        )
         return
     own = eqs.parse(network.model.populations[record.population].equations)
     mean = brian2.NeuronGroup(
-        1, Equations([SingleEquation(PARAMETER, v, own[v].dimensions) for v in record.variables]),
-        dt=every, name=f"mean_{record.name}")
-    sums = Equations([
-        SingleEquation(SUBEXPRESSION, f"{v}_post", own[v].dimensions,
-                       expr=Expression(f"{v}_pre/N_incoming"), flags=["summed"])
-        for v in record.variables])
+        1,
+        Equations([SingleEquation(PARAMETER, v, own[v].dimensions) for v in record.variables]),
+        dt=every,
+        name=f"mean_{record.name}",
+    )
+    sums = Equations(
+        [
+            SingleEquation(
+                SUBEXPRESSION,
+                f"{v}_post",
+                own[v].dimensions,
+                expr=Expression(f"{v}_pre/N_incoming"),
+                flags=["summed"],
+            )
+            for v in record.variables
+        ]
+    )
     synapses = brian2.Synapses(group, mean, model=sums, dt=every, name=f"sum_{record.name}")
     synapses.connect()
     network.extra += [mean, synapses]
     network.monitors[record.name] = brian2.StateMonitor(
-        mean, list(record.variables), dt=every, record=True, when="end", name=name)
+        mean, list(record.variables), dt=every, record=True, when="end", name=name
+    )
 
 
 # ------------------------------------------------------- integration, noise, guards
@@ -392,11 +438,16 @@ def _gaussian_function() -> brian2.Function:
         return noise.gaussian(int(np.ravel(seed)[0]), int(stream), unit, int(np.ravel(step)[0]))
 
     function = brian2.Function(
-        gaussian, arg_units=[1, 1, 1, 1], return_unit=1, stateless=True,
-        arg_names=["seed", "stream", "unit", "step"])
+        gaussian,
+        arg_units=[1, 1, 1, 1],
+        return_unit=1,
+        stateless=True,
+        arg_names=["seed", "stream", "unit", "step"],
+    )
     function.implementations.add_implementation("numpy", gaussian)
     function.implementations.add_implementation(
-        "cpp", noise.CPP, compiler_kwds={"headers": list(noise.CPP_HEADERS)})
+        "cpp", noise.CPP, compiler_kwds={"headers": list(noise.CPP_HEADERS)}
+    )
     return function
 
 
@@ -428,12 +479,18 @@ def _check_function(populations: tuple[str, ...]) -> brian2.Function:
         return np.zeros_like(x)
 
     function = brian2.Function(
-        check, arg_units=[None, 1, 1, SECOND], return_unit=1, stateless=False,
-        arg_names=["x", "which", "unit", "t"])
+        check,
+        arg_units=[None, 1, 1, SECOND],
+        return_unit=1,
+        stateless=False,
+        arg_names=["x", "which", "unit", "t"],
+    )
     function.implementations.add_implementation("numpy", check)
     function.implementations.add_implementation(
-        "cpp", _CHECK_CPP,
-        compiler_kwds={"headers": ["<cstring>", "<cstdint>", "<cstdio>", "<cstdlib>"]})
+        "cpp",
+        _CHECK_CPP,
+        compiler_kwds={"headers": ["<cstring>", "<cstdint>", "<cstdio>", "<cstdlib>"]},
+    )
     return function
 
 
@@ -455,5 +512,8 @@ def _guard(
     which = list(network.model.populations).index(population.name)
     calls = " + ".join(f"neuroglia_check({v}, {which}, i, t)" for v in state)
     group.run_regularly(
-        f"finite = {calls}", dt=CHECK_EVERY * population.dt * SECOND, when="end",
-        name=f"{population.name}_check")
+        f"finite = {calls}",
+        dt=CHECK_EVERY * population.dt * SECOND,
+        when="end",
+        name=f"{population.name}_check",
+    )

@@ -35,7 +35,9 @@ class NumpyBackend:
             built = time.perf_counter()
             report = {"report": _reporter(request), "report_period": 0.2 * SECOND}
             simulation.run(
-                request.model.duration * SECOND, namespace={}, **(report if request.progress else {})
+                request.model.duration * SECOND,
+                namespace={},
+                **(report if request.progress else {}),
             )
         except Exception as error:
             raise _root_cause(error) from error

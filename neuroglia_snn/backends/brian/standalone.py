@@ -27,7 +27,13 @@ from filelock import FileLock
 from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Outcome, Progress, Request
 from neuroglia_snn.backends.brian import collect
-from neuroglia_snn.backends.brian.network import NONFINITE, SECOND, Network, build, nonfinite_message
+from neuroglia_snn.backends.brian.network import (
+    NONFINITE,
+    SECOND,
+    Network,
+    build,
+    nonfinite_message,
+)
 from neuroglia_snn.backends.brian.runtime import _root_cause
 from neuroglia_snn.errors import BackendError, NumericalError
 
@@ -46,6 +52,10 @@ def cache_folder() -> Path:
     """Where builds are kept: ``$NEUROGLIA_CACHE`` or the user's cache folder."""
     given = os.environ.get("NEUROGLIA_CACHE")
     return Path(given) if given else Path(platformdirs.user_cache_dir("neuroglia_snn")) / "builds"
+
+
+#: GCC gives up vectorising a loop over more than a few arrays unless it may test them for overlap.
+_GCC_FLAGS = ["--param=vect-max-version-for-alias-checks=1000"]
 
 
 def compiler() -> str | None:
@@ -102,8 +112,10 @@ class CppBackend:
 def _device(threads: int) -> Iterator[None]:
     """The standalone device, from a clean start, and the runtime device again afterwards."""
     preferences = brian2.prefs.devices.cpp_standalone
-    before = preferences.openmp_threads
+    before, flags = preferences.openmp_threads, brian2.prefs.codegen.cpp.extra_compile_args_gcc
     preferences.openmp_threads = threads if threads > 1 else 0
+    if "clang" not in collect.compiler_version(compiler() or "c++"):
+        brian2.prefs.codegen.cpp.extra_compile_args_gcc = [*flags, *_GCC_FLAGS]
     brian2.set_device("cpp_standalone", build_on_run=False)
     get_device().reinit()
     get_device().activate(build_on_run=False)
@@ -115,6 +127,7 @@ def _device(threads: int) -> Iterator[None]:
         reset_device()
         brian2.set_device("runtime")
         preferences.openmp_threads = before
+        brian2.prefs.codegen.cpp.extra_compile_args_gcc = flags
 
 
 def _generate(request: Request, folder: Path) -> Network:
@@ -161,7 +174,9 @@ def _compile(code: Path) -> tuple[Path, bool]:
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BackendError(f"{cache}: the build cache cannot be written ({error.strerror})") from None
+        raise BackendError(
+            f"{cache}: the build cache cannot be written ({error.strerror})"
+        ) from None
     with FileLock(f"{folder}.lock"):
         if (folder / "main").exists():
             return folder, False
@@ -200,8 +215,13 @@ def _execute(folder: Path, results: Path, arguments: list[str], request: Request
     environment["OMP_NUM_THREADS"] = str(request.threads)
     environment.setdefault("GOMP_SPINCOUNT", "20000")  # waiting threads sleep soon on shared cores
     with subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        text=True, errors="replace",
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
     ) as program:
         try:
             said = _watch(program, request.progress)
@@ -214,7 +234,9 @@ def _execute(folder: Path, results: Path, arguments: list[str], request: Request
     if bad:
         population = list(request.model.populations)[int(bad[1])]
         raise NumericalError(nonfinite_message(population, int(bad[2]), float(bad[3])))
-    raise BackendError(f"the program stopped with status {program.returncode}: {said[-500:].strip()}")
+    raise BackendError(
+        f"the program stopped with status {program.returncode}: {said[-500:].strip()}"
+    )
 
 
 def _watch(program: subprocess.Popen, progress: Progress | None) -> str:

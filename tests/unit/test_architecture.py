@@ -1,0 +1,102 @@
+"""The structure that the README draws: imports point one way, the public list is the namespace."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import neuroglia_snn
+
+PACKAGE = Path(neuroglia_snn.__file__).parent
+#: From the bottom up; a module imports only from groups before its own, or from its own.
+LAYERS = [
+    {"errors"},
+    {"quantities"},
+    {"expressions", "spec"},
+    {"catalog.files", "catalog.schema"},
+    {"catalog.source"},
+    {"catalog.load", "equations", "geometry", "integrators", "noise"},
+    {"catalog.show", "stability"},
+    {"checks"},
+    {"backends.base"},
+    {"backends.brian"},
+    {"backends"},
+    {"measures"},
+    {"experiments"},
+    {"results"},
+    {"plots"},
+    {"run", "doctor"},
+    {"cli"},
+]
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def layer_of(module: str) -> int:
+    """Number of the layer that names the module, or the package that it is in."""
+    while module:
+        for number, names in enumerate(LAYERS):
+            if module in names:
+                return number
+        module = module.rpartition(".")[0]
+    raise AssertionError("a module without a layer")
+
+
+def imports(path: Path, at_top: bool = False) -> set[str]:
+    """Modules of this package that a file imports (``at_top``: any module, on import only)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = tree.body if at_top else list(ast.walk(tree))
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            found |= {
+                f"{base}.{a.name}"
+                if (PACKAGE.parent / base.replace(".", "/") / f"{a.name}.py").exists()
+                or (PACKAGE.parent / base.replace(".", "/") / a.name).is_dir()
+                else base
+                for a in node.names
+            }
+    return found
+
+
+def test_imports_point_one_way():
+    wrong = []
+    for path in PACKAGE.rglob("*.py"):
+        module = module_name(path)
+        if module in ("", "__main__", "catalog", "experiments"):
+            continue
+        for imported in imports(path):
+            other = imported.removeprefix("neuroglia_snn").lstrip(".")
+            if imported.startswith("neuroglia_snn.") and layer_of(other) > layer_of(module):
+                wrong.append(f"{module} imports {other}")
+    assert not wrong
+
+
+def test_only_the_named_modules_import_brian2s_equations():
+    """Equations are built in one place (`equations`, and the network builder that adds to them)."""
+    users = {
+        module_name(p) for p in PACKAGE.rglob("*.py") if "brian2.equations.equations" in imports(p)
+    }
+    assert users == {"equations", "backends.brian.network"}
+
+
+def test_the_public_list_is_the_namespace():
+    public = {
+        n
+        for n, v in vars(neuroglia_snn).items()
+        if not n.startswith("_")
+        and n != "annotations"
+        and not str(getattr(v, "__spec__", "")).startswith("ModuleSpec")
+    }
+    assert public == set(neuroglia_snn.__all__)
+
+
+def test_everything_public_has_a_docstring():
+    for name in neuroglia_snn.__all__:
+        assert getattr(neuroglia_snn, name).__doc__, name
