@@ -21,7 +21,11 @@ from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian.quiet import hush
 
 #: (label, backend, threads, model time in ms)
-CASES = [("cpp, 1 thread", "cpp", 1, 20), ("cpp, 2 threads", "cpp", 2, 20), ("numpy", "numpy", 1, 1)]
+CASES = [
+    ("cpp, 1 thread", "cpp", 1, 20),
+    ("cpp, 2 threads", "cpp", 2, 20),
+    ("numpy", "numpy", 1, 1),
+]
 
 
 def microseconds_per_step(backend: str, threads: int, milliseconds: int, side: int) -> float:

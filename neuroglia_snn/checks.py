@@ -16,10 +16,13 @@ from neuroglia_snn import expressions, geometry, spec, stability
 from neuroglia_snn.catalog.load import build, load
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document, read_document
-from neuroglia_snn.errors import ModelError, UserError
+from neuroglia_snn.errors import ModelError, UserError, shown
 from neuroglia_snn.expressions import ExpressionError
 from neuroglia_snn.integrators import INTEGRATORS
-from neuroglia_snn.quantities import UNITS, parse_quantity, unit_name
+from neuroglia_snn.quantities import UNITS, as_expression, parse_quantity, unit_name
+
+#: The name, or the defined and the used name, on whose line a finding stands; see `Source.line_of`.
+Needle = str | tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ def check_file(name_or_path: str) -> list[Finding]:
     except ModelError as error:
         where, _, message = str(error).partition(": ")
         return [Finding("error", where, message)]
+    except RecursionError:
+        return [Finding("error", str(name_or_path), "nested too deeply")]
     return check(model, document)
 
 
@@ -77,27 +82,37 @@ def load_checked(
     return model, findings
 
 
+_CONDITION = re.compile(r"[<>]|[=!]=|\b(and|or|not|True|False|not_refractory)\b")
+
+
 class _Checker:
     def __init__(self, model: spec.Model, document: Document):
         self.model, self.document = model, document
         self.findings: list[Finding] = []
+        self.broken: set[str] = set()  # populations and projections whose equations do not parse
 
     # ------------------------------------------------------------------- helpers
 
-    def error(self, message: str, *path: str, needle: str | None = None) -> None:
+    def error(self, message: str, *path: str, needle: Needle = None) -> None:
         self._add("error", message, path, needle)
 
-    def warn(self, message: str, *path: str, needle: str | None = None) -> None:
+    def warn(self, message: str, *path: str, needle: Needle = None) -> None:
         self._add("warning", message, path, needle)
 
-    def _add(self, severity: str, message: str, path: tuple[str, ...], needle: str | None) -> None:
-        finding = Finding(severity, self.document.where(*path, needle=needle), message)
+    def _add(self, severity: str, message: str, path: tuple[str, ...], needle: Needle) -> None:
+        where = self.document.where(*path, needle=needle)
+        finding = Finding(severity, where, shown(message, 600))
         if finding not in self.findings:
             self.findings.append(finding)
 
     def expression(
-        self, text: str, symbols: eqs.Symbols, expected: Dimension | None, label: str,
-        *path: str, needle: str | None = None,
+        self,
+        text: str,
+        symbols: eqs.Symbols,
+        expected: Dimension | None,
+        label: str,
+        *path: str,
+        needle: str | None = None,
     ) -> bool:
         """Check symbols and units of one expression; True if it is right."""
         try:
@@ -106,10 +121,18 @@ class _Checker:
             self.error(f"{label}: {error}", *path, needle=needle)
             return False
         for name in unknown:
-            readable = [n for n in symbols if n not in UNITS]
+            called = re.search(rf"\b{name}\s*\(", text) is not None
+            alike = [
+                n
+                for n, s in symbols.items()
+                if n not in UNITS and isinstance(s, Function) == called
+            ]
+            kind = "a function" if called else "a variable, and not in [parameters]"
             self.error(
-                f"unknown symbol '{name}' in {label}{nearest(name, readable)}"
-                " (not a variable, and not in [parameters])", *path, needle=name)
+                f"unknown symbol '{name}' in {label}{nearest(name, alike)} (not {kind})",
+                *path,
+                needle=(needle, name) if needle else name,
+            )
         if unknown:
             return False
         try:
@@ -121,7 +144,10 @@ class _Checker:
         if expected is not None and found is not expected:
             self.error(
                 f"inconsistent units in {label}: '{unit_name(found)}' found,"
-                f" '{unit_name(expected)}' expected", *path, needle=needle)
+                f" '{unit_name(expected)}' expected",
+                *path,
+                needle=needle,
+            )
             return False
         return True
 
@@ -137,7 +163,7 @@ class _Checker:
         self, code: str, symbols: eqs.Symbols, assignable: set[str], label: str, *path: str
     ) -> None:
         """Check abstract code: targets, symbols, units. Names assigned first are local."""
-        symbols = dict(symbols)
+        symbols, local = dict(symbols), set()
         try:
             parts = list(expressions.statements(code))
         except ExpressionError as error:
@@ -147,33 +173,36 @@ class _Checker:
             known = symbols.get(target)
             if known is None and operator == "=":
                 if self.expression(text, symbols, None, label, *path, needle=target):
-                    dims = expressions.dimensions_of(text, symbols)
-                    symbols[target] = eqs._variable(target, dims)
+                    symbols[target] = eqs.variable(target, expressions.dimensions_of(text, symbols))
+                    local.add(target)
                 continue
-            if known is None or (target not in assignable and target in self._named(symbols)):
+            if known is None or (target not in assignable and target not in local):
                 self.error(
                     f"{label} assigns to '{target}', which is not a variable"
-                    f"{nearest(target, assignable)}", *path, needle=target)
+                    f"{nearest(target, assignable)} (known: {', '.join(sorted(assignable))})",
+                    *path,
+                    needle=target,
+                )
                 continue
             scale = operator in ("*=", "/=")
             dims = DIMENSIONLESS if scale else known.dim  # type: ignore[union-attr]
-            self.expression(text, symbols, dims, f"{label} ('{target} {operator}')", *path,
-                            needle=target)
-
-    def _named(self, symbols: eqs.Symbols) -> set[str]:
-        return {n for n, s in symbols.items() if not isinstance(s, Function)}
+            self.expression(
+                text, symbols, dims, f"{label} ('{target} {operator}')", *path, needle=target
+            )
 
     # ------------------------------------------------------------------ sections
 
     def run(self) -> None:
         if self.model.noise not in (None, "stratonovich", "ito"):
             self.error(
-                f"noise must be 'stratonovich' or 'ito', not '{self.model.noise}'", "model", "noise")
+                f"noise must be 'stratonovich' or 'ito', not '{self.model.noise}'", "model", "noise"
+            )
         self._names()
         for population in self.model.populations.values():
             self._guard(self._population, population, "population")
         for projection in self.model.projections.values():
-            self._guard(self._projection, projection, "projection")
+            if not self.broken & {projection.source.name, projection.target.name}:
+                self._guard(self._projection, projection, "projection")
         if any(f.severity == "error" for f in self.findings):
             return  # what follows evaluates equations
         for name, stimulus in self.model.stimuli.items():
@@ -188,24 +217,31 @@ class _Checker:
     def _guard(self, method, item, table: str) -> None:
         try:
             method(item)
-        except UserError as error:
-            needle = re.search(r"'(\w+)", str(error))
+        except eqs.EquationError as error:
+            self.broken.add(item.name)
             self.error(
-                f"{table} '{item.name}': {error}", table, item.name, "equations",
-                needle=needle[1] if needle else None)
+                f"{table} '{item.name}': {error}", table, item.name, "equations", needle=error.name
+            )
+        except UserError as error:
+            self.broken.add(item.name)
+            self.error(f"{table} '{item.name}': {error}", table, item.name)
+        except RecursionError:
+            self.broken.add(item.name)
+            self.error(f"{table} '{item.name}': equations nested too deeply", table, item.name)
 
     def _names(self) -> None:
         for name in (*self.model.parameters, *self.model.tables):
-            if name in eqs.RESERVED or name in expressions.FUNCTIONS or name in expressions.CONSTANTS:
-                self.error(f"'{name}' has a meaning already; choose another name",
-                           "parameters" if name in self.model.parameters else "table", name)
+            if eqs.taken(name):
+                self.error(
+                    f"'{name}' is {eqs.taken(name)} already; choose another name",
+                    "parameters" if name in self.model.parameters else "table",
+                    name,
+                )
 
     def _population(self, population: spec.Population) -> None:
         path = ("population", population.name)
         own = eqs.parse(population.equations)
-        for name in set(own) & (set(self.model.parameters) | set(self.model.tables)):
-            self.error(f"'{name}' is both a variable of '{population.name}' and a parameter",
-                       *path, "equations", needle=name)
+        self._variables(own, *path)
         symbols = eqs.population_symbols(self.model, population)
         self._equations(own, symbols, *path)
         self._noise(own, population.integrator, *path)
@@ -214,25 +250,48 @@ class _Checker:
             self._condition(population.threshold, symbols, "threshold", *path, "threshold")
         if population.reset is not None:
             if population.threshold is None:
-                self.error("'reset' without 'threshold'", *path, "reset")
+                self.error(
+                    "'reset' without 'threshold' (add threshold = 'v > v_threshold')",
+                    *path,
+                    "reset",
+                )
             self.statements(population.reset, symbols, variables, "reset", *path, "reset")
         if population.refractory is not None:
-            names = expressions.names(population.refractory)
-            if names <= set(symbols):
-                dims = expressions.dimensions_of(population.refractory, symbols)
-                if dims is not second.dim and dims is not DIMENSIONLESS:
-                    self.error(
-                        f"refractory is in '{unit_name(dims)}'; it is a time or a condition",
-                        *path, "refractory")
-            else:
-                self.expression(population.refractory, symbols, None, "refractory", *path,
-                                "refractory")
+            if population.threshold is None:
+                self.error(
+                    "'refractory' without 'threshold' (add threshold = 'v > v_threshold')",
+                    *path,
+                    "refractory",
+                )
+            self._refractory(population.refractory, symbols, *path, "refractory")
         self._initial(population.initial, own, symbols, *path)
         for entry in population.regularly:
             self.statements(entry.code, symbols, variables, "regularly", *path, "regularly")
         for name, event in population.events.items():
             self._condition(event.condition, symbols, f"event {name}", *path, "events")
             self.statements(event.action, symbols, variables, f"event {name}", *path, "events")
+
+    def _variables(self, own: dict, *path: str) -> None:
+        for name in own:
+            if name in self.model.parameters or name in self.model.tables:
+                self.error(
+                    f"'{name}' is both a variable of '{path[-1]}' and a parameter",
+                    *path,
+                    "equations",
+                    needle=name,
+                )
+
+    def _refractory(self, text: str, symbols: eqs.Symbols, *path: str) -> None:
+        text = as_expression(text)
+        if not self.expression(text, symbols, None, "refractory", *path):
+            return
+        dims = expressions.dimensions_of(text, symbols)
+        if dims is not second.dim and not (dims is DIMENSIONLESS and _CONDITION.search(text)):
+            self.error(
+                f"refractory '{shown(text)}' is in '{unit_name(dims)}'; it is a time such as"
+                " '5 ms' or a condition such as 'v > v_threshold'",
+                *path,
+            )
 
     def _equations(self, own: dict, symbols: eqs.Symbols, *path: str) -> None:
         for equation in own.values():
@@ -241,13 +300,27 @@ class _Checker:
             expected = equation.dimensions
             if equation.kind == "differential":
                 expected = expected / second.dim
-            if self.expression(equation.expression, symbols, expected, equation.label, *path,
-                               "equations", needle=equation.name) and equation.noise_terms:
+            if (
+                self.expression(
+                    equation.expression,
+                    symbols,
+                    expected,
+                    equation.label,
+                    *path,
+                    "equations",
+                    needle=equation.name,
+                )
+                and equation.noise_terms
+            ):
                 try:
                     Expression(equation.expression).split_stochastic()
-                except ValueError as error:
-                    self.error(f"{equation.label}: {error}", *path, "equations",
-                               needle=equation.name)
+                except (ValueError, SyntaxError, TypeError) as error:
+                    self.error(
+                        f"{equation.label}: the noise cannot be told from the rest ({error})",
+                        *path,
+                        "equations",
+                        needle=equation.name,
+                    )
         stack: dict[str, int] = {}
 
         def visit(name: str) -> None:
@@ -255,8 +328,11 @@ class _Checker:
             for other in expressions.names(own[name].expression or "0"):
                 if other in own and own[other].kind == "subexpression":
                     if stack.get(other) == 1:
-                        self.error(f"'{name}' and '{other}' define each other", *path,
-                                   "equations", needle=name)
+                        both = f"'{name}' and '{other}' define each other"
+                        itself = f"'{name}' is defined by itself (for a rate, write d{name}/dt)"
+                        self.error(
+                            itself if name == other else both, *path, "equations", needle=name
+                        )
                     elif other not in stack:
                         visit(other)
             stack[name] = 2
@@ -270,60 +346,97 @@ class _Checker:
         noises = set().union(*(e.noise_terms for e in own.values()))
         for equation in own.values():
             if equation.noise_terms and equation.kind != "differential":
-                self.error(f"noise in '{equation.name}', which is not a differential equation",
-                           *path, "equations", needle=equation.name)
+                self.error(
+                    f"noise in '{equation.name}', which is not a differential equation",
+                    *path,
+                    "equations",
+                    needle=equation.name,
+                )
         if not differential or all("event-driven" in e.flags for e in differential):
             return
         if integrator not in INTEGRATORS:
             given = f"'{integrator}' is not an integrator" if integrator else "no integrator given"
-            self.error(f"{given} for '{path[-1]}'{nearest(integrator, INTEGRATORS)}"
-                       f" (known: {', '.join(INTEGRATORS)})", *path, "integrator")
+            self.error(
+                f"{given} for '{path[-1]}'{nearest(integrator, INTEGRATORS)}"
+                f" (known: {', '.join(INTEGRATORS)})",
+                *self._integrator_path(*path),
+            )
             return
-        if not noises:
+        if not noises or self.model.noise not in (None, "stratonovich", "ito"):
             return
         if self.model.noise is None:
             self.error(
                 "the equations hold noise (xi) but [model] does not say how to read it:"
-                " add noise = 'stratonovich' or noise = 'ito'", *path, "equations", needle="xi")
+                " add noise = 'stratonovich' or noise = 'ito'",
+                *path,
+                "equations",
+                needle="xi",
+            )
             return
         scheme = INTEGRATORS[integrator]
         if scheme.noise != self.model.noise:
             right = [s.name for s in INTEGRATORS.values() if s.noise == self.model.noise]
             self.error(
                 f"integrator '{integrator}' does not converge to the {self.model.noise} solution;"
-                f" use {', '.join(right)}", *path, "integrator")
+                f" use {', '.join(right)}",
+                *self._integrator_path(*path),
+            )
         if len(noises) > 1:
             self.error(
                 f"several noises ({', '.join(sorted(noises))}) in '{path[-1]}': '{integrator}'"
-                " takes one per population", *path, "equations", needle=sorted(noises)[-1])
+                " takes one per population",
+                *path,
+                "equations",
+                needle=sorted(noises)[-1],
+            )
+
+    def _integrator_path(self, *path: str) -> tuple[str, ...]:
+        own = self.document.tables[path[0]][path[1]]
+        given = "integrator" in self.document.tables.get("model", {})
+        return (
+            ("model", "integrator") if given and "integrator" not in own else (*path, "integrator")
+        )
 
     def _condition(self, text: str, symbols: eqs.Symbols, label: str, *path: str) -> None:
-        if self.expression(text, symbols, DIMENSIONLESS, label, *path) and not re.search(
-            r"[<>]|[=!]=|\b(and|or|not|True|False)\b", text
+        if self.expression(text, symbols, DIMENSIONLESS, label, *path) and not _CONDITION.search(
+            text
         ):
-            self.error(f"{label} '{text}' is not a condition such as 'v > v_threshold'", *path)
+            self.error(
+                f"{label} '{shown(text)}' is not a condition such as 'v > v_threshold'", *path
+            )
 
     def _initial(self, initial, own: dict, symbols: eqs.Symbols, *path: str) -> None:
         for name, text in initial.items():
             if name not in own or own[name].kind == "subexpression":
                 settable = [n for n, e in own.items() if e.kind != "subexpression"]
-                self.error(f"initial value for '{name}', which is not a variable of '{path[-1]}'"
-                           f"{nearest(name, settable)}", *path, "initial", name)
+                self.error(
+                    f"initial value for '{name}', which is not a variable of '{path[-1]}'"
+                    f"{nearest(name, settable)}",
+                    *path,
+                    "initial",
+                    name,
+                )
                 continue
             try:
                 found = parse_quantity(text).dimensions
             except UserError:
-                self.expression(text, symbols, own[name].dimensions, f"initial {name}", *path,
-                                "initial", name)
+                self.expression(
+                    text, symbols, own[name].dimensions, f"initial {name}", *path, "initial", name
+                )
             else:
                 if found is not own[name].dimensions:
                     self.error(
                         f"inconsistent units in initial {name}: '{unit_name(found)}' found,"
-                        f" '{unit_name(own[name].dimensions)}' expected", *path, "initial", name)
+                        f" '{unit_name(own[name].dimensions)}' expected",
+                        *path,
+                        "initial",
+                        name,
+                    )
 
     def _projection(self, projection: spec.Projection) -> None:
         path = ("projection", projection.name)
         own = eqs.parse(projection.equations)
+        self._variables(own, *path)
         symbols = eqs.projection_symbols(self.model, projection)
         target = eqs.endpoint_variables(self.model, projection.target)
         for equation in own.values():
@@ -335,15 +448,24 @@ class _Checker:
                 self.error(
                     f"'{equation.name}' is summed but '{projection.target}' declares no variable"
                     f" '{name}' to sum into (add '{name} : unit' there){nearest(name, target)}",
-                    *path, "equations", needle=equation.name)
+                    *path,
+                    "equations",
+                    needle=equation.name,
+                )
             elif target[name].dimensions is not equation.dimensions:
                 self.error(
                     f"inconsistent units: '{equation.name}' is in '{unit_name(equation.dimensions)}'"
                     f" here, '{unit_name(target[name].dimensions)}' in '{projection.target}'",
-                    *path, "equations", needle=equation.name)
+                    *path,
+                    "equations",
+                    needle=equation.name,
+                )
         self._equations(own, symbols, *path)
-        self._noise({n: e for n, e in own.items() if "event-driven" not in e.flags},
-                    projection.integrator, *path)
+        self._noise(
+            {n: e for n, e in own.items() if "event-driven" not in e.flags},
+            projection.integrator,
+            *path,
+        )
         assignable = {n for n, e in own.items() if e.kind != "subexpression"}
         for side, endpoint in (("pre", projection.source), ("post", projection.target)):
             for name, e in eqs.endpoint_variables(self.model, endpoint).items():
@@ -355,29 +477,49 @@ class _Checker:
                 owner = self.model.populations.get(endpoint.name)
                 event = projection.on_event.get(name, "spike")
                 fires = owner is not None and (
-                    owner.threshold is not None if event == "spike" else event in owner.events)
+                    owner.threshold is not None if event == "spike" else event in owner.events
+                )
                 if not fires:
-                    self.error(f"{key} needs the event '{event}', which '{endpoint}' does not have",
-                               *path, key)
+                    self.error(
+                        f"{key} needs the event '{event}', which '{endpoint}' does not have",
+                        *path,
+                        key,
+                    )
                 self.statements(code, symbols, assignable, key, *path, key)
-        for name, text in projection.delay.items():
-            self.expression(text.replace(" ", "*", 1) if re.match(r"^[\d.e+-]+ [a-z]", text) else text,
-                            symbols, second.dim, f"delay {name}", *path, "delay")
+        self._delay(projection, symbols, *path, "delay")
         self._initial(projection.initial, own, symbols, *path)
         self._connect(projection, symbols)
+
+    def _delay(self, projection: spec.Projection, symbols: eqs.Symbols, *path: str) -> None:
+        pathways = (*projection.on_pre, *projection.on_post)
+        for name in {**projection.delay, **projection.on_event}:
+            if name not in pathways:
+                key = "delay" if name in projection.delay else "on_event"
+                known = ", ".join(pathways) or "no on_pre or on_post"
+                self.error(
+                    f"'{key}' is for '{name}', but '{projection.name}' has {known}"
+                    f"{nearest(name, pathways)}",
+                    *path[:-1],
+                    key,
+                )
+        for name, text in projection.delay.items():
+            fits = self.expression(as_expression(text), symbols, second.dim, f"delay {name}", *path)
+            if fits and text.lstrip().startswith("-"):
+                self.error(f"delay {name} must not be negative, not '{shown(text)}'", *path)
 
     def _connect(self, projection: spec.Projection, symbols: eqs.Symbols) -> None:
         path = ("projection", projection.name, "connect")
         connect, populations = projection.connect, self.model.populations
         rule = connect["rule"]
-        ends = [populations.get(e.name) for e in (projection.source, projection.target)]
+        source, target = (populations.get(e.name) for e in (projection.source, projection.target))
         whole = all(e.start is None for e in (projection.source, projection.target))
         if rule in ("lattice", "footprint", "first-footprint"):
-            if not whole or any(p is None or len(p.shape) != 2 for p in ends):
-                self.error(f"rule '{rule}' needs two whole populations with shape = [rows, columns]",
-                           *path)
+            lattices = source and target and len(source.shape) == len(target.shape) == 2
+            if not (whole and source and target and lattices):
+                self.error(
+                    f"rule '{rule}' needs two whole populations with shape = [rows, columns]", *path
+                )
                 return
-            source, target = ends
             if rule == "lattice":
                 if source is not target:
                     self.error("rule 'lattice' connects a population to itself", *path)
@@ -388,14 +530,18 @@ class _Checker:
                 return
             for key in ("size", "step"):
                 value = connect.get(key)
-                if not (isinstance(value, list) and len(value) == 2
-                        and all(type(v) is int and v > 0 for v in value)):
+                if not (
+                    isinstance(value, list)
+                    and len(value) == 2
+                    and all(type(v) is int and v > 0 for v in value)
+                ):
                     self.error(f"rule '{rule}' needs {key} = [rows, columns]", *path)
                     return
             watched, watchers = (source, target) if rule == "footprint" else (target, source)
             try:
-                geometry.footprint_pairs(
-                    watched.shape, watchers.shape, tuple(connect["size"]), tuple(connect["step"]))
+                geometry.check_footprints(
+                    watched.shape, watchers.shape, tuple(connect["size"]), tuple(connect["step"])
+                )
             except UserError as error:
                 self.error(str(error), *path)
         elif rule == "one-to-one":
@@ -406,12 +552,18 @@ class _Checker:
             pairs = connect.get("pairs", [])
             limits = [self._size(e) for e in (projection.source, projection.target)]
             for pair in pairs:
-                good = isinstance(pair, list) and len(pair) == 2 and all(
-                    type(v) is int and v >= 0 and (m is None or v < m)
-                    for v, m in zip(pair, limits, strict=True))
+                good = (
+                    isinstance(pair, list)
+                    and len(pair) == 2
+                    and all(
+                        type(v) is int and v >= 0 and (m is None or v < m)
+                        for v, m in zip(pair, limits, strict=True)
+                    )
+                )
                 if not good:
-                    self.error(f"{pair} is not a pair [source, target] within the populations",
-                               *path)
+                    self.error(
+                        f"{pair} is not a pair [source, target] within the populations", *path
+                    )
                     return
             if not pairs:
                 self.error("rule 'pairs' needs pairs = [[source, target], ...]", *path)
@@ -420,8 +572,9 @@ class _Checker:
                 self._condition(str(connect["condition"]), symbols, "connect condition", *path)
             for key in ("p", "n"):
                 if key in connect:
-                    self.expression(str(connect[key]), symbols, DIMENSIONLESS, f"connect {key}",
-                                    *path)
+                    self.expression(
+                        str(connect[key]), symbols, DIMENSIONLESS, f"connect {key}", *path
+                    )
 
     def _size(self, endpoint: spec.Endpoint) -> int | None:
         if endpoint.start is not None and endpoint.stop is not None:
@@ -434,38 +587,75 @@ class _Checker:
         population = self.model.populations[stimulus.population]
         own = eqs.parse(population.equations)
         target = own.get(stimulus.variable)
-        if target is None or target.kind != "parameter":
-            self.error(f"stimulus '{name}' needs a variable '{stimulus.variable} : unit' in"
-                       f" '{population.name}'{nearest(stimulus.variable, own)}", *path, "variable")
+        if target is not None and target.kind != "parameter":
+            self.error(
+                f"stimulus '{name}' goes into '{stimulus.variable}', which has an equation of"
+                f" its own; declare an input such as 'I_app : 1' in '{population.name}'",
+                *path,
+                "variable",
+            )
             return
-        self.expression(stimulus.amplitude, eqs.base_symbols(self.model), target.dimensions,
-                        f"amplitude of {name}", *path, "amplitude")
+        if target is None:
+            own = {n: e for n, e in own.items() if e.kind == "parameter"}
+            self.error(
+                f"stimulus '{name}' needs a variable '{stimulus.variable} : unit' in"
+                f" '{population.name}'{nearest(stimulus.variable, own)}",
+                *path,
+                "variable",
+            )
+            return
+        self.expression(
+            stimulus.amplitude,
+            eqs.base_symbols(self.model),
+            target.dimensions,
+            f"amplitude of {name}",
+            *path,
+            "amplitude",
+        )
         if stimulus.image is not None and len(population.shape) != 2:
-            self.error(f"an image needs a lattice; '{population.name}' has no rows and columns",
-                       *path, "image")
+            self.error(
+                f"an image needs a lattice; '{population.name}' has no rows and columns",
+                *path,
+                "image",
+            )
 
     def _record(self, name: str, record: spec.Record) -> None:
         population = self.model.populations[record.population]
         own = eqs.parse(population.equations)
         for variable in record.variables:
             if variable not in own:
-                self.error(f"record '{name}' wants '{variable}', which '{population.name}' does"
-                           f" not have{nearest(variable, own)}", "record", name, "variables")
+                self.error(
+                    f"record '{name}' wants '{variable}', which '{population.name}' does"
+                    f" not have{nearest(variable, own)} (known: {', '.join(own)})",
+                    "record",
+                    name,
+                    "variables",
+                )
         if record.events and population.threshold is None:
-            self.error(f"record '{name}' wants events, but '{population.name}' has no threshold",
-                       "record", name)
+            self.error(
+                f"record '{name}' wants events, but '{population.name}' has no threshold",
+                "record",
+                name,
+            )
 
     def _experiment(self) -> None:
         experiment = self.model.experiment
         known = {
-            "train": self.model.stimuli, "test": self.model.stimuli,
-            "population": self.model.populations, "glia": self.model.populations,
-            "record": self.model.records, "spike": self.model.parameters,
+            "train": self.model.stimuli,
+            "test": self.model.stimuli,
+            "population": self.model.populations,
+            "glia": self.model.populations,
+            "record": self.model.records,
+            "spike": self.model.parameters,
         }
         for key, value in experiment.items():
             if key in known and value not in known[key]:
-                self.error(f"[experiment] {key} = '{value}' is not in the model"
-                           f"{nearest(str(value), known[key])}", "experiment", key)
+                self.error(
+                    f"[experiment] {key} = '{value}' is not in the model"
+                    f"{nearest(str(value), known[key])}",
+                    "experiment",
+                    key,
+                )
 
     def _unused(self) -> None:
         used = eqs.model_parameters(self.model)
@@ -481,8 +671,11 @@ class _Checker:
                 self.error(message, *path, "equations", needle=name)
             warning = stability.unstable_step(self.model, population)
             if warning:
-                owner = path if "dt" in self.document.tables["population"][population.name] else (
-                    "model",)
+                owner = (
+                    path
+                    if "dt" in self.document.tables["population"][population.name]
+                    else ("model",)
+                )
                 self.warn(warning, *owner, "dt")
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from neuroglia_snn import __version__
 from neuroglia_snn.errors import ResultError, UserError
 
-
 _MODEL = "a catalogue name (see `neuroglia list`) or a .toml file"
 
 

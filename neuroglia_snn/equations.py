@@ -5,6 +5,7 @@ The only module that builds Brian2's `Equations`.
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,12 +28,95 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_unit
 
 from neuroglia_snn import expressions, spec
 from neuroglia_snn.catalog.source import split_equations
-from neuroglia_snn.errors import UserError
+from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.quantities import UNITS, parse_unit
 
 #: Names with a meaning of their own; no variable or parameter may take them.
 RESERVED = {"t", "dt", "i", "j", "N", "xi", "t_in_timesteps", "lastspike", "not_refractory"}
 RESERVED |= {"lastupdate", "N_incoming", "N_outgoing", "N_pre", "N_post"}
+
+#: Words of C++ that generated code cannot have as names (Python's come from `keyword`).
+_CPP = set(
+    [
+        "auto",
+        "bool",
+        "break",
+        "case",
+        "catch",
+        "char",
+        "class",
+        "const",
+        "constexpr",
+        "continue",
+        "default",
+        "delete",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "explicit",
+        "export",
+        "extern",
+        "false",
+        "float",
+        "for",
+        "friend",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "mutable",
+        "namespace",
+        "new",
+        "operator",
+        "private",
+        "protected",
+        "public",
+        "register",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "template",
+        "this",
+        "throw",
+        "true",
+        "try",
+        "typedef",
+        "typename",
+        "union",
+        "unsigned",
+        "using",
+        "virtual",
+        "void",
+        "volatile",
+        "while",
+    ]
+)
+
+
+def taken(name: str) -> str | None:
+    """What a name means already, so that no variable or parameter may take it; else None."""
+    if name in UNITS:
+        return "a unit"
+    if name in expressions.FUNCTIONS or name in expressions.CONSTANTS:
+        return "a function or constant"
+    if name in RESERVED or name.startswith("_"):
+        return "reserved"
+    return "a word of a programming language" if name in _CPP or keyword.iskeyword(name) else None
+
+
+class EquationError(UserError):
+    """One equation is wrong; ``name`` is the variable on its left-hand side."""
+
+    def __init__(self, name: str, message: str):
+        super().__init__(message)
+        self.name = name
+
 
 _STATEMENT = re.compile(
     r"^\s*(?:d(?P<diff>\w+)\s*/\s*dt|(?P<name>\w+))\s*(?:=(?P<expr>[^:]*))?:(?P<unit>[^()]*(?:\([^()]*\)[^()]*)*?)"
@@ -71,7 +155,7 @@ def parse(text: str) -> dict[str, Equation]:
 
     Raises
     ------
-    UserError
+    EquationError
         For a statement that is not an equation, an unknown unit or flag, a reserved name.
     """
     return {name: _parse_one(name, line) for name, line in split_equations(text).items()}
@@ -80,23 +164,31 @@ def parse(text: str) -> dict[str, Equation]:
 def _parse_one(name: str, line: str) -> Equation:
     match = _STATEMENT.match(line)
     if not match:
-        raise UserError(f"'{line}' is not an equation such as 'dx/dt = -x/tau : 1'")
-    if name in RESERVED or name in expressions.FUNCTIONS or name in UNITS or name.startswith("_"):
-        raise UserError(f"'{name}' cannot be a variable: the name has a meaning already")
+        raise EquationError(
+            name, f"'{shown(line)}' is not an equation such as 'dx/dt = -x/tau : 1'"
+        )
+    if taken(name):
+        raise EquationError(name, f"'{name}' cannot be a variable: the name is {taken(name)}")
     unit = match["unit"].strip()
     try:
         dimensions = parse_unit(unit)
     except UserError as error:
-        raise UserError(f"unit of '{name}': {error}") from None
+        raise EquationError(name, f"unit of '{name}': {error}") from None
     flags = tuple(f.strip() for f in (match["flags"] or "").split(",") if f.strip())
     for flag in flags:
         if flag not in _FLAGS:
-            raise UserError(f"'{name}' has the unknown flag '{flag}'")
+            raise EquationError(
+                name, f"'{name}' has the unknown flag '{flag}' (known: {', '.join(sorted(_FLAGS))})"
+            )
     expression = " ".join(match["expr"].split()) if match["expr"] is not None else None
     if expression is not None:
-        expressions.parse(expression)
+        try:
+            expressions.parse(expression)
+        except UserError as error:
+            label = f"d{name}/dt" if match["diff"] else name
+            raise EquationError(name, f"{label}: {error}") from None
     elif match["diff"]:
-        raise UserError(f"d{name}/dt has no right-hand side")
+        raise EquationError(name, f"d{name}/dt has no right-hand side")
     kind = "differential" if match["diff"] else "subexpression" if expression else "parameter"
     type_ = {"integer": INTEGER, "boolean": BOOLEAN}.get(unit, FLOAT)
     return Equation(name, kind, expression, dimensions, type_, flags)
@@ -131,7 +223,8 @@ def to_brian(equations: Mapping[str, Equation]) -> Equations:
 Symbols = dict[str, "Variable | Function"]
 
 
-def _variable(name: str, dimensions: Dimension, equation: Equation | None = None) -> Variable:
+def variable(name: str, dimensions: Dimension, equation: Equation | None = None) -> Variable:
+    """A Brian2 variable for unit checks, without a value."""
     boolean = equation is not None and equation.type == BOOLEAN
     return Variable(name, dimensions=dimensions, dtype=bool if boolean else float)
 
@@ -139,9 +232,9 @@ def _variable(name: str, dimensions: Dimension, equation: Equation | None = None
 def base_symbols(model: spec.Model) -> Symbols:
     """What every expression may name: functions, units, constants, parameters, tables, time."""
     symbols: Symbols = dict(expressions.FUNCTIONS)
-    symbols |= {n: _variable(n, u.dim) for n, u in UNITS.items()}
-    symbols |= {n: _variable(n, DIMENSIONLESS) for n in expressions.CONSTANTS}
-    symbols |= {n: _variable(n, p.value.dimensions) for n, p in model.parameters.items()}
+    symbols |= {n: variable(n, u.dim) for n, u in UNITS.items()}
+    symbols |= {n: variable(n, DIMENSIONLESS) for n in expressions.CONSTANTS}
+    symbols |= {n: variable(n, p.value.dimensions) for n, p in model.parameters.items()}
     for name, table in model.tables.items():
         symbols[name] = Function(
             lambda t: t,
@@ -149,7 +242,7 @@ def base_symbols(model: spec.Model) -> Symbols:
             return_unit=get_unit(table.values[0].dimensions),
             arg_names=["t"],
         )
-    symbols |= {n: _variable(n, second.dim) for n in ("t", "dt")}
+    symbols |= {n: variable(n, second.dim) for n in ("t", "dt")}
     return symbols
 
 
@@ -157,14 +250,14 @@ def population_symbols(model: spec.Model, population: spec.Population) -> Symbol
     """Everything an expression of a population may name."""
     own = parse(population.equations)
     symbols = base_symbols(model)
-    symbols |= {n: _variable(n, DIMENSIONLESS) for n in ("i", "N", "t_in_timesteps")}
+    symbols |= {n: variable(n, DIMENSIONLESS) for n in ("i", "N", "t_in_timesteps")}
     if population.threshold and population.refractory:
-        symbols["lastspike"] = _variable("lastspike", second.dim)
+        symbols["lastspike"] = variable("lastspike", second.dim)
         symbols["not_refractory"] = Variable("not_refractory", dtype=bool)
-    symbols |= {n: _variable(n, e.dimensions, e) for n, e in own.items()}
+    symbols |= {n: variable(n, e.dimensions, e) for n, e in own.items()}
     for equation in own.values():
         for xi in equation.noise_terms:
-            symbols[xi] = _variable(xi, (second**-0.5).dim)
+            symbols[xi] = variable(xi, (second**-0.5).dim)
     return symbols
 
 
@@ -178,19 +271,19 @@ def projection_symbols(model: spec.Model, projection: spec.Projection) -> Symbol
     """Everything an expression of a projection may name (``x_pre``, ``x_post``, own variables)."""
     symbols = base_symbols(model)
     counts = ("i", "j", "N", "N_incoming", "N_outgoing", "N_pre", "N_post", "t_in_timesteps")
-    symbols |= {n: _variable(n, DIMENSIONLESS) for n in counts}
+    symbols |= {n: variable(n, DIMENSIONLESS) for n in counts}
     for side, endpoint in (("pre", projection.source), ("post", projection.target)):
         for name, equation in endpoint_variables(model, endpoint).items():
-            symbols[f"{name}_{side}"] = _variable(name, equation.dimensions, equation)
+            symbols[f"{name}_{side}"] = variable(name, equation.dimensions, equation)
             if side == "post":
                 symbols.setdefault(name, symbols[f"{name}_post"])
-        symbols[f"i_{side}"] = _variable("i", DIMENSIONLESS)
+        symbols[f"i_{side}"] = variable("i", DIMENSIONLESS)
     own = {n: e for n, e in parse(projection.equations).items() if "summed" not in e.flags}
-    symbols |= {n: _variable(n, e.dimensions, e) for n, e in own.items()}
-    symbols["lastupdate"] = _variable("lastupdate", second.dim)
+    symbols |= {n: variable(n, e.dimensions, e) for n, e in own.items()}
+    symbols["lastupdate"] = variable("lastupdate", second.dim)
     for equation in own.values():
         for xi in equation.noise_terms:
-            symbols[xi] = _variable(xi, (second**-0.5).dim)
+            symbols[xi] = variable(xi, (second**-0.5).dim)
     return symbols
 
 

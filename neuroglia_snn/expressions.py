@@ -13,6 +13,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from types import CodeType
 
 import numpy as np
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
@@ -111,13 +112,13 @@ def _is_moderate(power: ast.BinOp) -> bool:
         return False
 
 
-def _constant(node: ast.AST) -> float | None:
+def _constant(node: ast.expr) -> float | None:
     """Size of a subtree without names (inf where it overflows), or None."""
     if any(isinstance(part, ast.Name) for part in ast.walk(node)):
         return None
     try:
         floats = _Floats().visit(ast.Expression(copy.deepcopy(node)))
-        value = eval(compile(floats, "<model>", "eval"), {"__builtins__": {}})  # noqa: S307
+        value = eval(compile(floats, "<model>", "eval"), {"__builtins__": {}})
         return float(abs(value))
     except ZeroDivisionError:
         return 0.0
@@ -214,6 +215,12 @@ _NUMERIC: dict[str, object] = {
 }
 
 
+@functools.lru_cache(maxsize=4096)
+def _compiled(text: str) -> CodeType:
+    floats = ast.fix_missing_locations(_Floats().visit(copy.deepcopy(parse(text))))
+    return compile(floats, "<model>", "eval")
+
+
 def evaluate(text: str, values: Mapping[str, object]) -> float:
     """Value of an expression in SI units, for checks before a run.
 
@@ -225,8 +232,7 @@ def evaluate(text: str, values: Mapping[str, object]) -> float:
     float
         NaN where the expression has no real value (a root of a negative number, 0/0).
     """
-    floats = ast.fix_missing_locations(_Floats().visit(copy.deepcopy(parse(text))))
-    code = compile(floats, "<model>", "eval")
+    code = _compiled(text)
     units = {name: float(unit) for name, unit in UNITS.items()}
     scope = {**units, **CONSTANTS, **_NUMERIC, **values, "__builtins__": {}}
     scope = {k: np.float64(v) if isinstance(v, (int, float)) else v for k, v in scope.items()}

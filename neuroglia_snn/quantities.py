@@ -34,7 +34,9 @@ UNITS: dict[str, Unit] = {
 }
 UNITS.setdefault("s", UNITS["second"])
 
-_NUMBER_THEN_UNIT = re.compile(r"(?<![A-Za-z_0-9.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s+(?=[A-Za-z(])")
+_NUMBER_THEN_UNIT = re.compile(
+    r"(?<![A-Za-z_0-9.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s+(?=[A-Za-z(])"
+)
 
 
 class Amount(NamedTuple):
@@ -115,8 +117,9 @@ _READABLE = (
 
 
 def _evaluate(node: ast.expr) -> Quantity | float:
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return float(node.value)  # whole numbers would grow without end in 9**9**9
+    number = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(number, (int, float)) and not isinstance(number, bool):
+        return float(number)  # whole numbers would grow without end in 9**9**9
     if isinstance(node, ast.Name):
         if node.id not in UNITS:
             raise UserError(f"'{node.id}' is not a unit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -11,9 +12,8 @@ from pathlib import Path
 import psutil
 import xarray as xr
 
-from neuroglia_snn import backends, checks, plots, results, spec
+from neuroglia_snn import backends, checks, equations, plots, results, spec
 from neuroglia_snn.backends.base import Backend, Outcome, Progress, Request
-from neuroglia_snn.equations import model_parameters
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.experiments import mean_field, memory
 
@@ -162,13 +162,18 @@ def _carry_out(plan: _Plan, folder: Path, progress: Callable[[str], Progress] | 
 
 
 def default_threads(model: spec.Model) -> int:
-    """The idle cores for a large network, one for a small one.
+    """The idle cores for a large lattice, one for anything else.
 
-    Threads meet twice a step; where another program holds a core, each meeting waits for it, and two
-    threads are slower than one. Results do not depend on the number.
+    Threads meet twice a step: where another program holds a core each meeting waits for it, and two
+    threads are slower than one. Results may depend on the number only through Brian2's ``rand()``
+    (one generator a thread), so models that use it get one thread unless the user says otherwise.
     """
+    texts = [text for p in model.populations.values() for text in equations.texts(p)]
+    texts += [text for q in model.projections.values() for text in equations.texts(q)]
+    drawn = any(re.search(r"\b(randn?|poisson)\b", text) for text in texts)
+    drawn |= any("p" in projection.connect for projection in model.projections.values())
     largest = max(p.size for p in model.populations.values())
-    if largest < PARALLEL_FROM:
+    if largest < PARALLEL_FROM or drawn:
         return 1
     return max(1, sum(busy < 50 for busy in psutil.cpu_percent(interval=0.2, percpu=True)))
 
@@ -184,7 +189,7 @@ def _summary(model: spec.Model, outcome: Outcome, options: Options) -> dict:
         "seed": options.seed,
         "without": list(options.without),
         "set": dict(options.overrides),
-        "parameters": {name: p.text for name, p in model_parameters(model).items()},
+        "parameters": {name: p.text for name, p in equations.model_parameters(model).items()},
         "dt_ms": model.dt * 1e3,
         "duration_ms": model.duration * 1e3,
         "wall_seconds": {

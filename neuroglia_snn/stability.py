@@ -37,14 +37,20 @@ def _first_value(table: spec.Table) -> Callable[[float], float]:
     return lambda t: table.values[0].si
 
 
-def _resolved(own: Mapping[str, eqs.Equation], name: str, values: dict, seen: tuple = ()) -> float:
-    """Value of an equation's right-hand side, subexpressions included."""
-    text = own[name].expression or "0"
+def _resolved(own: Mapping[str, eqs.Equation], name: str, values: Mapping) -> float:
+    """Value of an equation's right-hand side, subexpressions included (each worked out once)."""
     scope = dict(values)
-    for other in expressions.names(text):
-        if other in own and own[other].kind == "subexpression" and other not in seen:
-            scope[other] = _resolved(own, other, values, (*seen, name))
-    return expressions.evaluate(text, scope)
+    known: set[str] = set()
+
+    def value(name: str) -> float:
+        text = own[name].expression or "0"
+        for other in expressions.names(text):
+            if other in own and own[other].kind == "subexpression" and other not in known:
+                known.add(other)
+                scope[other] = value(other)
+        return expressions.evaluate(text, scope)
+
+    return value(name)
 
 
 def noise_problems(model: spec.Model, population: spec.Population) -> list[tuple[str, str]]:
@@ -53,15 +59,21 @@ def noise_problems(model: spec.Model, population: spec.Population) -> list[tuple
     values = initial_values(model, population)
     problems = []
     for name, equation in own.items():
-        for xi in equation.noise_terms:
-            if (math.isnan(_resolved(own, name, {**values, xi: 1.0})) and not math.isnan(
-                _resolved(own, name, values)
-            )) or math.isnan(_resolved(own, name, values)):
-                problems.append((
-                    name,
-                    f"{equation.label} has no real value at the initial state: a root of a"
-                    " negative number (a variance below zero?) or 0/0",
-                ))
+        if not any(
+            math.isnan(_resolved(own, name, {**values, xi: 1.0})) for xi in equation.noise_terms
+        ):
+            continue
+        used = expressions.names(equation.expression or "0")
+        below = [
+            f"{n} = {p.text}" for n, p in model.parameters.items() if n in used and p.value.si < 0
+        ]
+        problems.append(
+            (
+                name,
+                f"{equation.label} has no real value at the initial state: a root of a negative number"
+                f" ({', '.join(below) or 'a variance below zero?'}) or 0/0",
+            )
+        )
     return problems
 
 
@@ -88,7 +100,8 @@ def jacobian(model: spec.Model, population: spec.Population, mode: float) -> np.
     columns = []
     for name in state:
         step = 1e-6 * max(abs(base[name]), 1e-6)
-        columns.append((drift({name: step}) - drift({name: -step})) / (2 * step))
+        with np.errstate(all="ignore"):  # the caller looks for NaN
+            columns.append((drift({name: step}) - drift({name: -step})) / (2 * step))
     return np.array(columns).T if columns else np.zeros((0, 0))
 
 
@@ -100,13 +113,16 @@ def _couples(projection: spec.Projection, population: spec.Population) -> bool:
 def _coupling(
     projection: spec.Projection, base: dict, values: dict, mode: float
 ) -> dict[str, float]:
-    count = projection.connect.get("neighbours", 4) if projection.connect["rule"] == "lattice" else 1
+    count = (
+        projection.connect.get("neighbours", 4) if projection.connect["rule"] == "lattice" else 1
+    )
     scope = dict(values)
     for name in base:
         scope[f"{name}_post"] = values[name]
         if isinstance(base[name], float):
             scope[f"{name}_pre"] = base[name] + mode * (values[name] - base[name])
-    scope |= {"N_incoming": float(count), "N_outgoing": float(count)}
+    scope |= {"N_incoming": float(count), "N_outgoing": float(count), "lastupdate": 0.0}
+    scope |= {"i_pre": 0.0, "i_post": 0.0, "N_pre": base["N"], "N_post": base["N"]}
     own = eqs.parse(projection.equations)
     return {
         name.removesuffix("_post"): count * _resolved(own, name, scope)

@@ -21,8 +21,8 @@ from neuroglia_snn.catalog.schema import (
     type_names,
 )
 from neuroglia_snn.catalog.source import Document, read_document, split_equations
-from neuroglia_snn.errors import ModelError, UserError
-from neuroglia_snn.quantities import Amount, parse_quantity, unit_name
+from neuroglia_snn.errors import ModelError, UserError, shown
+from neuroglia_snn.quantities import Amount, as_expression, parse_quantity, unit_name
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ENDPOINT = re.compile(r"([A-Za-z][A-Za-z0-9_]*)(?:\[(\d+)\s*:\s*(\d+)\])?")
@@ -92,6 +92,10 @@ def build(document: Document) -> spec.Model:
 
 def _override(document: Document, key: str, value: str) -> None:
     path = key.split(".")
+    if len(path) == 2 and path[0] == "parameters":
+        path, key = path[1:], path[1]  # a parameter keeps its limits
+    if path in (["model", "extends"], ["model", "remove"]):
+        raise document.error(f"'{key}' can only be set in the file itself")
     if len(path) == 1:
         parameters = document.tables.get("parameters", {})
         if key not in parameters:
@@ -109,8 +113,10 @@ def _override(document: Document, key: str, value: str) -> None:
     if value[:1] in "[{" or re.fullmatch(r"[-+]?\d+|true|false", value):
         try:
             parsed = json.loads(value)
-        except ValueError:
-            raise ModelError(f"--set {key}: '{value}' is not a list such as [20, 20]") from None
+        except (ValueError, RecursionError):
+            raise ModelError(
+                f"--set {key}: '{shown(value)}' is not a list such as [20, 20]"
+            ) from None
     table[last] = parsed
 
 
@@ -128,18 +134,30 @@ def _check_keys(document: Document) -> None:
                 place = f"[{'.'.join(path)}]" if path else "a model file"
                 raise document.error(
                     f"unknown key '{key}' in {place}{nearest(key, known)}"
-                    f" (known: {', '.join(known)})", *path, key)
+                    f" (known: {', '.join(known)})",
+                    *path,
+                    key,
+                )
             kinds = known[key]
             good = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
             if not good:
                 raise document.error(
-                    f"'{key}' must be {type_names(kinds)}, not {value!r}", *path, key)
+                    f"'{key}' must be {type_names(kinds)}, not {shown(repr(value))}", *path, key
+                )
     for table_name in ("parameters", "table", "population", "projection", "stimulus", "record"):
-        for name in document.tables.get(table_name, {}):
+        for name, value in document.tables.get(table_name, {}).items():
             if not NAME.fullmatch(name):
                 raise document.error(
                     f"'{name}' is not a name (a letter, then letters, digits and _)",
-                    table_name, name)
+                    table_name,
+                    name,
+                )
+            if not isinstance(value, dict) and table_name != "parameters":
+                raise document.error(
+                    f"'{name}' must be a table [{table_name}.{name}], not {shown(repr(value))}",
+                    table_name,
+                    name,
+                )
 
 
 def _walk(table: dict, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict]]:
@@ -152,9 +170,7 @@ def _walk(table: dict, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
 def _pattern(path: tuple[str, ...]) -> str | None:
     for pattern in TABLES:
         parts = tuple(pattern.split(".")) if pattern else ()
-        if len(parts) == len(path) and all(
-            p in ("*", q) for p, q in zip(parts, path, strict=True)
-        ):
+        if len(parts) == len(path) and all(p in ("*", q) for p, q in zip(parts, path, strict=True)):
             return pattern
     return None
 
@@ -168,9 +184,11 @@ def _amount(document: Document, value: Any, dimensions: Dimension | None, *path:
     except UserError as error:
         raise document.error(str(error), *path) from None
     if dimensions is not None and amount.dimensions is not dimensions:
+        bare = amount.dimensions.is_dimensionless
+        found = "has no unit" if bare else f"is in '{unit_name(amount.dimensions)}'"
         raise document.error(
-            f"'{path[-1]}' is in '{unit_name(amount.dimensions)}' but must be in"
-            f" '{unit_name(dimensions)}'", *path)
+            f"'{path[-1]}' = {shown(value)} {found} but must be in '{unit_name(dimensions)}'", *path
+        )
     return amount
 
 
@@ -182,7 +200,8 @@ def _time(document: Document, *path: str, default: float | None, positive: bool 
         if default is None:
             raise document.error(
                 f"'{path[-1]}' is missing in [{'.'.join(path[:-1])}] (a time such as '0.1 ms')",
-                *path)
+                *path,
+            )
         return default
     value = _amount(document, table[path[-1]], second.dim, *path).si
     if value < 0 or (positive and value == 0):
@@ -205,15 +224,21 @@ def _parameter(document: Document, name: str, table: Any) -> spec.Parameter:
         if bound.dimensions is not value.dimensions:
             raise document.error(
                 f"'{kind}' of '{name}' is in '{unit_name(bound.dimensions)}', its value in"
-                f" '{unit_name(value.dimensions)}'", *where)
+                f" '{unit_name(value.dimensions)}'",
+                *where,
+            )
         outside = value.si < bound.si if kind == "min" else value.si > bound.si
         if outside:
             relation = "below its minimum" if kind == "min" else "above its maximum"
-            raise document.error(
-                f"'{name}' = {table['value']} is {relation} {table[kind]}", *where)
+            raise document.error(f"'{name}' = {table['value']} is {relation} {table[kind]}", *where)
     return spec.Parameter(
-        value, str(table["value"]), bounds.get("min"), bounds.get("max"),
-        table.get("source", ""), table.get("about", ""))
+        value,
+        str(table["value"]),
+        bounds.get("min"),
+        bounds.get("max"),
+        table.get("source", ""),
+        table.get("about", ""),
+    )
 
 
 def _table(document: Document, name: str, table: dict) -> spec.Table:
@@ -233,7 +258,7 @@ def _code_table(document: Document, table: dict, key: str, *where: str) -> dict[
         return {{"on_pre": "pre", "on_post": "post"}.get(key, key): value}
     for name, code in value.items():
         if not isinstance(code, str):
-            raise document.error(f"'{key}.{name}' must be text", *where, key)
+            raise document.error(f"'{key}.{name}' must be text, not {code!r}", *where, key)
     return dict(value)
 
 
@@ -249,9 +274,10 @@ def _equations(document: Document, table: dict, *where: str) -> str:
     try:
         return "\n".join(split_equations(table.get("equations", "")).values())
     except ModelError as error:
-        needle = re.search(r"[A-Za-z_]\w*", str(error))
+        needle = re.search(r"'(?:d(\w+)\s*/\s*dt|(\w+))", str(error))
         raise document.error(
-            str(error), *where, "equations", needle=needle[0] if needle else None) from None
+            str(error), *where, "equations", needle=(needle[1] or needle[2]) if needle else None
+        ) from None
 
 
 def _population(
@@ -259,13 +285,21 @@ def _population(
 ) -> spec.Population:
     where = ("population", name)
     if ("shape" in table) == ("size" in table):
-        raise document.error(f"population '{name}' needs either 'shape' or 'size'", *where)
+        found = "both; remove one" if "shape" in table else "neither"
+        raise document.error(
+            f"population '{name}' needs shape = [rows, columns] or size = number, and has {found}",
+            *where,
+        )
     shape = tuple(table["shape"]) if "shape" in table else (table["size"],)
     whole = all(type(n) is int and n > 0 for n in shape)
     if not whole or len(shape) not in (1, 2):
         raise document.error(
-            f"'shape' is [rows, columns] of positive whole numbers, not {list(shape)}",
-            *where, "shape" if "shape" in table else "size")
+            f"'shape' is [rows, columns] of positive whole numbers, not {shown(table['shape'])}"
+            if "shape" in table
+            else f"'size' is a positive whole number, not {table['size']}",
+            *where,
+            "shape" if "shape" in table else "size",
+        )
     size = shape[0] * (shape[1] if len(shape) == 2 else 1)
     if size > MAX_UNITS:
         raise document.error(f"population '{name}' has {size} units, over {MAX_UNITS}", *where)
@@ -273,39 +307,58 @@ def _population(
     regularly = []
     for entry in table.get("regularly", []):
         if not isinstance(entry, dict) or set(entry) != {"code", "dt"}:
-            raise document.error("each 'regularly' is { code = '...', dt = '...' }",
-                                 *where, "regularly")
+            raise document.error(
+                "each 'regularly' is { code = '...', dt = '...' }", *where, "regularly"
+            )
         every = _amount(document, entry["dt"], second.dim, *where, "regularly").si
+        if every <= 0:
+            raise document.error("'dt' of 'regularly' must be positive", *where, "regularly")
         regularly.append(spec.Regularly(str(entry["code"]), every))
     events = {}
     for event, entry in table.get("events", {}).items():
         if not isinstance(entry, dict) or set(entry) != {"condition", "action"}:
-            raise document.error(f"event '{event}' needs 'condition' and 'action'",
-                                 *where, "events")
+            raise document.error(
+                f"event '{event}' needs 'condition' and 'action'", *where, "events"
+            )
         events[event] = spec.Event(entry["condition"], entry["action"])
     return spec.Population(
-        name=name, shape=shape, equations=_equations(document, table, *where),
-        threshold=table.get("threshold"), reset=table.get("reset"),
-        refractory=table.get("refractory"), integrator=table.get("integrator", integrator),
-        dt=own_dt, initial=_texts(document, table, "initial", *where),
-        regularly=tuple(regularly), events=events)
+        name=name,
+        shape=shape,
+        equations=_equations(document, table, *where),
+        threshold=table.get("threshold"),
+        reset=table.get("reset"),
+        refractory=table.get("refractory"),
+        integrator=table.get("integrator", integrator),
+        dt=own_dt,
+        initial=_texts(document, table, "initial", *where),
+        regularly=tuple(regularly),
+        events=events,
+    )
 
 
 def _endpoint(
-    document: Document, text: str | None, name: str, key: str,
-    populations: Mapping[str, spec.Population], projections: Mapping[str, spec.Projection],
+    document: Document,
+    text: str | None,
+    name: str,
+    key: str,
+    populations: Mapping[str, spec.Population],
+    projections: Mapping[str, spec.Projection],
 ) -> spec.Endpoint:
     where = ("projection", name, key)
     match = _ENDPOINT.fullmatch((text or "").strip())
     if not match:
         raise document.error(
             f"projection '{name}' needs '{key}': a population, 'name[0:100]' or an earlier"
-            f" projection, not {text!r}", *where)
+            f" projection, not {text!r}",
+            *where,
+        )
     known = {**populations, **projections}
     if match[1] not in known:
         raise document.error(
             f"'{key}' of projection '{name}' names '{match[1]}', which is not a population or"
-            f" earlier projection{nearest(match[1], known)}", *where)
+            f" earlier projection{nearest(match[1], known)}",
+            *where,
+        )
     if match[2] is None:
         return spec.Endpoint(match[1])
     start, stop = int(match[2]), int(match[3])
@@ -315,22 +368,32 @@ def _endpoint(
 
 
 def _projection(
-    document: Document, name: str, table: dict, populations: Mapping[str, spec.Population],
-    projections: Mapping[str, spec.Projection], integrator: str, dt: float,
+    document: Document,
+    name: str,
+    table: dict,
+    populations: Mapping[str, spec.Population],
+    projections: Mapping[str, spec.Projection],
+    integrator: str,
+    dt: float,
 ) -> spec.Projection:
     where = ("projection", name)
     if name in populations:
         raise document.error(f"'{name}' is a population already", *where)
     source = _endpoint(document, table.get("from"), name, "from", populations, projections)
     target = _endpoint(document, table.get("to"), name, "to", populations, projections)
-    target_dt = {**{p.name: p.dt for p in populations.values()},
-                 **{p.name: p.dt for p in projections.values()}}[target.name]
+    target_dt = {
+        **{p.name: p.dt for p in populations.values()},
+        **{p.name: p.dt for p in projections.values()},
+    }[target.name]
     connect = table.get("connect")
     if not isinstance(connect, dict) or connect.get("rule") not in CONNECT:
         given = connect.get("rule") if isinstance(connect, dict) else None
         raise document.error(
             f"'connect' of projection '{name}' needs rule = one of {', '.join(CONNECT)}"
-            f"{nearest(str(given), CONNECT)}", *where, "connect")
+            f"{nearest(str(given), CONNECT)}",
+            *where,
+            "connect",
+        )
     known = CONNECT[connect["rule"]]
     for key, value in connect.items():
         if key == "rule":
@@ -338,16 +401,28 @@ def _projection(
         if key not in known or not isinstance(value, known[key]):
             raise document.error(
                 f"unknown or mistyped '{key}' in rule '{connect['rule']}'{nearest(key, known)}"
-                f" (it takes: {', '.join(known) or 'nothing'})", *where, "connect")
+                f" (it takes: {', '.join(known) or 'nothing'})",
+                *where,
+                "connect",
+            )
     delay = table.get("delay", {})
     delay = {"pre": delay} if isinstance(delay, str) else _texts(document, table, "delay", *where)
     own_dt = _time(document, *where, "dt", default=target_dt)
     codes = {k: _code_table(document, table, k, *where) for k in ("on_pre", "on_post", "on_event")}
+    if isinstance(table.get("on_event"), str):  # one event for every pathway
+        codes["on_event"] = dict.fromkeys(codes["on_pre"] | codes["on_post"], table["on_event"])
     return spec.Projection(
-        name=name, source=source, target=target, equations=_equations(document, table, *where),
-        **codes, delay=delay, connect=connect,
-        integrator=table.get("integrator", integrator), dt=own_dt,
-        initial=_texts(document, table, "initial", *where))
+        name=name,
+        source=source,
+        target=target,
+        equations=_equations(document, table, *where),
+        **codes,
+        delay=delay,
+        connect=connect,
+        integrator=table.get("integrator", integrator),
+        dt=own_dt,
+        initial=_texts(document, table, "initial", *where),
+    )
 
 
 def _stimulus(
@@ -360,18 +435,28 @@ def _stimulus(
     if table["to"] not in populations:
         raise document.error(
             f"stimulus '{name}' goes to '{table['to']}', which is not a population"
-            f"{nearest(table['to'], populations)}", *where, "to")
+            f"{nearest(table['to'], populations)}",
+            *where,
+            "to",
+        )
     duration = _time(document, *where, "duration", default=None)
     period = _time(document, *where, "period", default=duration)
     count = table.get("count", 1)
     if count < 1 or (count > 1 and period < duration):
         raise document.error(
-            f"stimulus '{name}': count must be at least 1 and period at least duration", *where)
+            f"stimulus '{name}': count must be at least 1 and period at least duration", *where
+        )
     return spec.Stimulus(
-        name=name, population=table["to"], variable=table["variable"],
-        amplitude=str(table["amplitude"]), image=table.get("image"),
+        name=name,
+        population=table["to"],
+        variable=table["variable"],
+        amplitude=as_expression(str(table["amplitude"])),
+        image=table.get("image"),
         start=_time(document, *where, "start", default=0.0, positive=False),
-        duration=duration, period=period, count=count)
+        duration=duration,
+        period=period,
+        count=count,
+    )
 
 
 def _record(
@@ -382,7 +467,10 @@ def _record(
     if population not in populations:
         raise document.error(
             f"record '{name}' needs 'population', one of {', '.join(populations)}"
-            f"{nearest(str(population), populations)}", *where, "population")
+            f"{nearest(str(population), populations)}",
+            *where,
+            "population",
+        )
     variables = table.get("variables", [])
     events = table.get("events", False)
     if not events and (not variables or not all(isinstance(v, str) for v in variables)):
@@ -393,9 +481,14 @@ def _record(
     if stride < 1:
         raise document.error("'stride' must be at least 1", *where, "stride")
     return spec.Record(
-        name=name, population=population, variables=tuple(variables),
-        every=_time(document, *where, "every", default=dt), stride=stride,
-        reduce=table.get("reduce"), events=events)
+        name=name,
+        population=population,
+        variables=tuple(variables),
+        every=_time(document, *where, "every", default=dt),
+        stride=stride,
+        reduce=table.get("reduce"),
+        events=events,
+    )
 
 
 def _experiment(document: Document) -> dict[str, object]:
@@ -406,14 +499,20 @@ def _experiment(document: Document) -> dict[str, object]:
     if kind not in EXPERIMENTS:
         raise document.error(
             f"[experiment] needs kind = one of {', '.join(EXPERIMENTS)}"
-            f"{nearest(str(kind), EXPERIMENTS)}", "experiment", "kind")
+            f"{nearest(str(kind), EXPERIMENTS)}",
+            "experiment",
+            "kind",
+        )
     known = {"kind": (str,), **EXPERIMENTS[kind]}
     result: dict[str, object] = {}
     for key, value in table.items():
         if key not in known or not isinstance(value, known[key]):
             raise document.error(
                 f"unknown or mistyped '{key}' in [experiment]{nearest(key, known)}"
-                f" (known: {', '.join(known)})", "experiment", key)
+                f" (known: {', '.join(known)})",
+                "experiment",
+                key,
+            )
         quantity = known[key] is QUANTITY
         result[key] = _time(document, "experiment", key, default=None) if quantity else value
     missing = [key for key in known if key not in table]

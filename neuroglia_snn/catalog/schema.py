@@ -85,6 +85,8 @@ def type_names(types: Iterable[type]) -> str:
     """``text``, ``a number or text``... for messages."""
     words = {str: "text", int: "a whole number", float: "a number", list: "a list"}
     words |= {dict: "a table", bool: "true or false"}
+    if tuple(types) == QUANTITY:
+        return "a number, or text with a unit such as '2 ms'"
     return " or ".join(words[t] for t in types)
 
 

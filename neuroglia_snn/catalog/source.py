@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 import sys
 from dataclasses import dataclass, field
@@ -14,12 +15,17 @@ else:
     import tomli as tomllib
 
 from neuroglia_snn.catalog import files
-from neuroglia_snn.errors import ModelError
+from neuroglia_snn.errors import CatalogError, ModelError, shown
 
 #: Largest model file that is read, in bytes.
 MAX_BYTES = 4_000_000
+#: Deepest nesting of its tables and lists; a model needs five.
+MAX_DEPTH = 20
 
+_HEADER = re.compile(r"^\s*\[+\s*[A-Za-z_\"'][^\]]*\]+\s*(?:#.*)?$")
 _EQUATION = re.compile(r"^\s*(?:d([A-Za-z_]\w*)\s*/\s*dt|([A-Za-z_]\w*))\s*(?:=|:)")
+
+_BEGINS = re.compile(r"(?:d[A-Za-z_]\w*\s*/\s*dt|[A-Za-z_]\w*)\s*=(?!=)")
 
 
 @dataclass(frozen=True)
@@ -30,33 +36,55 @@ class Source:
     text: str
     tables: dict
 
-    def line_of(self, path: tuple[str, ...], needle: str | None = None) -> int | None:
-        """Line (from 1) where a key stands; with ``needle``, the line inside its text.
+    def line_of(self, path: tuple[str, ...], *needles: str) -> int | None:
+        """Line (from 1) where a key stands; with ``needles``, the line inside its text.
 
         ``path`` is e.g. ``("population", "neuron", "equations")``; the deepest part that is found
-        wins, so that a missing key points at its table.
+        wins, so that a missing key points at its table. Each needle is a name and is looked for from
+        the line of the one before: first as what a statement defines, then anywhere.
         """
-        lines = self.text.splitlines()
+        lines = self.text.split("\n")  # as TOML counts them
         best, inside = None, 0
         for depth in range(1, len(path) + 1):
-            header = re.compile(r"^\s*\[+\s*" + r"\s*\.\s*".join(map(re.escape, path[:depth])) + r"\s*\]")
+            keys = r"\s*\.\s*".join(rf"[\"']?{re.escape(key)}[\"']?" for key in path[:depth])
+            header = re.compile(rf"^\s*\[+\s*{keys}\s*\]")
             found = next((n for n, line in enumerate(lines) if header.match(line)), None)
             if found is not None:
                 best, inside = found, depth
         start = 0 if best is None else best + 1
+        end = len(lines)
+        if best is not None:  # a table ends at the next one's header
+            end = next((n for n in range(start, end) if _HEADER.match(lines[n])), end)
         for key in path[inside:]:
             pattern = re.compile(rf"^\s*(?:\{{|.*[{{,])?\s*\"?{re.escape(str(key))}\"?\s*=")
-            found = next((n for n in range(start, len(lines)) if pattern.match(lines[n])), None)
+            found = next((n for n in range(start, end) if pattern.match(lines[n])), None)
             if found is None:
                 break
             best = start = found
-        if best is not None and needle:
-            word = re.compile(rf"(?<!\w){re.escape(needle)}(?!\w)")
-            end = next(
-                (n for n in range(best + 1, len(lines)) if re.match(r"^\s*\[", lines[n])), len(lines)
-            )
-            best = next((n for n in range(best, end) if word.search(lines[n])), best)
-        return None if best is None else best + 1
+        code = [line.split("#", 1)[0] for line in lines]
+        if best is None:
+            return None
+        for needle in needles:
+            best = _line_with(code, best, end, needle)
+        return best + 1
+
+
+def _line_with(lines: list[str], start: int, end: int, needle: str) -> int:
+    """The line that defines a name, else one that holds it, else ``start``."""
+    for pattern in (_defines(needle), _word(needle)):
+        for n in range(start, end):
+            if pattern.search(lines[n]):
+                return n
+    return start
+
+
+def _defines(name: str) -> re.Pattern[str]:
+    left = rf"{re.escape(name)}|d{re.escape(name)}\s*/\s*dt"
+    return re.compile(rf"(?:^|[\"';])\s*(?:{left})\s*(?:[-+*/]?[=:](?!=)|$)")
+
+
+def _word(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
 
 
 @dataclass
@@ -71,23 +99,34 @@ class Document:
         """The file that was asked for."""
         return self.sources[0].path
 
-    def where(self, *path: str, needle: str | None = None) -> str:
-        """``file:line`` of a key, in the nearest file that states it."""
-        for source in self.sources:
-            table: object = source.tables
-            for key in path:
-                table = table.get(key) if isinstance(table, dict) else None
-            stated = table is not None and (needle is None or not isinstance(table, str)
-                                            or re.search(rf"(?<!\w){re.escape(needle)}(?!\w)", table))
-            if stated:
-                line = source.line_of(path, needle)
-                return f"{source.path}:{line}" if line else f"{source.path}"
-        line = self.sources[0].line_of(path, needle)
-        return f"{self.path}:{line}" if line else f"{self.path}"
+    def where(self, *path: str, needle: str | tuple[str, ...] | None = None) -> str:
+        """``file:line`` of a key, in the nearest file that states it (and defines ``needle``)."""
+        needles = (needle,) if isinstance(needle, str) else needle or ()
+        source = self._stating(path, needles)
+        line = source.line_of(path, *needles)
+        return f"{source.path}:{line}" if line else f"{source.path}"
 
-    def error(self, message: str, *path: str, needle: str | None = None) -> ModelError:
+    def _stating(self, path: tuple[str, ...], needles: tuple[str, ...]) -> Source:
+        stating = []
+        for source in self.sources:
+            value: object = source.tables
+            for key in path:
+                value = value.get(key) if isinstance(value, dict) else None
+            if value is not None:
+                stating.append((source, value))
+        for find in (_defines, _word):
+            for source, value in stating:
+                if isinstance(value, str) and needles:
+                    code = "\n".join(line.split("#", 1)[0] for line in value.splitlines())
+                    if re.search(find(needles[0]).pattern, code, re.MULTILINE):
+                        return source
+        return stating[0][0] if stating else self.sources[0]
+
+    def error(
+        self, message: str, *path: str, needle: str | tuple[str, ...] | None = None
+    ) -> ModelError:
         """A ModelError that starts with where ``path`` stands."""
-        return ModelError(f"{self.where(*path, needle=needle)}: {message}")
+        return ModelError(f"{self.where(*path, needle=needle)}: {shown(message, 600)}")
 
 
 def read(path: Path) -> Source:
@@ -99,24 +138,51 @@ def read(path: Path) -> Source:
         If it cannot be read, is not text, or is not TOML (with the line).
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)  # a device may have no end
+        if len(data) > MAX_BYTES:
             raise ModelError(f"{path}: too large for a model file (over {MAX_BYTES} bytes)")
-        text = path.read_bytes().decode("utf-8")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")  # as some editors save it
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise ModelError(f"{path}: not a text file (a model file is TOML in UTF-8)") from None
     try:
-        return Source(path, text, tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        source = Source(path, text, tomllib.loads(text))
+    except RecursionError:
+        raise ModelError(f"{path}: tables or lists nested too deeply (over {MAX_DEPTH})") from None
+    except (tomllib.TOMLDecodeError, ValueError) as error:
         position = re.search(r"\(at line (\d+), column \d+\)", str(error))
         line = f":{position[1]}" if position else ""
+        if "(at end of document)" in str(error):
+            line = f":{len(text.rstrip().splitlines())}"
         reason = re.sub(r"\s*\(at .*\)", "", str(error))
-        raise ModelError(f"{path}{line}: not valid TOML: {reason}") from None
+        raise ModelError(f"{path}{line}: not valid TOML: {shown(reason)}") from None
+    _check_depth(source)
+    return source
+
+
+def _check_depth(source: Source) -> None:
+    level: list[tuple[tuple[str, ...], object]] = [((), source.tables)]
+    for _ in range(MAX_DEPTH):
+        inner: list[tuple[tuple[str, ...], object]] = []
+        for path, value in level:
+            if isinstance(value, dict):
+                inner += [((*path, key), child) for key, child in value.items()]
+            elif isinstance(value, list):
+                inner += [(path, child) for child in value]
+        level = inner
+    if level:
+        path = level[0][0]
+        raise Document([source]).error(
+            f"'{path[0]}' is nested too deeply (over {MAX_DEPTH} levels)", *path
+        )
 
 
 def locate(name_or_path: str) -> Path:
     """The file of a catalogue name (``noise_induced_memory``) or of a path (``mine.toml``)."""
+    if "\0" in name_or_path:
+        raise ModelError(f"'{shown(name_or_path)}' is not the name of a file")
     if "/" in name_or_path or name_or_path.endswith(".toml"):
         return Path(name_or_path)
     return files.find("models", name_or_path)
@@ -134,9 +200,11 @@ def read_document(name_or_path: str) -> Document:
     """
     document, path = Document(), locate(name_or_path)
     while True:
-        if path.resolve() in {source.path.resolve() for source in document.sources}:
+        if os.path.realpath(path) in {os.path.realpath(s.path) for s in document.sources}:
             chain = " -> ".join(s.path.name for s in document.sources)
-            raise document.error(f"'extends' goes in a circle: {chain} -> {path.name}", "model", "extends")
+            raise document.error(
+                f"'extends' goes in a circle: {chain} -> {path.name}", "model", "extends"
+            )
         source = read(path)
         document.sources.append(source)
         model = source.tables.get("model")
@@ -144,14 +212,32 @@ def read_document(name_or_path: str) -> Document:
         if parent is None:
             break
         if not isinstance(parent, str):
-            raise ModelError(f"{source.path}: 'extends' is a model's name or a path, not {parent!r}")
-        is_path = "/" in parent or parent.endswith(".toml")
-        path = path.parent / parent if is_path else locate(parent)
+            raise document.error(
+                f"'extends' is a model's name or a path, not {parent!r}", "model", "extends"
+            )
+        path = _parent(document, source, parent)
     for source in reversed(document.sources):
         document.tables = _merge(document, source)
-    document.tables.get("model", {}).pop("extends", None)
-    document.tables.get("model", {}).pop("remove", None)
+    merged = document.tables.get("model")
+    if isinstance(merged, dict):
+        merged.pop("extends", None)
+        merged.pop("remove", None)
     return document
+
+
+def _parent(document: Document, source: Source, parent: str) -> Path:
+    """The file that ``extends`` names: beside the source where it is a path."""
+    one = Document([source])
+    try:
+        path = locate(parent)
+    except (CatalogError, ModelError) as error:
+        raise one.error(f"'extends': {error}", "model", "extends") from None
+    if path.is_absolute():
+        return path
+    path = source.path.parent / path
+    if not os.path.isfile(path):
+        raise one.error(f"'extends' names {shown(path)}, which is not a file", "model", "extends")
+    return path
 
 
 def split_equations(text: str) -> dict[str, str]:
@@ -167,19 +253,24 @@ def split_equations(text: str) -> dict[str, str]:
     result: dict[str, str] = {}
     pending = ""
     for line in text.splitlines():
-        pending = f"{pending} {line.split('#', 1)[0].strip()}".strip()
+        code = line.split("#", 1)[0].strip()
+        if pending and code and (_BEGINS.match(code) or "=" not in pending):
+            break  # a new statement: the one before has no unit
+        pending = f"{pending} {code}".strip()
         if ":" not in pending:
             continue
         match = _EQUATION.match(pending)
         if not match:
-            raise ModelError(f"'{pending}' is not 'dx/dt = expression : unit', 'x = ... : unit' or 'x : unit'")
+            raise ModelError(
+                f"'{shown(pending)}' is not 'dx/dt = expression : unit', 'x = ... : unit' or 'x : unit'"
+            )
         name = match[1] or match[2]
         if name in result:
             raise ModelError(f"'{name}' is defined twice")
         result[name] = pending
         pending = ""
     if pending:
-        raise ModelError(f"'{pending}' has no unit (write ': 1' or ': volt' after it)")
+        raise ModelError(f"'{shown(pending)}' has no unit (write ': 1' or ': volt' after it)")
     return result
 
 
@@ -193,7 +284,11 @@ def _merge(document: Document, source: Source) -> dict:
         for key in parents:
             table = table.get(key, {}) if isinstance(table, dict) else {}
         if not isinstance(table, dict) or last not in table:
-            raise ModelError(f"{source.path}: 'remove' names '{path}', which the extended model does not have")
+            raise Document([source]).error(
+                f"'remove' names '{path}', which the extended model does not have",
+                "model",
+                "remove",
+            )
         del table[last]
     return _overlay(base, source.tables, ())
 

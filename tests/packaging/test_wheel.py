@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import runpy
 import shutil
 import site
 import subprocess
@@ -30,23 +31,21 @@ def stems(kind: str) -> list[str]:
     return sorted(path.stem for path in (ROOT / kind).glob("*.toml"))
 
 
-def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that sees neither this checkout nor the caller's Python settings."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    kept.pop("VIRTUAL_ENV", None)
-    return subprocess.run(
+def catalogue_in(folder: Path) -> dict[str, dict[str, str]]:
+    """Kind -> name -> file, as if the checkout's catalogue lay in another folder."""
+    return {kind: {n: str(folder / kind / f"{n}.toml") for n in stems(kind)} for kind in KINDS}
+
+
+def succeed(*command: str | Path, cwd: Path) -> str:
+    """Output of a command that sees neither this checkout nor the caller's Python settings."""
+    done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env={**kept, **environment},
+        env={k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))},
         capture_output=True,
         text=True,
         timeout=300,
     )
-
-
-def succeed(*command: str | Path, cwd: Path) -> str:
-    """Run a command; its standard output, or a failure that shows all it printed."""
-    done = run(*command, cwd=cwd)
     assert done.returncode == 0, f"{command} failed:\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -57,11 +56,11 @@ class Environment:
 
     python: Path
 
-    def found(self, kind: str, cwd: Path) -> list[list[str]]:
-        """Name and file of everything of a kind that the package finds from a working directory."""
+    def found(self, cwd: Path) -> dict[str, dict[str, str]]:
+        """Kind -> name -> file of all that the package finds from a working directory."""
         imports = "import json; from neuroglia_snn.catalog import files"
-        pairs = f"[(name, str(files.find({kind!r}, name))) for name in files.names({kind!r})]"
-        code = f"{imports}; print(json.dumps({pairs}))"
+        found = f"{{k: {{n: str(files.find(k, n)) for n in files.names(k)}} for k in {KINDS}}}"
+        code = f"{imports}; print(json.dumps({found}))"
         return json.loads(succeed(self.python, "-c", code, cwd=cwd))
 
 
@@ -70,13 +69,16 @@ def install(folder: Path, *what: str | Path) -> Environment:
 
     The dependencies are those of the running environment: its site-packages are appended to the
     new one's path. A path file inside an appended folder is not read, so an editable install of
-    this checkout over there is not seen.
+    this checkout over there is not seen; setuptools' own is copied, for Brian2 needs the distutils
+    that it provides.
     """
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
     (packages,) = folder.glob("lib/python*/site-packages")
-    lent = packages / "zz_lent.pth"  # read last
-    lent.write_text("\n".join(site.getsitepackages()) + "\n")
+    lent = site.getsitepackages()
+    hooks = [hook for lender in lent for hook in Path(lender).glob("distutils-precedence.pth")]
+    lines = [*lent, *(hook.read_text() for hook in hooks[:1])]
+    (packages / "zz_lent.pth").write_text("\n".join(lines) + "\n")  # zz: read last
     pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps")
     # The package may be in a lent folder too: install it here all the same.
     succeed(*pip, "--no-index", "--no-build-isolation", "--ignore-installed", *what, cwd=folder)
@@ -143,11 +145,9 @@ def test_wheel_has_the_package_and_nothing_beside_it(built):
     assert {top for top in tops if not top.endswith(".dist-info")} == {"neuroglia_snn"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_wheel_finds_its_own_catalogue(from_wheel, stranger, kind):
-    (home,) = from_wheel.python.parents[1].glob("lib/python*/site-packages/neuroglia_snn")
-    folder = home / "_catalog" / kind
-    assert from_wheel.found(kind, cwd=stranger) == [[n, f"{folder / n}.toml"] for n in stems(kind)]
+def test_wheel_finds_its_own_catalogue(from_wheel, stranger):
+    (package,) = from_wheel.python.parents[1].glob("lib/python*/site-packages/neuroglia_snn")
+    assert from_wheel.found(cwd=stranger) == catalogue_in(package / "_catalog")
 
 
 def test_every_import_is_of_a_declared_dependency():
@@ -176,31 +176,29 @@ def test_wheel_brings_the_command(from_wheel, stranger):
     assert "usage" in succeed(command, "--help", cwd=stranger).lower()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_editable_install_finds_the_checkouts_catalogue(editable, stranger, kind):
-    folder = ROOT / kind
-    assert editable.found(kind, cwd=stranger) == [[n, f"{folder / n}.toml"] for n in stems(kind)]
+def test_editable_install_finds_the_checkouts_catalogue(editable, stranger):
+    assert editable.found(cwd=stranger) == catalogue_in(ROOT)
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("beside", ["nothing", "stranger", "no TOML", "no table"])
-def test_package_without_its_catalogue_names_both_places(tmp_path, stranger, kind, beside):
+def test_package_without_its_catalogue_names_both_places(tmp_path, stranger, monkeypatch, beside):
     parent = tmp_path / "site"
+    package = parent / "neuroglia_snn"
     ignored = shutil.ignore_patterns("_catalog", "__pycache__")
-    shutil.copytree(ROOT / "neuroglia_snn", parent / "neuroglia_snn", ignore=ignored)
+    shutil.copytree(ROOT / "neuroglia_snn", package, ignore=ignored)
     if beside != "nothing":
         scatter_decoys(parent)
     if beside == "no TOML":
         (parent / "pyproject.toml").write_bytes(b"name = neuroglia_snn \xff")
     if beside == "no table":
         (parent / "pyproject.toml").write_text("project = 'neuroglia_snn'\n")
-    code = f"from neuroglia_snn.catalog import files; files.names('{kind}')"
-    done = run(sys.executable, "-c", code, cwd=stranger, PYTHONPATH=str(parent))
-    assert done.returncode != 0, done.stdout
-    last = done.stderr.strip().splitlines()[-1]
-    assert "CatalogError" in last
-    assert f"{parent / 'neuroglia_snn' / '_catalog' / kind} " in last
-    assert f"{parent / kind} " in last
+    monkeypatch.chdir(stranger)
+    copied = runpy.run_path(str(package / "catalog" / "files.py"))  # it alone looks for files
+    for kind in KINDS:
+        with pytest.raises(CatalogError) as raised:
+            copied["names"](kind)
+        assert f"{package / '_catalog' / kind} " in str(raised.value)
+        assert f"{parent / kind} " in str(raised.value)
 
 
 def test_unknown_name_is_answered_with_the_nearest():

@@ -1,0 +1,390 @@
+"""What `neuroglia check` says of files that are wrong: one clear line each, and no code is run."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from neuroglia_snn import checks
+from neuroglia_snn.catalog import files
+from neuroglia_snn.catalog.load import load
+from neuroglia_snn.errors import ModelError, UserError
+
+MEMORY = "noise_induced_memory"
+
+
+def check_as_process(path: Path | str, folder: Path) -> tuple[int, str, str]:
+    """``python -m neuroglia_snn check PATH`` in a process of its own: (status, stdout, stderr).
+
+    The process is a fork of this one, which has the imports behind it: a fresh one takes seconds.
+    """
+    out, err = folder / "stdout", folder / "stderr"
+    child = os.fork()
+    if child == 0:
+        status = 99
+        try:
+            for number, target in ((1, out), (2, err)):
+                os.dup2(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+            sys.argv = ["neuroglia", "check", str(path)]
+            runpy.run_module("neuroglia_snn", run_name="__main__")
+        except SystemExit as end:
+            status = int(end.code or 0)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return status, out.read_text(), err.read_text()
+
+
+#: What is wrong -> (edits of the small model, line, what the message says).
+BAD: dict[str, tuple[list[tuple[str, str]], int, list[str]]] = {
+    "unknown key": ([("threshold", "treshold")], 21, ["'treshold'", "did you mean 'threshold'"]),
+    "unknown symbol": ([("(a - v)", "(aa - v)")], 16, ["'aa'", "dv/dt", "did you mean 'a'"]),
+    "unknown symbol in a condition": ([("> v_th", "> v_thr")], 21, ["'v_thr'", "'v_th'", "threshold"]),
+    "units": ([("(a - v)/tau", "(a - v - tau)/tau")], 16, ["'a - v' is in '1'", "'tau' is in 'second'"]),
+    "units of the whole": (
+        [("a = b + 1 : 1", "a = b*mV : 1")], 17, ["in a", "'volt' found", "'1' expected"]),
+    "missing parameter": (
+        [('sigma2 = { value = "0.1", min = "0" }\n', "")], 15, ["'sigma2'", "[parameters]"]),
+    "undeclared noise": (
+        [('noise = "stratonovich"\n', "")], 15, ["xi", "noise = 'stratonovich' or noise = 'ito'"]),
+    "unknown noise": ([('"stratonovich"', '"strato"')], 3, ["'stratonovich' or 'ito'", "'strato'"]),
+    "negative variance by min": ([('"0.1", min', '"-0.1", min')], 10, ["'sigma2'", "below its minimum 0"]),
+    "negative variance by its root": (
+        [('"0.1", min = "0"', '"-0.1"')], 16, ["dv/dt", "root of a negative number", "sigma2 = -0.1"]),
+    "extends in a circle": ([("title", 'extends = "./m.toml"\ntitle')], 2, ["'extends'", "circle"]),
+    "extends nothing": ([("title", 'extends = "foo.toml"\ntitle')], 2, ["'extends'", "foo.toml"]),
+    "extends no model": ([("title", 'extends = "noise_induced"\ntitle')], 2, ["'noise_induced_memory'"]),
+    "invalid TOML": ([('"10 ms"', '"10 ms')], 6, ["not valid TOML"]),
+    "deep list": ([("[4, 4]", "[" * 50 + "]" * 50)], 14, ["'population'", "nested too deeply"]),
+    "deep expression": ([("(a - v)", "+".join("a" * 300))], 16, ["dv/dt", "nested too deeply"]),
+    "brackets without end": ([("(a - v)", "(" * 300)], 16, ["dv/dt", "not an expression"]),
+    "text for a list": ([("shape = [4, 4]", 'shape = "4x4"')], 14, ["'shape' must be a list", "'4x4'"]),
+    "number for text": ([('"Small"', "3")], 2, ["'title' must be text", "3"]),
+    "list for a number": ([('v_th = "1"', "v_th = [1]")], 11, ["[1]", "number with units"]),
+    "truth for a number": ([("shape = [4, 4]", "size = true")], 14, ["'size'", "whole number"]),
+    "number for a table": ([('v = "0.5"', "[stimulus]\nx = 3")], 26, ["'x' must be a table", "3"]),
+    "a time without unit": ([('dt = "0.1 ms"', "dt = 0.1")], 5, ["'dt'", "no unit", "'second'"]),
+    "not a number": ([('v_th = "1"', "v_th = nan")], 11, ["'nan'", "no finite value"]),
+    "size and shape": ([("shape = [4, 4]", "shape = [4, 4]\nsize = 16")], 13, ["'cell'", "has both"]),
+    "no size": ([("shape = [4, 4]\n", "")], 13, ["'cell'", "shape = [rows, columns] or size"]),
+    "missing key": ([('duration = "10 ms"\n', "")], 1, ["'duration' is missing in [model]"]),
+    "unknown integrator": ([('"heun"', '"hun"')], 4, ["'hun'", "did you mean 'heun'", "rk4"]),
+    "no integrator": ([('integrator = "heun"\n', "")], 12, ["no integrator", "'cell'", "heun"]),
+    "integrator against noise": ([('"heun"', '"euler-maruyama"')], 4, ["stratonovich", "use heun"]),
+    "integrator without noise": ([('"heun"', '"rk4"')], 4, ["'rk4'", "use heun"]),
+    "two noises": ([("*xi", "*(xi_1 + xi_2)")], 16, ["xi_1, xi_2", "one per population"]),
+    "noise to a power": ([("*v*xi", "*v*xi**2")], 16, ["dv/dt", "inconsistent units"]),
+    "reset without threshold": ([('threshold = "v > v_th"\n', "")], 21, ["'reset' without 'threshold'"]),
+    "refractory without threshold": (
+        [('threshold = "v > v_th"\nreset = "v = 0"', 'refractory = "5 ms"')], 21,
+        ["'refractory' without 'threshold'"]),
+    "refractory in volt": ([("reset", 'refractory = "5 mV"\nreset')], 22, ["'volt'", "'5 ms'"]),
+    "refractory a number": ([("reset", 'refractory = "5"\nreset')], 22, ["'1'", "'5 ms'"]),
+    "assignment to nothing": ([("v = 0", "w += 1")], 22, ["'w'", "not a variable (known: L, b, v)"]),
+    "assignment to a parameter": ([("v = 0", "tau = 1*ms")], 22, ["'tau'", "not a variable"]),
+    "assignment to a function": ([("v = 0", "exp = 1")], 22, ["'exp'", "not a variable"]),
+    "no assignment": ([("v = 0", "v == 0")], 22, ["'v == 0'", "'x = y + 1'"]),
+    "summed without a target": ([("L_post", "M_post")], 39, ["'M_post'", "add 'M : unit' there"]),
+    "footprint that does not fit": ([("[1, 1]", "[2, 1]")], 44, ["need 7 rows", "has 4"]),
+    "record of nothing": ([('["v"]', '["vv"]')], 56, ["'trace'", "'vv'", "did you mean 'v'"]),
+    "circular definition": ([("a = b + 1 : 1", "a = z + 1 : 1\nz = a : 1")], 18, ["'z' and 'a' define"]),
+    "defined by itself": ([("a = b + 1", "a = a + 1")], 17, ["'a' is defined by itself", "da/dt"]),
+    "variable and parameter": ([("b : 1", "b : 1\ntau : second")], 19, ["'tau'", "a parameter"]),
+    "variable named as a unit": ([("b : 1", "b : 1\nms : 1")], 19, ["'ms'", "a unit"]),
+    "variable named as C++": ([("b : 1", "b : 1\ndouble : 1")], 19, ["'double'", "programming language"]),
+    "equation without unit": ([("b : 1\n", "b\n")], 18, ["'b' has no unit", "': 1'"]),
+    "equation defined twice": ([("b : 1\n", "b : 1\nb : 1\n")], 18, ["'b' is defined twice"]),
+    "unknown unit": ([("b : 1\n", "b : foo\n")], 18, ["unit of 'b'", "'foo' is not a unit"]),
+    "unknown flag": ([("b : 1\n", "b : 1 (constan)\n")], 18, ["'b'", "'constan'", "constant"]),
+    "wrong number of arguments": ([("(a - v)", "clip(a)")], 16, ["'clip'", "needs 3"]),
+    "comparison as a number": ([("(a - v)", "(a > v)")], 16, ["write int(a > v)"]),
+    "huge power": ([("(a - v)", "9**9**9**9")], 16, ["too large"]),
+    "threshold no condition": ([("v > v_th", "v")], 21, ["'v' is not a condition"]),
+    "negative delay": (
+        [("n_post =", "q = 1 : 1\nn_post ="), ('equations = "q', 'on_pre = "n_post += 1"\ndelay = "-2 ms"\n'
+          "equations = '''q"), ('(summed)"\n\n[stim', "(summed)'''\n\n[stim")], 46, ["delay", "negative"]),
+    "delay of nothing": (
+        [('equations = "n', 'delay = "2 ms"\nequations = "n')], 45, ["'watch'", "no on_pre"]),
+    "unknown rule": ([('"lattice"', '"latice"')], 38, ["'near'", "did you mean 'lattice'"]),
+    "unknown key of a rule": ([("neighbours", "neighbors")], 38, ["'neighbors'", "'neighbours'"]),
+    "unknown population": ([('to = "glia"', 'to = "gila"')], 43, ["'gila'", "did you mean 'glia'"]),
+    "stimulus into an equation": ([('"b"', '"v"')], 49, ["'v'", "declare an input", "'cell'"]),
+    "amplitude in volt": ([('"2"', '"2 mV"')], 50, ["'volt' found, '1' expected"]),
+    "initial value of nothing": ([('v = "0.5"', 'vv = "0.5"')], 25, ["'vv'", "did you mean 'v'"]),
+    "initial value in volt": ([('v = "0.5"', 'v = "0.5 mV"')], 25, ["'volt' found, '1' expected"]),
+    "name with a blank": ([("[population.glia]", '[population."gl ia"]')], 27, ["'gl ia' is not a name"]),
+    "parameter named as a unit": ([("v_th = ", 'nS = "1"\nv_th = ')], 11, ["'nS' is a unit"]),
+    "remove of nothing": ([("title", 'remove = ["a.b"]\ntitle')], 2, ["'remove' names 'a.b'"]),
+    "key with a line's end": ([("threshold", r'"a\nb\u001b[1m"')], 13, ["unknown key 'a b"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_file_gives_one_clear_line(case, write, tmp_path):
+    edits, line, said = BAD[case]
+    path = write(*edits)
+    findings = checks.check_file(str(path))
+    assert len(findings) == 1, findings
+    text = str(findings[0])
+    assert text.startswith(f"{path}:{line}: error: "), text
+    for piece in said:
+        assert piece in text
+    assert text.isprintable() and len(text) < 700
+    status, stdout, stderr = check_as_process(path, tmp_path)
+    assert (status, stdout) == (2, "")
+    assert stderr == text + "\n"
+
+
+def test_a_fresh_process_says_the_same(write):
+    path = write(("threshold", "treshold"))
+    done = subprocess.run(
+        [sys.executable, "-m", "neuroglia_snn", "check", str(path)], capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(checks.__file__).parents[1])})  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1 and f"{path}:21: error: unknown key" in done.stderr
+
+
+def test_the_small_model_is_right(write, tmp_path):
+    path = write()
+    assert checks.check_file(str(path)) == []
+    assert check_as_process(path, tmp_path) == (0, f"{path}: ok\n", "")
+
+
+@pytest.mark.parametrize("name", files.names("models"))
+def test_every_shipped_model_is_right(name):
+    assert checks.check_file(name) == []
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("reset", 'refractory = "5 ms"\nreset'),
+        ("reset", 'refractory = "0.5*tau"\nreset'),
+        ("reset", 'refractory = "v > 1"\nreset'),
+        ("v = 0", "w = 2*v; v = w - w"),
+        ('"2"', '"2*v_th"'),
+        ("[model]", "\ufeff[model]"),
+        ("\n", "\r\n"),
+    ],
+)
+def test_what_is_right_in_another_way(edit, write):
+    assert checks.check_file(str(write(edit))) == []
+
+
+# ------------------------------------------------------------------ files as such
+
+
+def one(path: Path | str) -> str:
+    (finding,) = checks.check_file(str(path))
+    assert finding.severity == "error" and str(finding).isprintable()
+    return str(finding)
+
+
+def test_unreadable_files(tmp_path):
+    assert "cannot be read (No such file" in one(tmp_path / "none.toml")
+    (tmp_path / "dir.toml").mkdir()
+    assert "cannot be read (Is a directory)" in one(tmp_path / "dir.toml")
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    assert "loop.toml" in one(tmp_path / "loop.toml")
+    assert "not the name of a file" in str(checks.check_file("a\0b.toml")[0])
+    for name in ("none.toml", "dir.toml"):
+        status, stdout, stderr = check_as_process(tmp_path / name, tmp_path)
+        assert (status, stdout, stderr.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission(write):
+    path = write()
+    path.chmod(0)
+    assert "cannot be read (Permission denied)" in one(path)
+
+
+def test_junk(tmp_path):
+    path = tmp_path / "junk.toml"
+    path.write_bytes(bytes(range(256)) * 20)
+    assert "not a text file" in one(path)
+    path.write_bytes(b"\0" * 100)
+    assert "not valid TOML" in one(path)
+    path.write_text("x = " + "[" * 20000)
+    assert "nested too deeply" in one(path)
+    path.write_text("a" + ".a" * 5000 + " = 1")
+    assert "nested too deeply" in one(path)
+    assert "too large for a model file" in one("/dev/zero")
+
+
+def test_an_unknown_catalogue_name(tmp_path):
+    with pytest.raises(UserError, match="did you mean 'noise_induced_memory'"):
+        checks.check_file("noise_induced_memry")
+    status, stdout, stderr = check_as_process("noise_induced_memry", tmp_path)
+    assert (status, stdout, stderr.count("\n")) == (2, "", 1)
+
+
+def test_one_broken_equation_is_not_reported_for_each_projection(write):
+    assert "population 'cell'" in one(write(("b : 1\n", "b : foo\n")))
+
+
+def test_lines_in_a_file_that_extends(write):
+    write(name="base.toml")
+    text = '[model]\nextends = "base.toml"\n[population.cell]\nequations = "a = b + tua/ms : 1"\n'
+    path = write(text=text)
+    assert one(path).startswith(f"{path}:4: error: unknown symbol 'tua'")
+    write(("(a - v)", "(a - u)"), name="base.toml")
+    path = write(text=text.replace("tua/ms", "1"))
+    assert one(path).startswith(f"{path.parent / 'base.toml'}:16: error: unknown symbol 'u'")
+
+
+# ---------------------------------------------------------------------- unstable dt
+
+
+def test_a_step_that_is_too_large_is_a_warning_with_the_safe_one(tmp_path):
+    path = tmp_path / "m.toml"
+    path.write_text(f'[model]\nextends = "{MEMORY}"\ndt = "0.004 ms"\n')
+    (finding,) = checks.check_file(str(path))
+    assert finding.severity == "warning" and finding.where == f"{path}:3"
+    assert "'neuron'" in finding.message and "dt <= 0.0033 ms" in finding.message
+    status, stdout, stderr = check_as_process(path, tmp_path)
+    assert (status, stderr) == (0, f"{finding}\n") and stdout == f"{path}: ok, 1 to note\n"
+    path.write_text(path.read_text().replace("0.004", "0.0033"))
+    assert checks.check_file(str(path)) == []
+
+
+def test_an_unused_parameter_is_a_warning(write):
+    (finding,) = checks.check_file(str(write(("v_th = ", 'spare = "1"\nv_th = '))))
+    assert finding.severity == "warning" and "'spare' is never used" in finding.message
+
+
+def test_load_checked_raises_every_error(write):
+    path = write(("(a - v)", "(aa - v)"), ("v = 0", "w += 1"))
+    with pytest.raises(ModelError) as error:
+        checks.load_checked(str(path))
+    first, second = str(error.value).splitlines()
+    assert first.startswith(f"{path}:16:") and second.startswith(f"{path}:22:")
+
+
+# -------------------------------------------------------- a model file can run no code
+
+FIELDS = {  # field -> the text of the small model that a payload replaces
+    "differential equation": '(a - v)/tau', "subexpression": "b + 1", "unit": "b : 1", "initial": '"0.5"',
+    "threshold": "v > v_th", "reset": '"v = 0"', "statement": "v = 0", "parameter": '"10 ms"',
+    "minimum": 'min = "0 ms"', "summed": "v_pre - v_post", "amplitude": '"2"', "start": '"1 ms"',
+    "integrator": '"heun"', "noise": '"stratonovich"', "variable": '"b"', "population": 'to = "glia"',
+    "recorded": '["v"]', "every": "every = \"1 ms\"", "dt": 'dt = "0.1 ms"', "rule": '"lattice"',
+    "title": "title", "refractory": "threshold", "condition": "neighbours = 4", "p": "neighbours = 4",
+    "n": "neighbours = 4", "delay": 'connect = { rule = "f', "table": "[stimulus.pulse]",
+    "remove": "title", "extends": "title", "on_pre": 'connect = { rule = "f', "edges": "neighbours = 4",
+    "event": "[population.cell.initial]", "regularly": "threshold",
+}  # fmt: skip
+EXTRA = {  # fields that the small model does not have -> how a payload gets in
+    "minimum": "min = {p}", "every": "every = {p}", "dt": "dt = {p}", "population": "to = {p}",
+    "title": 'noise = {p} # title', "refractory": "refractory = {p}\nthreshold",
+    "delay": 'on_pre = "n_post += 1"\ndelay = {p}\nconnect = {{ rule = "f',
+    "on_pre": 'on_pre = {p}\nconnect = {{ rule = "f', "edges": "edges = {p}",
+    "table": '[table.f]\nvalues = [{p}]\ndt = "1 ms"\n[stimulus.pulse]',
+    "remove": "remove = [{p}]\ntitle", "extends": "extends = {p}\ntitle", "recorded": "[{p}]",
+    "event": "[population.cell.events.e]\ncondition = {p}\naction = {p}\n[population.cell.initial]",
+    "regularly": 'regularly = [{{ code = {p}, dt = "1 ms" }}]\nthreshold',
+}  # fmt: skip
+PAYLOADS = [
+    "__import__('os').system('touch {mark}')", "().__class__.__bases__[0].__subclasses__()",
+    "os.system('touch {mark}')", "(lambda: open('{mark}', 'w'))()", "f'{{open(\"{mark}\", \"w\")}}'",
+    "eval(\"open('{mark}', 'w')\")", "1; system(\"touch {mark}\")", "0); system(\"touch {mark}\"); (0",
+    "[open(x, 'w') for x in ['{mark}']]", "$(touch {mark})", "`touch {mark}`", "; touch {mark}",
+]  # fmt: skip
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_model_file_can_run_no_code(field, write, tmp_path):
+    mark = tmp_path / "pwned"
+    for payload in PAYLOADS:
+        text = payload.format(mark=mark)
+        old = FIELDS[field]
+        if field in EXTRA:
+            new = EXTRA[field].format(p=quoted(text))
+        elif field in ("condition", "p", "n"):
+            old = 'rule = "lattice", neighbours = 4'
+            new = f'rule = "condition", {field} = {quoted(text)}'
+        else:
+            new = quoted(text) if old.startswith('"') else quoted(text)[1:-1]
+            new = f"b : {new}" if field == "unit" else new
+        if field in ("differential equation", "subexpression", "unit"):
+            new = new.replace('\\"', '"') if '"""' not in new else new
+        path = write((old, new))
+        found = checks.check_file(str(path))
+        assert any(f.severity == "error" for f in found), (field, payload)
+        assert all(str(f).isprintable() for f in found)
+        with pytest.raises(UserError):
+            checks.load_checked(str(path))
+        assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "key", ["tau", "model.dt", "population.cell.equations", "population.cell.reset", "model.extends",
+            "population.cell.shape", "projection.near.connect", "parameters.tau"],
+)  # fmt: skip
+@pytest.mark.parametrize("payload", [*PAYLOADS, "[" * 50000, "[__import__('os')]"])
+def test_nor_can_a_setting(key, payload, write, tmp_path):
+    mark = tmp_path / "pwned"
+    with pytest.raises(UserError) as error:
+        checks.load_checked(str(write()), {key: payload.format(mark=mark)})
+    assert all(line.isprintable() for line in str(error.value).splitlines())
+    assert not mark.exists()
+
+
+# --------------------------------------------------------------------------- fuzz
+
+SHIPPED = [files.find("models", name).read_text("utf-8") for name in files.names("models")]
+
+
+@st.composite
+def edited(draw) -> bytes:
+    """A shipped model with lines deleted, doubled, swapped, cut or joined, or bytes changed."""
+    lines = draw(st.sampled_from(SHIPPED)).encode().split(b"\n")
+    for _ in range(draw(st.integers(1, 3))):
+        a, b = (draw(st.integers(0, len(lines) - 1)) for _ in range(2))
+        line, at = lines[a], draw(st.integers(0, len(lines[a])))
+        edit = draw(st.sampled_from(["delete", "double", "swap", "cut", "bytes", "text"]))
+        if edit == "delete" and len(lines) > 1:
+            del lines[a]
+        elif edit == "double":
+            lines.insert(a, line)
+        elif edit == "swap":
+            lines[a], lines[b] = lines[b], lines[a]
+        elif edit == "cut":
+            lines[a] = line[:at] + line[at + draw(st.integers(1, 5)) :]
+        elif edit == "bytes":
+            lines[a] = line[:at] + draw(st.binary(max_size=4)) + line[at:]
+        else:
+            lines[a] = (
+                line[:at]
+                + draw(st.text("()[]{}=:*/+-.,'\"x1 eV#;", max_size=4)).encode()
+                + line[at:]
+            )
+    return b"\n".join(lines)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(edited())
+def test_no_edit_of_a_shipped_model_gives_a_traceback(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "fuzz.toml"
+    path.write_bytes(data)
+    try:
+        findings = checks.check_file(str(path))
+        load(str(path))
+    except UserError as error:
+        assert str(error).isprintable()
+    else:
+        assert all(str(f).isprintable() for f in findings)

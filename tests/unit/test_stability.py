@@ -1,0 +1,97 @@
+"""The stiffest rate and the largest stable step."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from neuroglia_snn import stability
+from neuroglia_snn.catalog.load import load
+
+MEMORY = "noise_induced_memory"
+LINEAR = """
+[model]
+integrator = "{scheme}"
+dt = "{dt} ms"
+duration = "1 s"
+[parameters]
+tau = "10 ms"
+[population.cell]
+shape = [3, 3]
+equations = '''
+dv/dt = ({terms})/tau : 1
+L : 1
+'''
+[projection.near]
+from = "cell"
+to = "cell"
+connect = {{ rule = "lattice" }}
+equations = "L_post = (v_pre - v_post)/N_incoming : 1 (summed)"
+"""
+
+
+def linear(write, terms="-v", scheme="euler", dt=1.0):
+    model = load(str(write(text=LINEAR.format(terms=terms, scheme=scheme, dt=dt))))
+    return model, model.populations["cell"]
+
+
+@pytest.mark.parametrize(
+    ("terms", "rate"),
+    [("-v", 100), ("v", 0), ("-3*v", 300), ("-v + 5*L", 1100), ("L", 200), ("-v**3", 0), ("1", 0)],
+)
+def test_the_stiffest_rate(terms, rate, write):
+    # a lattice coupling of strength D adds 2 D to the rate of the mode in antiphase
+    assert stability.stiffest_rate(*linear(write, terms)) == pytest.approx(rate, rel=1e-5, abs=1e-3)
+
+
+@pytest.mark.parametrize(("scheme", "limit"), [("euler", 20), ("rk2", 20), ("rk4", 27.85)])
+def test_the_limit_of_each_scheme(scheme, limit, write):
+    assert stability.unstable_step(*linear(write, scheme=scheme, dt=0.99 * limit)) is None
+    said = stability.unstable_step(*linear(write, scheme=scheme, dt=1.01 * limit))
+    assert said and f"dt <= {math.floor(limit)} ms" in said and "'cell'" in said
+
+
+def test_exact_schemes_have_no_limit(write):
+    assert stability.unstable_step(*linear(write, scheme="exact", dt=1e6)) is None
+
+
+@pytest.mark.parametrize(("k", "rate"), [("1", 300e3), ("2", 600e3)])
+def test_the_memory_model(k, rate):
+    model = load(MEMORY, {"k": k})
+    assert stability.stiffest_rate(model, model.populations["neuron"]) == pytest.approx(
+        rate, rel=0.02
+    )
+
+
+def test_its_safe_step():
+    for dt, stable in (("0.0033 ms", True), ("0.0034 ms", False)):
+        model = load(MEMORY, {"model.dt": dt})
+        said = stability.unstable_step(model, model.populations["neuron"])
+        assert (said is None) == stable
+    assert "600 / ms" in said and "dt <= 0.0033 ms" in said
+
+
+def test_initial_values():
+    model = load(MEMORY)
+    values = stability.initial_values(model, model.populations["astrocyte"])
+    assert values["Ca"] == pytest.approx(0.0697115e-3)  # mol/m^3
+    assert values["last_drive"] == -1 and values["n_active"] == 0
+
+
+def test_a_root_of_a_negative_number(write):
+    cases = {'value = "0.1", min': [], 'value = "-0.1", max': ["v"]}
+    for text, names in cases.items():
+        model = load(str(write(('value = "0.1", min', text))))
+        problems = stability.noise_problems(model, model.populations["cell"])
+        assert [name for name, _ in problems] == names
+        assert all("sigma2 = -0.1" in message for _, message in problems)
+
+
+def test_a_long_chain_of_subexpressions_is_quick(write):
+    chain = "".join(f"a{n} = a{n - 1} + a{n - 2} : 1\n" for n in range(2, 60))
+    model = load(
+        str(write(("L : 1", f"L : 1\na0 = v : 1\na1 = v : 1\n{chain}"), ("(a - v)", "(a59 - v)")))
+    )
+    assert np.isfinite(stability.stiffest_rate(model, model.populations["cell"]))
