@@ -6,7 +6,7 @@
 
 PYTHON ?= python3
 PYTEST_FLAGS ?=
-DEMO = neuroglia run noise_induced_memory --out demo --force
+DEMO = neuroglia run noise_induced_memory --control --threads 2 --out demo --force
 
 BIN = .venv/bin
 READY = .venv/ready

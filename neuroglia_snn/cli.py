@@ -90,9 +90,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="of noise and initial values (default 0)"
     )
-    parser.add_argument(
-        "--threads", type=int, help="default: every core for large networks, else 1"
-    )
+    parser.add_argument("--threads", type=int, default=1, help="of one run (default 1)")
     parser.add_argument(
         "--without",
         action="append",

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 import xarray as xr
 
 from neuroglia_snn import backends, checks, equations, plots, results, spec
 from neuroglia_snn.backends.base import Backend, Outcome, Progress, Request
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.experiments import mean_field, memory
-
-#: Populations at least this large use every core by default; smaller ones wait more than they work.
-PARALLEL_FROM = 4096
 
 
 @dataclass(frozen=True)
@@ -27,7 +22,7 @@ class Options:
 
     backend: str = "cpp"
     seed: int = 0
-    threads: int | None = None
+    threads: int = 1
     overrides: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     control: bool = False
@@ -94,8 +89,7 @@ class _Plan:
 
     def request(self, model: spec.Model, progress: Progress | None = None) -> Request:
         images = self.images.stimuli(model) if self.images else {}
-        threads = self.options.threads or 1
-        return Request(model, images, self.options.seed, threads, progress)
+        return Request(model, images, self.options.seed, self.options.threads, progress)
 
 
 def _plan(name_or_path: str, options: Options) -> _Plan:
@@ -123,8 +117,7 @@ def _plan(name_or_path: str, options: Options) -> _Plan:
         )
     elif options.train or options.test or options.clean:
         raise UserError(f"model '{model.name}' takes no images (its experiment is not a memory)")
-    threads = options.threads if options.threads is not None else default_threads(model)
-    plan = _Plan(model, control, images, replace(options, threads=threads), backend)
+    plan = _Plan(model, control, images, options, backend)
     plan.request(model)  # refuses a bad seed, number of threads or image
     return plan
 
@@ -159,23 +152,6 @@ def _carry_out(plan: _Plan, folder: Path, progress: Callable[[str], Progress] | 
         figures = [figure] if figure else []
     summary["figures"] = [str(path) for path in figures]
     return summary
-
-
-def default_threads(model: spec.Model) -> int:
-    """The idle cores for a large lattice, one for anything else.
-
-    Threads meet twice a step: where another program holds a core each meeting waits for it, and two
-    threads are slower than one. Results may depend on the number only through Brian2's ``rand()``
-    (one generator a thread), so models that use it get one thread unless the user says otherwise.
-    """
-    texts = [text for p in model.populations.values() for text in equations.texts(p)]
-    texts += [text for q in model.projections.values() for text in equations.texts(q)]
-    drawn = any(re.search(r"\b(randn?|poisson)\b", text) for text in texts)
-    drawn |= any("p" in projection.connect for projection in model.projections.values())
-    largest = max(p.size for p in model.populations.values())
-    if largest < PARALLEL_FROM or drawn:
-        return 1
-    return max(1, sum(busy < 50 for busy in psutil.cpu_percent(interval=0.2, percpu=True)))
 
 
 def _summary(model: spec.Model, outcome: Outcome, options: Options) -> dict:

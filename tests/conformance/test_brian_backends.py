@@ -54,7 +54,8 @@ def test_the_small_model_uses_every_path(cpp):
     assert cpp.final["neuron"]["n_spikes"].max() >= 1
     assert cpp.final["astrocyte"]["last_drive"].max() > 0
     assert np.ptp(cpp.records["calcium"].values["Ca"]) > 0
-    assert cpp.final["neuron"]["I_astro"].max() == 60
+    silent = backends.get("cpp").run(small_request(Ca_glio="1 uM"))
+    assert cpp.final["neuron"]["n_spikes"].sum() > silent.final["neuron"]["n_spikes"].sum()
 
 
 def test_numpy_and_cpp_follow_the_same_noisy_path(cpp):
@@ -85,15 +86,21 @@ def test_other_values_do_not_compile_again_but_count(cpp, change):
     assert not np.array_equal(other.final[population][variable], cpp.final[population][variable])
 
 
-def test_results_do_not_depend_on_threads(cpp):
-    assert_same(cpp, backends.get("cpp").run(small_request(threads=2)), 0)
+def test_two_threads_give_the_same_to_rounding_and_to_the_bit_again(cpp):
+    """The noise is the same for any number of threads; the compiler's vectors end elsewhere."""
+    two = backends.get("cpp").run(small_request(threads=2))
+    assert_same(cpp, two, 1e-9)
+    assert_same(two, backends.get("cpp").run(small_request(threads=2)), 0)
 
 
 def test_a_gather_equals_brian2s_own_synapses(monkeypatch):
-    """Couplings written out over linked variables give what summed synapses give."""
-    gathered = backends.get("numpy").run(small_request())
+    """Couplings written out over linked variables give what summed synapses give.
+
+    Without the feedback, whose two steps on the astrocytes' clock Brian2 orders by name.
+    """
+    gathered = backends.get("numpy").run(small_request(I_glio="0"))
     monkeypatch.setattr(coupling, "is_gather", lambda model, projection: False)
-    assert_same(gathered, backends.get("numpy").run(small_request()), 1e-9)
+    assert_same(gathered, backends.get("numpy").run(small_request(I_glio="0")), 1e-9)
 
 
 @pytest.mark.parametrize("backend", backends.BACKENDS)

@@ -149,7 +149,7 @@ def test_a_fresh_process_says_the_same(write):
     path = write(("threshold", "treshold"))
     done = subprocess.run(
         [sys.executable, "-m", "neuroglia_snn", "check", str(path)], capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(checks.__file__).parents[1])})  # fmt: skip
+        env={**os.environ, "PYTHONPATH": str(Path(checks.__file__).parents[2])})  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1 and f"{path}:21: error: unknown key" in done.stderr
 

@@ -6,6 +6,7 @@ are cached by the content of their generated sources, so another value never com
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import re
@@ -85,7 +86,7 @@ class CppBackend:
                 network = _generate(request, Path(scratch) / "code")
             except Exception as error:
                 raise _root_cause(error) from error
-            folder, compiled = _compile(Path(scratch) / "code")
+            folder, compiled = _compile(Path(scratch) / "code", request.progress is not None)
             built = time.perf_counter()
             results = Path(scratch) / "results"
             results.mkdir()
@@ -116,6 +117,7 @@ def _device(threads: int) -> Iterator[None]:
     preferences.openmp_threads = threads if threads > 1 else 0
     if "clang" not in collect.compiler_version(compiler() or "c++"):
         brian2.prefs.codegen.cpp.extra_compile_args_gcc = [*flags, *_GCC_FLAGS]
+    gc.collect()  # objects of an earlier run would keep their names, and ours get others: a new build
     brian2.set_device("cpp_standalone", build_on_run=False)
     get_device().reinit()
     get_device().activate(build_on_run=False)
@@ -167,7 +169,7 @@ def _canonical(text: bytes) -> bytes:
     return b"\n".join(lines)
 
 
-def _compile(code: Path) -> tuple[Path, bool]:
+def _compile(code: Path, announce: bool) -> tuple[Path, bool]:
     """Folder with the compiled program for this code, and whether it had to be compiled."""
     cache = cache_folder()
     folder = cache / _digest(code)
@@ -180,12 +182,14 @@ def _compile(code: Path) -> tuple[Path, bool]:
     with FileLock(f"{folder}.lock"):
         if (folder / "main").exists():
             return folder, False
-        print("compiling...", end="", file=sys.stderr, flush=True)
+        if announce:
+            print("compiling...", end="", file=sys.stderr, flush=True)
         jobs = str(os.cpu_count() or 1)
         done = subprocess.run(
             ["make", "-j", jobs], cwd=code, capture_output=True, text=True, check=False
         )
-        print("\r" + " " * 12 + "\r", end="", file=sys.stderr, flush=True)
+        if announce:
+            print("\r" + " " * 12 + "\r", end="", file=sys.stderr, flush=True)
         if done.returncode:
             first = next((x for x in done.stderr.splitlines() if "error" in x), done.stderr[-300:])
             raise BackendError(f"the C++ compiler failed: {first.strip()}")

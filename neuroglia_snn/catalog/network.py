@@ -1,0 +1,174 @@
+"""Populations and projections of a model file."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from brian2.units.allunits import second
+
+from neuroglia_snn import spec
+from neuroglia_snn.catalog import fields
+from neuroglia_snn.catalog.schema import CONNECT, nearest
+from neuroglia_snn.catalog.source import Document
+from neuroglia_snn.errors import shown
+
+_ENDPOINT = re.compile(r"([A-Za-z][A-Za-z0-9_]*)(?:\[(\d+)\s*:\s*(\d+)\])?")
+_MAX_UNITS = 100_000_000
+
+
+def population(document: Document, name: str, dt: float, integrator: str) -> spec.Population:
+    """``[population.NAME]``; ``dt`` and ``integrator`` are the model's."""
+    table, where = document.tables["population"][name], ("population", name)
+    return spec.Population(
+        name=name,
+        shape=_shape(document, name, table, *where),
+        dt=fields.time(document, *where, "dt", default=dt),
+        regularly=_regularly(document, table, *where),
+        events=_events(document, table, *where),
+        equations=fields.equations(document, table, *where),
+        threshold=table.get("threshold"),
+        reset=table.get("reset"),
+        refractory=table.get("refractory"),
+        integrator=table.get("integrator", integrator),
+        initial=fields.texts(document, table, "initial", *where),
+    )
+
+
+def _shape(document: Document, name: str, table: dict, *where: str) -> tuple[int, ...]:
+    if ("shape" in table) == ("size" in table):
+        found = "both; remove one" if "shape" in table else "neither"
+        raise document.error(
+            f"population '{name}' needs shape = [rows, columns] or size = number, and has {found}",
+            *where,
+        )
+    shape = tuple(table["shape"]) if "shape" in table else (table["size"],)
+    whole = all(type(n) is int and n > 0 for n in shape)
+    if not whole or len(shape) not in (1, 2):
+        raise document.error(
+            f"'shape' is [rows, columns] of positive whole numbers, not {shown(table['shape'])}"
+            if "shape" in table
+            else f"'size' is a positive whole number, not {table['size']}",
+            *where,
+            "shape" if "shape" in table else "size",
+        )
+    size = math.prod(shape)
+    if size > _MAX_UNITS:
+        raise document.error(f"population '{name}' has {size} units, over {_MAX_UNITS}", *where)
+    return shape
+
+
+def _regularly(document: Document, table: dict, *where: str) -> tuple[spec.Regularly, ...]:
+    where = (*where, "regularly")
+    result = []
+    for entry in table.get("regularly", []):
+        if not isinstance(entry, dict) or set(entry) != {"code", "dt"}:
+            raise document.error("each 'regularly' is { code = '...', dt = '...' }", *where)
+        every = fields.amount(document, entry["dt"], second.dim, *where).si
+        if every <= 0:
+            raise document.error("'dt' of 'regularly' must be positive", *where)
+        result.append(spec.Regularly(str(entry["code"]), every))
+    return tuple(result)
+
+
+def _events(document: Document, table: dict, *where: str) -> dict[str, spec.Event]:
+    result = {}
+    for event, entry in table.get("events", {}).items():
+        if not isinstance(entry, dict) or set(entry) != {"condition", "action"}:
+            raise document.error(
+                f"event '{event}' needs 'condition' and 'action'", *where, "events"
+            )
+        result[event] = spec.Event(entry["condition"], entry["action"])
+    return result
+
+
+def projection(
+    document: Document,
+    name: str,
+    populations: Mapping[str, spec.Population],
+    projections: Mapping[str, spec.Projection],
+    integrator: str,
+) -> spec.Projection:
+    """``[projection.NAME]``, between populations and ``projections`` that stand before it."""
+    table, where = document.tables["projection"][name], ("projection", name)
+    if name in populations:
+        raise document.error(f"'{name}' is a population already", *where)
+    source, target = (
+        _endpoint(document, name, key, populations, projections) for key in ("from", "to")
+    )
+    target_dt = (populations.get(target.name) or projections[target.name]).dt
+    connect = _connect(document, name, table.get("connect"), *where, "connect")
+    delay = table.get("delay", {})
+    if isinstance(delay, str):
+        delay = {"pre": delay}
+    else:
+        delay = fields.texts(document, table, "delay", *where)
+    dt = fields.time(document, *where, "dt", default=target_dt)
+    keys = ("on_pre", "on_post", "on_event")
+    codes = {key: fields.codes(document, table, key, *where) for key in keys}
+    if isinstance(table.get("on_event"), str):  # one event for every pathway
+        codes["on_event"] = dict.fromkeys(codes["on_pre"] | codes["on_post"], table["on_event"])
+    return spec.Projection(
+        name=name,
+        source=source,
+        target=target,
+        equations=fields.equations(document, table, *where),
+        **codes,
+        delay=delay,
+        connect=connect,
+        integrator=table.get("integrator", integrator),
+        dt=dt,
+        initial=fields.texts(document, table, "initial", *where),
+    )
+
+
+def _endpoint(
+    document: Document,
+    name: str,
+    key: str,
+    populations: Mapping[str, spec.Population],
+    projections: Mapping[str, spec.Projection],
+) -> spec.Endpoint:
+    where = ("projection", name, key)
+    text = document.tables["projection"][name].get(key)
+    match = _ENDPOINT.fullmatch((text or "").strip())
+    if not match:
+        raise document.error(
+            f"projection '{name}' needs '{key}': a population, 'name[0:100]' or an earlier"
+            f" projection, not {text!r}",
+            *where,
+        )
+    known = {**populations, **projections}
+    if match[1] not in known:
+        raise document.error(
+            f"'{key}' of projection '{name}' names '{match[1]}', which is not a population or"
+            f" earlier projection{nearest(match[1], known)}",
+            *where,
+        )
+    if match[2] is None:
+        return spec.Endpoint(match[1])
+    start, stop = int(match[2]), int(match[3])
+    if match[1] in projections or not start < stop <= populations[match[1]].size:
+        raise document.error(f"'{text}' is not a part of population '{match[1]}'", *where)
+    return spec.Endpoint(match[1], start, stop)
+
+
+def _connect(document: Document, name: str, connect: Any, *where: str) -> dict[str, Any]:
+    if not isinstance(connect, dict) or connect.get("rule") not in CONNECT:
+        given = connect.get("rule") if isinstance(connect, dict) else None
+        raise document.error(
+            f"'connect' of projection '{name}' needs rule = one of {', '.join(CONNECT)}"
+            f"{nearest(str(given), CONNECT)}",
+            *where,
+        )
+    known = CONNECT[connect["rule"]]
+    for key, value in connect.items():
+        if key != "rule" and (key not in known or not isinstance(value, known[key])):
+            raise document.error(
+                f"unknown or mistyped '{key}' in rule '{connect['rule']}'{nearest(key, known)}"
+                f" (it takes: {', '.join(known) or 'nothing'})",
+                *where,
+            )
+    return connect

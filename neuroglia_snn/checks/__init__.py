@@ -1,0 +1,95 @@
+"""What can be wrong with a model: symbols, units, noise, references. Nothing is built or run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
+from neuroglia_snn.catalog.load import build, load
+from neuroglia_snn.catalog.source import Document, read_document
+from neuroglia_snn.checks import numerics, populations, projections, references
+from neuroglia_snn.checks.findings import Finding, Reporter
+from neuroglia_snn.errors import ModelError, UserError
+
+__all__ = ["check_file", "load_checked"]
+
+_Owner = TypeVar("_Owner", spec.Population, spec.Projection)
+
+
+def check_file(name_or_path: str) -> list[Finding]:
+    """Everything wrong with a model file, errors first.
+
+    A file that cannot be read at all gives one finding.
+    """
+    try:
+        document = read_document(name_or_path)
+        model = build(document)
+    except ModelError as error:
+        where, _, message = str(error).partition(": ")
+        return [Finding("error", where, message)]
+    except RecursionError:
+        return [Finding("error", str(name_or_path), "nested too deeply")]
+    return _check(model, document)
+
+
+def load_checked(
+    name_or_path: str, overrides: dict[str, str] | None = None
+) -> tuple[spec.Model, list[Finding]]:
+    """Load a model that a backend may run.
+
+    Returns
+    -------
+    (model, warnings)
+
+    Raises
+    ------
+    ModelError
+        With every error that the checks find, one line each.
+    """
+    model = load(name_or_path, overrides)
+    findings = _check(model, read_document(name_or_path))
+    errors = [f for f in findings if f.severity == "error"]
+    if errors:
+        raise ModelError("\n".join(f"{f.where}: {f.message}" for f in errors))
+    return model, findings
+
+
+def _check(model: spec.Model, document: Document) -> list[Finding]:
+    """Check a loaded model against the document it came from (for line numbers)."""
+    reporter = Reporter(model, document)
+    numerics.check_reading(reporter)
+    references.check_names(reporter)
+    broken = set()  # populations and projections whose equations do not parse
+    for population in model.populations.values():
+        if not _parses(populations.check, reporter, population, "population"):
+            broken.add(population.name)
+    for projection in model.projections.values():
+        if broken & {projection.source.name, projection.target.name}:
+            continue
+        if not _parses(projections.check, reporter, projection, "projection"):
+            broken.add(projection.name)
+    if not reporter.has_errors:  # what follows parses equations again
+        references.check(reporter)
+    if not reporter.has_errors:  # what follows evaluates them
+        numerics.check_start(reporter)
+    return sorted(reporter.findings, key=lambda f: f.severity)
+
+
+def _parses(
+    check: Callable[[Reporter, _Owner], None], reporter: Reporter, owner: _Owner, table: str
+) -> bool:
+    """Check a population or projection; False if its equations do not parse."""
+    path = (table, owner.name)
+    try:
+        check(reporter, owner)
+    except eqs.EquationError as error:
+        reporter.error(f"{table} '{owner.name}': {error}", *path, "equations", needle=error.name)
+    except UserError as error:
+        reporter.error(f"{table} '{owner.name}': {error}", *path)
+    except RecursionError:
+        reporter.error(f"{table} '{owner.name}': equations nested too deeply", *path)
+    else:
+        return True
+    return False

@@ -1,0 +1,115 @@
+"""Rules that connect a projection's two sides, against the sizes and shapes of these."""
+
+from __future__ import annotations
+
+from brian2.units.fundamentalunits import DIMENSIONLESS
+
+from neuroglia_snn import equations as eqs
+from neuroglia_snn import geometry, spec
+from neuroglia_snn.checks.findings import Reporter
+from neuroglia_snn.errors import UserError
+
+
+def check(
+    reporter: Reporter, projection: spec.Projection, symbols: eqs.Symbols, *path: str
+) -> None:
+    """Check one projection's ``connect``, which stands at ``path``."""
+    rule = projection.connect["rule"]
+    if rule in ("lattice", "footprint", "first-footprint"):
+        _on_lattices(reporter, projection, *path)
+    elif rule == "one-to-one":
+        sizes = _sizes(reporter.model, projection)
+        if None not in sizes and sizes[0] != sizes[1]:
+            reporter.error(f"rule 'one-to-one' joins {sizes[0]} units to {sizes[1]}", *path)
+    elif rule == "pairs":
+        _pairs(reporter, projection, *path)
+    elif rule == "condition":
+        _condition(reporter, projection, symbols, *path)
+
+
+def _on_lattices(reporter: Reporter, projection: spec.Projection, *path: str) -> None:
+    rule = projection.connect["rule"]
+    ends = (projection.source, projection.target)
+    source, target = (reporter.model.populations.get(e.name) for e in ends)
+    whole = all(e.start is None for e in ends)
+    if not (whole and source and target and len(source.shape) == len(target.shape) == 2):
+        reporter.error(
+            f"rule '{rule}' needs two whole populations with shape = [rows, columns]", *path
+        )
+    elif rule == "lattice":
+        if source is not target:
+            reporter.error("rule 'lattice' connects a population to itself", *path)
+        if projection.connect.get("neighbours", 4) not in (4, 8):
+            reporter.error("'neighbours' is 4 or 8", *path)
+        if projection.connect.get("edges", "zero-flux") != "zero-flux":
+            reporter.error("'edges' can only be 'zero-flux'", *path)
+    else:
+        watched, watchers = (source, target) if rule == "footprint" else (target, source)
+        _footprint(reporter, projection, watched, watchers, *path)
+
+
+def _footprint(
+    reporter: Reporter,
+    projection: spec.Projection,
+    watched: spec.Population,
+    watchers: spec.Population,
+    *path: str,
+) -> None:
+    connect = projection.connect
+    for key in ("size", "step"):
+        value = connect.get(key)
+        if not (
+            isinstance(value, list)
+            and len(value) == 2
+            and all(type(v) is int and v > 0 for v in value)
+        ):
+            reporter.error(f"rule '{connect['rule']}' needs {key} = [rows, columns]", *path)
+            return
+    try:
+        geometry.check_footprints(
+            watched.shape, watchers.shape, tuple(connect["size"]), tuple(connect["step"])
+        )
+    except UserError as error:
+        reporter.error(str(error), *path)
+
+
+def _pairs(reporter: Reporter, projection: spec.Projection, *path: str) -> None:
+    pairs = projection.connect.get("pairs", [])
+    limits = _sizes(reporter.model, projection)
+    for pair in pairs:
+        good = (
+            isinstance(pair, list)
+            and len(pair) == 2
+            and all(
+                type(v) is int and v >= 0 and (m is None or v < m)
+                for v, m in zip(pair, limits, strict=True)
+            )
+        )
+        if not good:
+            reporter.error(f"{pair} is not a pair [source, target] within the populations", *path)
+            return
+    if not pairs:
+        reporter.error("rule 'pairs' needs pairs = [[source, target], ...]", *path)
+
+
+def _condition(
+    reporter: Reporter, projection: spec.Projection, symbols: eqs.Symbols, *path: str
+) -> None:
+    connect = projection.connect
+    if "condition" in connect:
+        reporter.condition(str(connect["condition"]), symbols, "connect condition", *path)
+    for key in ("p", "n"):
+        if key in connect:
+            reporter.expression(str(connect[key]), symbols, DIMENSIONLESS, f"connect {key}", *path)
+
+
+def _sizes(model: spec.Model, projection: spec.Projection) -> list[int | None]:
+    """Units on each side; None for a projection, whose size its own rule decides."""
+    return [_size(model, endpoint) for endpoint in (projection.source, projection.target)]
+
+
+def _size(model: spec.Model, endpoint: spec.Endpoint) -> int | None:
+    if endpoint.start is not None and endpoint.stop is not None:
+        return endpoint.stop - endpoint.start
+    population = model.populations.get(endpoint.name)
+    return population.size if population else None

@@ -1,0 +1,98 @@
+"""How noise is read, which integrator takes it, and whether the time step is stable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from neuroglia_snn import equations as eqs
+from neuroglia_snn import stability
+from neuroglia_snn.catalog.schema import nearest
+from neuroglia_snn.checks.findings import Reporter
+from neuroglia_snn.integrators import INTEGRATORS
+
+_READINGS = ("stratonovich", "ito")
+
+
+def check_reading(reporter: Reporter) -> None:
+    """The model's reading of noise, if it states one, is one that we know."""
+    noise = reporter.model.noise
+    if noise is not None and noise not in _READINGS:
+        reporter.error(f"noise must be 'stratonovich' or 'ito', not '{noise}'", "model", "noise")
+
+
+def check_integrator(
+    reporter: Reporter, own: Mapping[str, eqs.Equation], integrator: str, *path: str
+) -> None:
+    """Noise stands in rates only, and the integrator converges to the model's reading of it."""
+    for equation in own.values():
+        if equation.noise_terms and equation.kind != "differential":
+            reporter.error(
+                f"noise in '{equation.name}', which is not a differential equation",
+                *path,
+                "equations",
+                needle=equation.name,
+            )
+    differential = [e for e in own.values() if e.kind == "differential"]
+    if all("event-driven" in e.flags for e in differential):
+        return
+    if integrator not in INTEGRATORS:
+        given = f"'{integrator}' is not an integrator" if integrator else "no integrator given"
+        reporter.error(
+            f"{given} for '{path[-1]}'{nearest(integrator, INTEGRATORS)}"
+            f" (known: {', '.join(INTEGRATORS)})",
+            *_integrator_path(reporter, *path),
+        )
+        return
+    noises = sorted(set().union(*(e.noise_terms for e in own.values())))
+    if noises:
+        _noise(reporter, noises, integrator, *path)
+
+
+def _noise(reporter: Reporter, noises: list[str], integrator: str, *path: str) -> None:
+    reading = reporter.model.noise
+    if reading is None:
+        reporter.error(
+            "the equations hold noise (xi) but [model] does not say how to read it:"
+            " add noise = 'stratonovich' or noise = 'ito'",
+            *path,
+            "equations",
+            needle="xi",
+        )
+        return
+    if reading not in _READINGS:
+        return
+    if INTEGRATORS[integrator].noise != reading:
+        right = [s.name for s in INTEGRATORS.values() if s.noise == reading]
+        reporter.error(
+            f"integrator '{integrator}' does not converge to the {reading} solution;"
+            f" use {', '.join(right)}",
+            *_integrator_path(reporter, *path),
+        )
+    if len(noises) > 1:
+        reporter.error(
+            f"several noises ({', '.join(noises)}) in '{path[-1]}': '{integrator}'"
+            " takes one per population",
+            *path,
+            "equations",
+            needle=noises[-1],
+        )
+
+
+def _integrator_path(reporter: Reporter, *path: str) -> tuple[str, ...]:
+    """Where the integrator is given: for the population or projection, or for the model."""
+    tables = reporter.document.tables
+    own = "integrator" in tables[path[0]][path[1]]
+    inherited = not own and "integrator" in tables.get("model", {})
+    return ("model", "integrator") if inherited else (*path, "integrator")
+
+
+def check_start(reporter: Reporter) -> None:
+    """Evaluated at the initial state: noise has a real amplitude, the time step is stable."""
+    for population in reporter.model.populations.values():
+        path = ("population", population.name)
+        for name, message in stability.noise_problems(reporter.model, population):
+            reporter.error(message, *path, "equations", needle=name)
+        warning = stability.unstable_step(reporter.model, population)
+        if warning:
+            own = "dt" in reporter.document.tables["population"][population.name]
+            reporter.warn(warning, *(path if own else ("model",)), "dt")

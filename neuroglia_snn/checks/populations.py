@@ -1,0 +1,68 @@
+"""Populations: equations, threshold, reset, refractoriness, events."""
+
+from __future__ import annotations
+
+from brian2.units.allunits import second
+from brian2.units.fundamentalunits import DIMENSIONLESS
+
+from neuroglia_snn import equations as eqs
+from neuroglia_snn import expressions, spec
+from neuroglia_snn.checks import equations, numerics
+from neuroglia_snn.checks.findings import Reporter, is_condition
+from neuroglia_snn.errors import shown
+from neuroglia_snn.quantities import as_expression, unit_name
+
+
+def check(reporter: Reporter, population: spec.Population) -> None:
+    """Check one population; raises UserError for equations that do not parse."""
+    path = ("population", population.name)
+    own = eqs.parse(population.equations)
+    equations.check_names(reporter, own, *path)
+    symbols = eqs.population_symbols(reporter.model, population)
+    equations.check(reporter, own, symbols, *path)
+    numerics.check_integrator(reporter, own, population.integrator, *path)
+    variables = {n for n, e in own.items() if e.kind != "subexpression"}
+    _spike(reporter, population, symbols, variables, *path)
+    equations.check_initial(reporter, population.initial, own, symbols, *path)
+    for entry in population.regularly:
+        reporter.statements(entry.code, symbols, variables, "regularly", *path, "regularly")
+    for name, event in population.events.items():
+        reporter.condition(event.condition, symbols, f"event {name}", *path, "events")
+        reporter.statements(event.action, symbols, variables, f"event {name}", *path, "events")
+
+
+def _spike(
+    reporter: Reporter,
+    population: spec.Population,
+    symbols: eqs.Symbols,
+    variables: set[str],
+    *path: str,
+) -> None:
+    if population.threshold is not None:
+        reporter.condition(population.threshold, symbols, "threshold", *path, "threshold")
+    if population.reset is not None:
+        _needs_threshold(reporter, population, *path, "reset")
+        reporter.statements(population.reset, symbols, variables, "reset", *path, "reset")
+    if population.refractory is not None:
+        _needs_threshold(reporter, population, *path, "refractory")
+        _refractory(reporter, population.refractory, symbols, *path, "refractory")
+
+
+def _needs_threshold(reporter: Reporter, population: spec.Population, *path: str) -> None:
+    if population.threshold is None:
+        reporter.error(
+            f"'{path[-1]}' without 'threshold' (add threshold = 'v > v_threshold')", *path
+        )
+
+
+def _refractory(reporter: Reporter, text: str, symbols: eqs.Symbols, *path: str) -> None:
+    text = as_expression(text)
+    if not reporter.expression(text, symbols, None, "refractory", *path):
+        return
+    dims = expressions.dimensions_of(text, symbols)
+    if dims is not second.dim and not (dims is DIMENSIONLESS and is_condition(text)):
+        reporter.error(
+            f"refractory '{shown(text)}' is in '{unit_name(dims)}'; it is a time such as"
+            " '5 ms' or a condition such as 'v > v_threshold'",
+            *path,
+        )

@@ -1,0 +1,107 @@
+"""Names, and what stimuli, records and the experiment refer to; parameters that nothing uses."""
+
+from __future__ import annotations
+
+from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
+from neuroglia_snn.catalog.schema import nearest
+from neuroglia_snn.checks.findings import Reporter
+
+
+def check_names(reporter: Reporter) -> None:
+    """No parameter or table has a name that means something already."""
+    for name in (*reporter.model.parameters, *reporter.model.tables):
+        if eqs.taken(name):
+            reporter.error(
+                f"'{name}' is {eqs.taken(name)} already; choose another name",
+                "parameters" if name in reporter.model.parameters else "table",
+                name,
+            )
+
+
+def check(reporter: Reporter) -> None:
+    """Stimuli, records and experiment, once every equation is known to parse."""
+    for stimulus in reporter.model.stimuli.values():
+        _stimulus(reporter, stimulus)
+    for record in reporter.model.records.values():
+        _record(reporter, record)
+    _experiment(reporter)
+    _unused(reporter)
+
+
+def _stimulus(reporter: Reporter, stimulus: spec.Stimulus) -> None:
+    name, path = stimulus.name, ("stimulus", stimulus.name)
+    population = reporter.model.populations[stimulus.population]
+    own = eqs.parse(population.equations)
+    target = own.get(stimulus.variable)
+    if target is None:
+        inputs = [n for n, e in own.items() if e.kind == "parameter"]
+        reporter.error(
+            f"stimulus '{name}' needs a variable '{stimulus.variable} : unit' in"
+            f" '{population.name}'{nearest(stimulus.variable, inputs)}",
+            *path,
+            "variable",
+        )
+        return
+    if target.kind != "parameter":
+        reporter.error(
+            f"stimulus '{name}' goes into '{stimulus.variable}', which has an equation of"
+            f" its own; declare an input such as 'I_app : 1' in '{population.name}'",
+            *path,
+            "variable",
+        )
+        return
+    symbols, label = eqs.base_symbols(reporter.model), f"amplitude of {name}"
+    reporter.expression(stimulus.amplitude, symbols, target.dimensions, label, *path, "amplitude")
+    if stimulus.image is not None and len(population.shape) != 2:
+        reporter.error(
+            f"an image needs a lattice; '{population.name}' has no rows and columns",
+            *path,
+            "image",
+        )
+
+
+def _record(reporter: Reporter, record: spec.Record) -> None:
+    name, path = record.name, ("record", record.name)
+    population = reporter.model.populations[record.population]
+    own = eqs.parse(population.equations)
+    for variable in record.variables:
+        if variable not in own:
+            reporter.error(
+                f"record '{name}' wants '{variable}', which '{population.name}' does"
+                f" not have{nearest(variable, own)} (known: {', '.join(own)})",
+                *path,
+                "variables",
+            )
+    if record.events and population.threshold is None:
+        reporter.error(
+            f"record '{name}' wants events, but '{population.name}' has no threshold", *path
+        )
+
+
+def _experiment(reporter: Reporter) -> None:
+    model = reporter.model
+    known = {
+        "train": model.stimuli,
+        "test": model.stimuli,
+        "population": model.populations,
+        "glia": model.populations,
+        "record": model.records,
+        "spike": model.parameters,
+    }
+    for key, value in model.experiment.items():
+        if key in known and value not in known[key]:
+            reporter.error(
+                f"[experiment] {key} = '{value}' is not in the model"
+                f"{nearest(str(value), known[key])}",
+                "experiment",
+                key,
+            )
+
+
+def _unused(reporter: Reporter) -> None:
+    used = eqs.model_parameters(reporter.model)
+    own = reporter.document.sources[0].tables.get("parameters", {})
+    for name in reporter.model.parameters:
+        if name not in used and name in own:
+            reporter.warn(f"parameter '{name}' is never used", "parameters", name)
