@@ -173,6 +173,10 @@ def _copy(arguments: argparse.Namespace) -> None:
 
     source = read(locate(arguments.model))
     target: Path = arguments.file
+    parent = str(source.tables.get("model", {}).get("extends", ""))
+    beside = parent.endswith(".toml") and not Path(parent).is_absolute()
+    if beside and target.resolve().parent != source.path.resolve().parent:
+        raise UserError(f"{source.path} extends '{parent}' beside it: copy it within its folder")
     if target.suffix != ".toml":
         raise UserError(f"{target}: a model file ends in .toml")
     try:
@@ -196,9 +200,6 @@ def _run(arguments: argparse.Namespace) -> None:
     from neuroglia_snn.run import Options, run
 
     name = Path(arguments.model).stem
-    without = list(arguments.without)
-    if arguments.no_astrocytes:
-        without.append("astrocyte")
     summary = run(
         arguments.model,
         arguments.out or Path(f"{name}-run"),
@@ -207,7 +208,8 @@ def _run(arguments: argparse.Namespace) -> None:
             seed=arguments.seed,
             threads=arguments.threads,
             overrides=overrides(arguments.set),
-            without=tuple(without),
+            without=tuple(arguments.without),
+            no_astrocytes=arguments.no_astrocytes,
             control=arguments.control,
             train=arguments.train,
             test=arguments.test,

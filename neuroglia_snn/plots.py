@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 
 from neuroglia_snn import spec
 from neuroglia_snn.experiments import memory
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 _MAP = {"cmap": "Greys", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
 _WITH, _WITHOUT, _STIMULUS = "#0b6e4f", "#b3541e", "#f2c14e"
 
 
-def _save(figure, path: Path) -> Path:
+def _subplots(rows: int, columns: int, size: tuple[float, float], **options):
+    """A figure outside pyplot, so that a notebook's own figures are left alone."""
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def _save(figure: Figure, path: Path) -> Path:
     figure.savefig(path, dpi=130)
-    plt.close(figure)
     return path
 
 
@@ -44,7 +46,7 @@ def memory_figures(
 
 
 def _inputs(images: memory.Images, path: Path) -> Path:
-    figure, axes = plt.subplots(1, 3, figsize=(9, 3.3), layout="constrained")
+    figure, axes = _subplots(1, 3, (9, 3.3))
     for axis, title, image in zip(
         axes,
         ("ideal pattern", "training image", "test image (cue)"),
@@ -66,7 +68,7 @@ def _response(model: spec.Model, data: xr.Dataset, path: Path) -> Path:
     )
     calcium = memory.series(model, data, str(e["glia"]), str(e["calcium"]))
     columns = 2 if calcium is None else 3
-    figure, axes = plt.subplots(1, columns, figsize=(3.4 * columns, 3.3), layout="constrained")
+    figure, axes = _subplots(1, columns, (3.4 * columns, 3.3))
     axes[0].imshow(during, **_MAP)
     axes[0].set(title=f"spiked during the cue\n({cue:g}-{recall:g} ms)")
     image = axes[1].imshow(spikes, cmap="magma", vmin=0, vmax=max(1, spikes.max()))
@@ -106,9 +108,7 @@ def _time_courses(
         )
     )
     count = len(rows) + with_glia
-    figure, axes = plt.subplots(
-        count, 1, figsize=(9, 1 + 1.8 * count), sharex=True, layout="constrained", squeeze=False
-    )
+    figure, axes = _subplots(count, 1, (9, 1 + 1.8 * count), sharex=True, squeeze=False)
     for axis, (trace, label, colour) in zip(axes[:, 0], rows, strict=False):
         axis.plot(trace[trace.dims[0]], trace, color=colour, lw=0.7)
         axis.set(ylabel=str(model.experiment["potential"]), ylim=(-3, 8))
@@ -174,9 +174,7 @@ def record_figure(model: spec.Model, data: xr.Dataset, path: Path) -> Path | Non
     count = len(plots) + len(events)
     if not count:
         return None
-    figure, axes = plt.subplots(
-        count, 1, figsize=(9, 0.8 + 1.6 * count), layout="constrained", squeeze=False
-    )
+    figure, axes = _subplots(count, 1, (9, 0.8 + 1.6 * count), squeeze=False)
     for axis, (name, variable) in zip(axes[:, 0], plots, strict=False):
         values = data[f"{name}_{variable}"]
         time = data[values.dims[0]].values

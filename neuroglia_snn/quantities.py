@@ -32,7 +32,6 @@ UNITS: dict[str, Unit] = {
     for name, value in vars(module).items()
     if isinstance(value, Unit) and not name.startswith("_")
 }
-UNITS.setdefault("s", UNITS["second"])
 
 _NUMBER_THEN_UNIT = re.compile(
     r"(?<![A-Za-z_0-9.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s+(?=[A-Za-z(])"
@@ -121,9 +120,10 @@ def _evaluate(node: ast.expr) -> Quantity | float:
     if isinstance(number, (int, float)) and not isinstance(number, bool):
         return float(number)  # whole numbers would grow without end in 9**9**9
     if isinstance(node, ast.Name):
-        if node.id not in UNITS:
+        name = "second" if node.id == "s" else node.id  # as a unit, not as a reserved name
+        if name not in UNITS:
             raise UserError(f"'{node.id}' is not a unit")
-        return UNITS[node.id]
+        return UNITS[name]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
         value = _evaluate(node.operand)
         return -value if isinstance(node.op, ast.USub) else value

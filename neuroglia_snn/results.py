@@ -20,6 +20,9 @@ from neuroglia_snn.quantities import unit_name
 
 SUMMARY = "summary.json"
 DATA = "data.nc"
+CONTROL = "control.nc"
+#: All figures that a run may write.
+FIGURES = ("inputs.png", "response.png", "time_courses.png", "records.png")
 
 #: Units that results are stored in, where SI would be unusual: (name, number of them in one SI unit).
 _DISPLAY = {second.dim: ("ms", 1e3), molar.dim: ("uM", 1e3), volt.dim: ("mV", 1e3)}
@@ -41,6 +44,8 @@ def prepare(folder: Path, force: bool) -> Path:
         raise ResultError(f"{folder} cannot be made a folder ({error.strerror})") from None
     if not os.access(folder, os.W_OK):
         raise ResultError(f"{folder} cannot be written to")
+    for name in (SUMMARY, DATA, CONTROL, *FIGURES):  # an earlier result, that --force gives up
+        (folder / name).unlink(missing_ok=True)
     return folder
 
 

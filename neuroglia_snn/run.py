@@ -25,6 +25,7 @@ class Options:
     threads: int = 1
     overrides: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    no_astrocytes: bool = False
     control: bool = False
     train: Path | None = None
     test: Path | None = None
@@ -97,18 +98,22 @@ def _plan(name_or_path: str, options: Options) -> _Plan:
     model, warnings = checks.load_checked(name_or_path, dict(options.overrides))
     for warning in warnings:
         print(warning, file=sys.stderr)
-    for population in options.without:
+    glia = model.experiment.get("glia")
+    if options.no_astrocytes and glia is None:
+        raise UserError(f"model '{model.name}' names no glia in [experiment] to leave out")
+    gone = [*options.without, *([str(glia)] if options.no_astrocytes else [])]
+    for population in dict.fromkeys(gone):
         model = model.without(population)
+    _require_experiment(model)
     backend = backends.get(options.backend)
     reason = backend.unsupported(model)
     if reason:
         raise BackendError(f"backend '{backend.name}' cannot run '{model.name}': {reason}")
     control = None
     if options.control:
-        glia = model.experiment.get("glia")
-        if not isinstance(glia, str) or glia not in model.populations:
+        if glia not in model.populations:
             raise UserError(f"model '{model.name}' has no glia to leave out for a control")
-        control = model.without(glia)
+        control = model.without(str(glia))
     images = None
     if model.experiment.get("kind") == "associative-memory":
         memory.check_times(model)
@@ -120,6 +125,15 @@ def _plan(name_or_path: str, options: Options) -> _Plan:
     plan = _Plan(model, control, images, options, backend)
     plan.request(model)  # refuses a bad seed, number of threads or image
     return plan
+
+
+def _require_experiment(model: spec.Model) -> None:
+    """What is left of a model must still hold what its experiment is about."""
+    e = model.experiment
+    parts = {"population": model.populations, "record": model.records}
+    for key, left in parts.items():
+        if key in e and e[key] not in left:
+            raise UserError(f"the experiment of '{model.name}' needs {key} '{e[key]}'")
 
 
 def _carry_out(plan: _Plan, folder: Path, progress: Callable[[str], Progress] | None) -> dict:
@@ -137,7 +151,7 @@ def _carry_out(plan: _Plan, folder: Path, progress: Callable[[str], Progress] | 
     control = None
     if plan.control:
         control = (plan.control, simulate(plan.control, "control")[1])
-        results.write_dataset(control[1], folder / "control.nc")
+        results.write_dataset(control[1], folder / results.CONTROL)
     if images is not None:
         summary["images"] = memory.parameters(images)
         summary["results"] = memory.analyse(model, data, images)
@@ -164,6 +178,7 @@ def _summary(model: spec.Model, outcome: Outcome, options: Options) -> dict:
         "versions": dict(outcome.versions),
         "seed": options.seed,
         "without": list(options.without),
+        "no_astrocytes": options.no_astrocytes,
         "set": dict(options.overrides),
         "parameters": {name: p.text for name, p in equations.model_parameters(model).items()},
         "dt_ms": model.dt * 1e3,

@@ -94,7 +94,7 @@ def jacobian(model: spec.Model, population: spec.Population, mode: float) -> np.
         for name, delta in change.items():
             values[name] = base[name] + delta
         for projection in projections:
-            values |= _coupling(projection, base, values, mode)
+            values |= _coupling(projection, own, base, values, mode)
         return np.array([_resolved(own, n, values) for n in state])
 
     columns = []
@@ -111,7 +111,11 @@ def _couples(projection: spec.Projection, population: spec.Population) -> bool:
 
 
 def _coupling(
-    projection: spec.Projection, base: dict, values: dict, mode: float
+    projection: spec.Projection,
+    population: Mapping[str, eqs.Equation],
+    base: dict,
+    values: dict,
+    mode: float,
 ) -> dict[str, float]:
     count = (
         projection.connect.get("neighbours", 4) if projection.connect["rule"] == "lattice" else 1
@@ -123,6 +127,11 @@ def _coupling(
             scope[f"{name}_pre"] = base[name] + mode * (values[name] - base[name])
     scope |= {"N_incoming": float(count), "N_outgoing": float(count), "lastupdate": 0.0}
     scope |= {"i_pre": 0.0, "i_post": 0.0, "N_pre": base["N"], "N_post": base["N"]}
+    for name, equation in population.items():
+        if equation.kind == "subexpression":
+            sources = {n.removesuffix("_pre"): v for n, v in scope.items() if n.endswith("_pre")}
+            scope[f"{name}_pre"] = _resolved(population, name, {**values, **sources})
+            scope[f"{name}_post"] = _resolved(population, name, values)
     own = eqs.parse(projection.equations)
     return {
         name.removesuffix("_post"): count * _resolved(own, name, scope)

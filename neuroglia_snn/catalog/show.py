@@ -100,6 +100,7 @@ def _flat(table: dict, path: tuple[str, ...]) -> dict[str, str]:
                 flat[name] = value
         elif path == ("parameters",) and isinstance(value, dict):
             flat[name] = str(value.get("value"))
+            flat |= {f"{name}.{k}": str(v) for k, v in value.items() if k != "value"}
         else:
             flat[name] = " ".join(str(value).split())
     return flat

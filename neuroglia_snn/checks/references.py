@@ -25,7 +25,9 @@ def check(reporter: Reporter) -> None:
         _stimulus(reporter, stimulus)
     for record in reporter.model.records.values():
         _record(reporter, record)
-    _experiment(reporter)
+    _inputs(reporter)
+    if _experiment(reporter):
+        _experiment_variables(reporter)
     _unused(reporter)
 
 
@@ -79,8 +81,9 @@ def _record(reporter: Reporter, record: spec.Record) -> None:
         )
 
 
-def _experiment(reporter: Reporter) -> None:
-    model = reporter.model
+def _experiment(reporter: Reporter) -> bool:
+    """Everything that [experiment] names is there; False if not."""
+    model, good = reporter.model, True
     known = {
         "train": model.stimuli,
         "test": model.stimuli,
@@ -91,12 +94,76 @@ def _experiment(reporter: Reporter) -> None:
     }
     for key, value in model.experiment.items():
         if key in known and value not in known[key]:
+            good = False
             reporter.error(
                 f"[experiment] {key} = '{value}' is not in the model"
                 f"{nearest(str(value), known[key])}",
                 "experiment",
                 key,
             )
+    return good
+
+
+def _experiment_variables(reporter: Reporter) -> None:
+    """The variables that an experiment reads exist, and are recorded where it looks."""
+    model, e = reporter.model, reporter.model.experiment
+    wanted: list[tuple[str, str, str]] = []
+    if e.get("kind") == "associative-memory":
+        keys = (("population", "last_spike"), ("population", "spikes"))
+        wanted = [(key, e[owner], e[key]) for owner, key in keys]
+        wanted += [("potential", e["population"], e["potential"])]
+        wanted += [("calcium", e["glia"], e["calcium"])]
+        if len(model.populations[e["population"]].shape) != 2:
+            reporter.error("the memory experiment needs a population on a lattice", "experiment")
+        if model.stimuli[e["train"]].image == model.stimuli[e["test"]].image:
+            reporter.error("train and test need an image of their own each", "experiment")
+    for key, population, variable in wanted:
+        own = eqs.parse(model.populations[population].equations)
+        if variable not in own:
+            reporter.error(
+                f"[experiment] {key} = '{variable}' is not a variable of '{population}'"
+                f"{nearest(variable, own)}",
+                "experiment",
+                key,
+            )
+        elif key in ("potential", "calcium") and not any(
+            r.population == population and variable in r.variables and r.reduce is None
+            for r in model.records.values()
+        ):
+            reporter.error(
+                f"[experiment] reads '{variable}' of '{population}': record it", "experiment", key
+            )
+    if e.get("kind") == "mean-field":
+        record = model.records[e["record"]]
+        if e["variable"] not in record.variables or record.reduce != "mean":
+            reporter.error(
+                f"[experiment] needs '{e['variable']}' in record '{record.name}' with"
+                " reduce = 'mean'",
+                "experiment",
+                "variable",
+            )
+
+
+def _inputs(reporter: Reporter) -> None:
+    """No variable is filled twice: by two couplings, or by a coupling and a stimulus."""
+    filled: dict[tuple[str, str], str] = {
+        (s.population, s.variable): f"stimulus '{s.name}'" for s in reporter.model.stimuli.values()
+    }
+    for projection in reporter.model.projections.values():
+        for name, equation in eqs.parse(projection.equations).items():
+            if "summed" not in equation.flags:
+                continue
+            key = (projection.target.name, name.removesuffix("_post"))
+            if key in filled:
+                reporter.error(
+                    f"'{key[1]}' of '{key[0]}' is filled by {filled[key]} already: give each input"
+                    " a variable of its own and add them in the equation",
+                    "projection",
+                    projection.name,
+                    "equations",
+                    needle=name,
+                )
+            filled[key] = f"projection '{projection.name}'"
 
 
 def _unused(reporter: Reporter) -> None:

@@ -93,6 +93,27 @@ def check_times(model: spec.Model) -> None:
             f"the run ends at {model.duration * 1e3:g} ms but the experiment measures until"
             f" {end * 1e3:g} ms: raise model.duration or lower experiment.cue, recall and window"
         )
+    for key, times in (
+        ("spikes", (float(model.experiment["recall"]), end)),
+        ("last_spike", (end,)),
+    ):
+        for time in times:
+            _require_recorded(model, str(model.experiment[key]), time)
+
+
+def _require_recorded(model: spec.Model, variable: str, time: float) -> None:
+    population = str(model.experiment["population"])
+    grids = [
+        r.every
+        for r in model.records.values()
+        if (r.population, r.stride, r.reduce) == (population, 1, None) and variable in r.variables
+    ]
+    on_grid = any(abs(time - round(time / every) * every) < model.dt / 2 for every in grids)
+    if not on_grid and abs(time - model.duration) > model.dt / 2:
+        raise UserError(
+            f"the experiment reads '{variable}' of '{population}' at {time * 1e3:g} ms: record it,"
+            " without stride, at an interval that meets this time"
+        )
 
 
 def analyse(model: spec.Model, data: xr.Dataset, images: Images) -> dict[str, float | int | None]:
@@ -138,25 +159,14 @@ def series(
 def state_at(model: spec.Model, data: xr.Dataset, variable: str, time: float) -> np.ndarray:
     """A neuron variable at ``time`` (ms): the final state, or the frame at that time.
 
-    Raises
-    ------
-    UserError
-        If no frame was recorded then.
+    `check_times` has made sure that there is one.
     """
     population = str(model.experiment["population"])
-    duration = model.duration * 1e3
-    if abs(time - duration) < model.dt * 500:
+    if abs(time - model.duration * 1e3) < model.dt * 500:
         return data[f"final_{population}_{variable}"].values
     frames = series(model, data, population, variable)
-    if frames is not None:
-        times = frames[frames.dims[0]].values
-        nearest = int(np.argmin(np.abs(times - time)))
-        if abs(times[nearest] - time) < model.dt * 500:
-            return frames.values[nearest]
-    raise UserError(
-        f"the experiment needs '{variable}' at {time:g} ms: record it from '{population}' at a"
-        " multiple of 'every' that meets this time, without stride"
-    )
+    assert frames is not None
+    return frames.sel({frames.dims[0]: time}, method="nearest").values
 
 
 def parameters(images: Images) -> Mapping[str, object]:

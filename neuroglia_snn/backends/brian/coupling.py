@@ -12,14 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import sympy
 from brian2.parsing.sympytools import str_to_sympy
 from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import geometry, spec
 
-#: Names that mean a synapse, not a unit.
-_SYNAPTIC = "i|j|N|N_outgoing|N_pre|N_post|lastupdate|rand|randn|i_pre|i_post"
+#: Names that mean another thing in a synapse, or in the source, than in the target.
+_SYNAPTIC = "i|j|N|N_outgoing|N_pre|N_post|lastupdate|rand|randn|poisson|i_pre|i_post|dt"
+_SYNAPTIC += "|t_in_timesteps|lastspike|not_refractory"
 _GATHERED_RULES = ("lattice", "first-footprint", "one-to-one")
 
 
@@ -43,12 +45,14 @@ def is_gather(model: spec.Model, projection: spec.Projection) -> bool:
     sums = all("summed" in e.flags or e.kind == "subexpression" for e in own.values())
     whole = projection.source.start is None and projection.target.start is None
     populations = {projection.source.name, projection.target.name} <= set(model.populations)
-    text = " ".join(e.expression or "" for e in own.values())
-    synaptic = re.search(
-        r"\b(i|j|N|N_outgoing|N_pre|N_post|lastupdate|rand|randn|i_pre|i_post)\b", text
-    )
     rule = projection.connect["rule"] in _GATHERED_RULES
-    return plain and sums and whole and populations and rule and synaptic is None
+    if not (plain and sums and whole and populations and rule):
+        return False
+    source = eqs.parse(model.populations[projection.source.name].equations)
+    written_out = inlined(projection, source).values()
+    return not any(
+        re.search(rf"\b({_SYNAPTIC})\b", text) or _singular(text) for text in written_out
+    )
 
 
 def sources(model: spec.Model, projection: spec.Projection) -> np.ndarray:
@@ -82,15 +86,15 @@ def gather(model: spec.Model, projection: spec.Projection) -> Gather:
     for name, text in inlined(projection, source).items():
         uniform = (count == count[0]).all()
         if "N_incoming" in text and not uniform:
-            constants[f"count_{projection.name}"] = np.maximum(count, 1)
-        number = str(count[0]) if uniform else f"count_{projection.name}"
+            constants[f"count_of_{projection.name}"] = np.maximum(count, 1)
+        number = str(count[0]) if uniform else f"count_of_{projection.name}"
         text = re.sub(r"\bN_incoming\b", number, text)
         terms = []
         needs_mask = missing.any() and not (itself and _vanishes(text))
         for slot in range(len(index)):
             term = text
             for variable in source:
-                link = f"{variable}_{projection.name}_{slot}"
+                link = f"{variable}_from_{projection.name}_{slot}"
                 replaced = re.sub(rf"\b{variable}_pre\b", link, term)
                 if replaced != term:
                     links[link] = (variable, source[variable].dimensions, index[slot])
@@ -98,7 +102,7 @@ def gather(model: spec.Model, projection: spec.Projection) -> Gather:
             for variable in target:
                 term = re.sub(rf"\b{variable}_post\b", variable, term)
             if needs_mask:
-                mask = f"mask_{projection.name}_{slot}"
+                mask = f"mask_of_{projection.name}_{slot}"
                 constants[mask] = (~missing[slot]).astype(float)
                 term = f"{mask}*({term})"
             terms.append(f"({term})")
@@ -130,6 +134,12 @@ def inlined(projection: spec.Projection, source: Mapping[str, eqs.Equation]) -> 
                 text = re.sub(rf"\b{definition}\b", f"({expression})", text)
         result[name] = text
     return result
+
+
+def _singular(text: str) -> bool:
+    """Whether a coupling has no value between equal states (0/0): no mask could hide that."""
+    value = str_to_sympy(re.sub(r"\b(\w+)_pre\b", r"\1_post", text))
+    return value.has(sympy.nan, sympy.zoo, sympy.oo)
 
 
 def _vanishes(text: str) -> bool:

@@ -20,11 +20,13 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Quantity
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import geometry, noise, spec
 from neuroglia_snn.backends.brian import coupling
-from neuroglia_snn.errors import NumericalError, UserError
+from neuroglia_snn.errors import BackendError, NumericalError, UserError
 from neuroglia_snn.expressions import CONSTANTS
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import UNITS, parse_quantity
 
+#: Largest number of samples of a stimulus over time.
+MAX_GATE = 10_000_000
 #: Steps of a population between two checks for NaN.
 CHECK_EVERY = 500
 
@@ -116,6 +118,11 @@ def _gate(stimulus: spec.Stimulus) -> brian2.TimedArray:
     times = [round(t / grid) for t in (stimulus.start, stimulus.duration, stimulus.period)]
     dt = functools.reduce(math.gcd, times)
     start, duration, period = (t // dt for t in times)
+    if start + stimulus.count * period > MAX_GATE:
+        raise BackendError(
+            f"the times of stimulus '{stimulus.name}' have only {dt} ns in common: choose times on a"
+            " coarser grid, such as whole multiples of dt"
+        )
     values = np.zeros(start + (stimulus.count - 1) * period + duration + 1)
     for n in range(stimulus.count):
         values[start + n * period : start + n * period + duration] = 1
@@ -233,7 +240,7 @@ def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
     Brian2 lets no synaptic variable share a name with one of the source or target group.
     """
     used = eqs.used_parameters(network.model, eqs.texts(projection))
-    names = {name: f"{name}_{projection.name}" for name in used}
+    names = {name: f"{name}_in_{projection.name}" for name in used}
     for name, parameter in used.items():
         network.settings[projection.name, names[name]] = parameter.value.si
     added = Equations([_shared(names[n], p.value.dimensions) for n, p in used.items()])
@@ -421,6 +428,10 @@ def state_updater(integrator: str, stream: str | None = None) -> brian2.Explicit
     return _CounterNoise(description, noise.stream_of(stream))
 
 
+#: The line with which Brian2 draws the noise of a step (a model's own ``randn()`` is another matter).
+_OWN_NOISE = re.compile(r"^(xi\w* = dt\*\*\.5 \* )randn\(\)$", re.MULTILINE)
+
+
 class _CounterNoise(brian2.ExplicitStateUpdater):
     """An explicit state updater whose noise is a function of (seed, stream, unit, step)."""
 
@@ -429,7 +440,8 @@ class _CounterNoise(brian2.ExplicitStateUpdater):
         self._call = f"neuroglia_gaussian(noise_seed, {stream}.0, i, t_in_timesteps)"
 
     def __call__(self, *arguments, **options):
-        return super().__call__(*arguments, **options).replace("randn()", self._call)
+        code = super().__call__(*arguments, **options)
+        return _OWN_NOISE.sub(rf"\g<1>{self._call}", code)
 
 
 @functools.lru_cache(maxsize=1)

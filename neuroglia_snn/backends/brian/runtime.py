@@ -9,8 +9,8 @@ import brian2
 from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.backends.brian import collect
+from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import SECOND, Network, build
-from neuroglia_snn.errors import BackendError, UserError
 
 
 class NumpyBackend:
@@ -25,7 +25,7 @@ class NumpyBackend:
     def run(self, request: Request) -> Outcome:
         """Run in this process."""
         start = time.perf_counter()
-        brian2.prefs.codegen.target = "numpy"
+        target, brian2.prefs.codegen.target = brian2.prefs.codegen.target, "numpy"
         brian2.set_device("runtime")
         brian2.start_scope()
         brian2.seed(request.seed)
@@ -40,7 +40,9 @@ class NumpyBackend:
                 **(report if request.progress else {}),
             )
         except Exception as error:
-            raise _root_cause(error) from error
+            raise root_cause(error) from error
+        finally:
+            brian2.prefs.codegen.target = target
         return Outcome(
             records=collect.records(network),
             events=collect.events(network),
@@ -65,17 +67,3 @@ def _reporter(request: Request):
             request.progress(float(completed), float(completed) * duration)
 
     return report
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    """Brian2 wraps errors of its objects; the first of ours, or the innermost with its text."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, UserError):
-            return cause
-        if cause.__cause__ is None and cause.__context__ is None:
-            break
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, brian2.BrianObjectException) and cause is not None:
-        return BackendError(f"Brian2 cannot run this model: {cause}")
-    return error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ from filelock import FileLock
 from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Outcome, Progress, Request
 from neuroglia_snn.backends.brian import collect
+from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import (
     NONFINITE,
     SECOND,
@@ -35,7 +37,6 @@ from neuroglia_snn.backends.brian.network import (
     build,
     nonfinite_message,
 )
-from neuroglia_snn.backends.brian.runtime import _root_cause
 from neuroglia_snn.errors import BackendError, NumericalError
 
 _CLOCK_RESET = re.compile(rb"^\s*_array_\w+_(timestep|t)\[0\] = 0")
@@ -52,7 +53,11 @@ for (size_t n = 0; n < brian::_random_generators.size(); n++)
 def cache_folder() -> Path:
     """Where builds are kept: ``$NEUROGLIA_CACHE`` or the user's cache folder."""
     given = os.environ.get("NEUROGLIA_CACHE")
-    return Path(given) if given else Path(platformdirs.user_cache_dir("neuroglia_snn")) / "builds"
+    return (
+        Path(given).resolve()
+        if given
+        else Path(platformdirs.user_cache_dir("neuroglia_snn")) / "builds"
+    )
 
 
 #: GCC gives up vectorising a loop over more than a few arrays unless it may test them for overlap.
@@ -85,7 +90,7 @@ class CppBackend:
             try:
                 network = _generate(request, Path(scratch) / "code")
             except Exception as error:
-                raise _root_cause(error) from error
+                raise root_cause(error) from error
             folder, compiled = _compile(Path(scratch) / "code", request.progress is not None)
             built = time.perf_counter()
             results = Path(scratch) / "results"
@@ -150,12 +155,22 @@ def _generate(request: Request, folder: Path) -> Network:
 
 
 def _digest(folder: Path) -> str:
-    """Hash of all generated files and of the compiler."""
+    """Hash of all generated files, the compiler and the processor (the code is made for it)."""
     content = hashlib.sha256(collect.compiler_version(compiler() or "c++").encode())
+    content.update(_processor().encode())
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         content.update(str(path.relative_to(folder)).encode() + b"\0")
         content.update(_canonical(path.read_bytes()))
     return content.hexdigest()[:32]
+
+
+def _processor() -> str:
+    """What the processor can do, as Linux tells it; its name elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((x for x in lines if x.startswith(("flags", "Features"))), platform.machine())
 
 
 def _canonical(text: bytes) -> bytes:
@@ -180,7 +195,7 @@ def _compile(code: Path, announce: bool) -> tuple[Path, bool]:
             f"{cache}: the build cache cannot be written ({error.strerror})"
         ) from None
     with FileLock(f"{folder}.lock"):
-        if (folder / "main").exists():
+        if folder.exists():
             return folder, False
         if announce:
             print("compiling...", end="", file=sys.stderr, flush=True)
@@ -195,8 +210,11 @@ def _compile(code: Path, announce: bool) -> tuple[Path, bool]:
             raise BackendError(f"the C++ compiler failed: {first.strip()}")
         for waste in (*code.rglob("*.o"), *code.rglob("*.d")):
             waste.unlink()
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.move(code, folder)
+        partial = folder.with_suffix(".partial")  # a build that is cut off never counts as one
+        for stale in (partial, folder):
+            shutil.rmtree(stale, ignore_errors=True)
+        shutil.move(code, partial)
+        partial.rename(folder)
         return folder, True
 
 
