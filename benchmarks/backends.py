@@ -4,7 +4,8 @@
 
 Each round runs every backend once, in turn, so that a machine whose speed drifts does not favour one;
 the table gives the median over rounds of microseconds per step and the ratio to the first row. Code
-generation and compiler do not count; starting the program and reading its results do. The NumPy backend takes fewer steps.
+generation and compiler do not count; starting the program and reading its results do. The NumPy
+backend takes fewer steps.
 """
 
 from __future__ import annotations
