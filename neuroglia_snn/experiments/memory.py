@@ -95,7 +95,7 @@ def check_times(model: spec.Model) -> None:
         )
     for key, times in (
         ("spikes", (float(model.experiment["recall"]), end)),
-        ("last_spike", (end,)),
+        ("last_spike", (float(model.experiment["recall"]), end)),
     ):
         for time in times:
             _require_recorded(model, str(model.experiment[key]), time)
