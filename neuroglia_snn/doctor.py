@@ -8,7 +8,7 @@ import shutil
 from importlib import metadata
 
 from neuroglia_snn import backends
-from neuroglia_snn.backends.brian import collect, standalone
+from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.catalog import files
 from neuroglia_snn.catalog.load import load
 
@@ -26,8 +26,8 @@ _PACKAGES = (
 
 def examine() -> dict:
     """Versions, compilers, cores, the build cache, and a reason for each backend that cannot run."""
-    compiler = standalone.compiler()
-    cache = standalone.cache_folder()
+    compiler = project.compiler()
+    cache = project.cache_folder()
     builds = [p for p in cache.glob("*/main")] if cache.is_dir() else []
     model = load(files.names("models")[0])
     return {

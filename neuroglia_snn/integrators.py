@@ -1,7 +1,6 @@
 """Integration schemes, each with its declared orders and stability limit.
 
-Stochastic schemes are our own, as Brian2 explicit state updaters; the deterministic ones are Brian2's
-by name. Orders: Kloeden & Platen, Numerical Solution of Stochastic Differential Equations (1992),
+Stochastic schemes are our own (`neuroglia_snn.stages`); the deterministic ones are Brian2's by name. Orders: Kloeden & Platen, Numerical Solution of Stochastic Differential Equations (1992),
 chapters 10 and 14; Rumelin, SIAM J. Numer. Anal. 19 (1982) 604.
 """
 
@@ -26,8 +25,8 @@ class Integrator:
         Strong order with multiplicative scalar noise.
     limit : float
         Largest stable ``rate * dt`` for dx/dt = -rate x; inf for exact schemes.
-    description : str or None
-        Brian2's explicit-state-updater language; None: Brian2's own method of this name.
+    own : bool
+        Ours, as code from `neuroglia_snn.stages`; otherwise Brian2's method of this name.
     """
 
     name: str
@@ -35,22 +34,14 @@ class Integrator:
     order: float
     strong_order: float | None
     limit: float
-    description: str | None = None
+    own: bool = False
 
-
-_HEUN = """
-x_pred = x + dt*f(x, t) + dW*g(x, t)
-f_pred = f(x_pred, t + dt)
-g_pred = g(x_pred, t + dt)
-x_new = x + 0.5*dt*f(x, t) + 0.5*dt*f_pred + 0.5*dW*(g(x, t) + g_pred)
-"""
-_EULER_MARUYAMA = "x_new = x + dt*f(x, t) + dW*g(x, t)"
 
 INTEGRATORS: dict[str, Integrator] = {
     scheme.name: scheme
     for scheme in (
-        Integrator("heun", "stratonovich", 2, 1.0, 2.0, _HEUN),
-        Integrator("euler-maruyama", "ito", 1, 0.5, 2.0, _EULER_MARUYAMA),
+        Integrator("heun", "stratonovich", 2, 1.0, 2.0, own=True),
+        Integrator("euler-maruyama", "ito", 1, 0.5, 2.0, own=True),
         Integrator("euler", None, 1, None, 2.0),
         Integrator("rk2", None, 2, None, 2.0),
         Integrator("rk4", None, 4, None, 2.785),

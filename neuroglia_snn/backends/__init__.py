@@ -5,10 +5,15 @@ from __future__ import annotations
 from neuroglia_snn.backends.base import Backend
 from neuroglia_snn.backends.brian.runtime import NumpyBackend
 from neuroglia_snn.backends.brian.standalone import CppBackend
+from neuroglia_snn.backends.fused import FusedBackend
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError
 
-BACKENDS: dict[str, type[Backend]] = {"numpy": NumpyBackend, "cpp": CppBackend}
+BACKENDS: dict[str, type[Backend]] = {
+    "fused": FusedBackend,
+    "cpp": CppBackend,
+    "numpy": NumpyBackend,
+}
 
 
 def get(name: str) -> Backend:

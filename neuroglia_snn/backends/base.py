@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from neuroglia_snn import spec
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.noise import MAX_SEED
+
+PRECISIONS = ("float64", "float32")
 
 #: Called with (fraction done, model time in s) now and then.
 Progress = Callable[[float, float], None]
@@ -27,6 +30,11 @@ class Request:
         Of the noise and of random initial values; 0 to 2**32 - 1.
     threads : int
         Used where a backend can.
+    precision : {"float64", "float32"}
+        Of the populations on the fastest clock, where a backend can.
+    checkpoint : folder or None
+        Where a backend that can keeps what it needs to go on later; if it holds a checkpoint, the
+        run goes on from there.
     progress : callable or None
     """
 
@@ -34,11 +42,15 @@ class Request:
     images: Mapping[str, np.ndarray] = field(default_factory=dict)
     seed: int = 0
     threads: int = 1
+    precision: str = "float64"
+    checkpoint: Path | None = None
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= MAX_SEED:
             raise UserError(f"seed must be 0 to {MAX_SEED}, not {self.seed}")
+        if self.precision not in PRECISIONS:
+            raise UserError(f"precision must be {' or '.join(PRECISIONS)}, not '{self.precision}'")
         if self.threads < 1:
             raise UserError(f"threads must be at least 1, not {self.threads}")
         for name, shape in self.model.images().items():
@@ -71,6 +83,7 @@ class Outcome:
     build_seconds, run_seconds : wall time
     compiled : False where a cached build was used or nothing is compiled
     versions : of the packages and compilers that made the result
+    reached : model time in s at which an interrupted run stopped; None for a complete one
     """
 
     records: Mapping[str, Recorded]
@@ -80,6 +93,7 @@ class Outcome:
     run_seconds: float
     compiled: bool
     versions: Mapping[str, str]
+    reached: float | None = None
 
 
 class Backend(Protocol):

@@ -17,7 +17,7 @@ LAYERS = [
     {"catalog.source"},
     {"catalog.fields"},
     {"catalog.network", "catalog.sections"},
-    {"catalog.load", "equations", "geometry", "integrators", "noise"},
+    {"catalog.load", "equations", "geometry", "integrators", "noise", "stages"},
     {"catalog.show", "stability"},
     {"checks.findings"},
     {"checks.connections", "checks.equations", "checks.numerics", "checks.references"},

@@ -11,6 +11,7 @@ import numpy as np
 from neuroglia_snn import __version__
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import Recorded
+from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.network import Network, nonfinite_message
 from neuroglia_snn.errors import NumericalError
 
@@ -47,9 +48,12 @@ def final(network: Network) -> dict[str, dict[str, np.ndarray]]:
     stimulated = {(s.population, s.variable) for s in network.model.stimuli.values()}
     for population in network.model.populations.values():
         group = network.groups[population.name]
+        inputs = coupling.recomputed_inputs(network.model, population.name)
         values = {}
         for name, equation in eqs.parse(population.equations).items():
             if equation.kind == "subexpression" or (population.name, name) in stimulated:
+                continue
+            if name in inputs:  # an intermediate value, whatever its name in the model
                 continue
             value = np.array(group.variables[name].get_value())
             if equation.kind == "differential" and not np.isfinite(value).all():

@@ -17,11 +17,13 @@ from brian2.parsing.sympytools import str_to_sympy
 from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import geometry, spec
+from neuroglia_snn import expressions, geometry, spec
 
 #: Names that mean another thing in a synapse, or in the source, than in the target.
-_SYNAPTIC = "i|j|N|N_outgoing|N_pre|N_post|lastupdate|rand|randn|poisson|i_pre|i_post|dt"
-_SYNAPTIC += "|t_in_timesteps|lastspike|not_refractory"
+SYNAPTIC = frozenset(
+    ("i", "j", "N", "N_outgoing", "N_pre", "N_post", "lastupdate", "rand", "randn", "poisson")
+    + ("i_pre", "i_post", "dt", "t_in_timesteps", "lastspike", "not_refractory")
+)
 _GATHERED_RULES = ("lattice", "first-footprint", "one-to-one")
 
 
@@ -50,9 +52,7 @@ def is_gather(model: spec.Model, projection: spec.Projection) -> bool:
         return False
     source = eqs.parse(model.populations[projection.source.name].equations)
     written_out = inlined(projection, source).values()
-    return not any(
-        re.search(rf"\b({_SYNAPTIC})\b", text) or _singular(text) for text in written_out
-    )
+    return not any(expressions.names(text) & SYNAPTIC or _singular(text) for text in written_out)
 
 
 def sources(model: spec.Model, projection: spec.Projection) -> np.ndarray:
@@ -70,8 +70,43 @@ def sources(model: spec.Model, projection: spec.Projection) -> np.ndarray:
     return np.arange(target.size)[None, :]
 
 
-def gather(model: spec.Model, projection: spec.Projection) -> Gather:
-    """Write a projection out over its sources."""
+def is_recomputed(model: spec.Model, projection: spec.Projection) -> bool:
+    """Whether a coupling is part of the state that a two-stage scheme advances.
+
+    It is where a population with the Heun scheme couples to itself on its own clock through its
+    differential variables; other couplings are held over a step.
+    """
+    population = model.populations.get(projection.target.name)
+    if population is None or projection.source.name != population.name:
+        return False
+    if population.integrator != "heun" or projection.dt != population.dt:
+        return False
+    if not is_gather(model, projection):
+        return False
+    own = eqs.parse(population.equations)
+    texts = " ".join(inlined(projection, own).values())
+    read = {n for n in own if re.search(rf"\b{n}_(pre|post)\b", texts)}
+    return all(own[n].kind == "differential" or "constant" in own[n].flags for n in read)
+
+
+def recomputed_inputs(model: spec.Model, population: str) -> set[str]:
+    """Variables of a population that recomputed couplings fill."""
+    return {
+        name.removesuffix("_post")
+        for p in model.projections.values()
+        if p.target.name == population and is_recomputed(model, p)
+        for name in inlined(p, eqs.parse(model.populations[population].equations))
+    }
+
+
+def gather(
+    model: spec.Model, projection: spec.Projection, renamed: Mapping[str, str] | None = None
+) -> Gather:
+    """Write a projection out over its sources.
+
+    ``renamed`` gives other variables to read and write in the place of some: the predicted ones.
+    """
+    renamed = renamed or {}
     index = sources(model, projection)
     missing = index < 0
     itself = projection.source.name == projection.target.name
@@ -90,23 +125,25 @@ def gather(model: spec.Model, projection: spec.Projection) -> Gather:
         number = str(count[0]) if uniform else f"count_of_{projection.name}"
         text = re.sub(r"\bN_incoming\b", number, text)
         terms = []
-        needs_mask = missing.any() and not (itself and _vanishes(text))
+        needs_mask = missing.any() and not (itself and vanishes(text))
         for slot in range(len(index)):
             term = text
             for variable in source:
-                link = f"{variable}_from_{projection.name}_{slot}"
+                read = renamed.get(variable, variable)
+                link = f"{read}_from_{projection.name}_{slot}"
                 replaced = re.sub(rf"\b{variable}_pre\b", link, term)
                 if replaced != term:
-                    links[link] = (variable, source[variable].dimensions, index[slot])
+                    links[link] = (read, source[variable].dimensions, index[slot])
                     term = replaced
             for variable in target:
-                term = re.sub(rf"\b{variable}_post\b", variable, term)
+                term = re.sub(rf"\b{variable}_post\b", renamed.get(variable, variable), term)
             if needs_mask:
                 mask = f"mask_of_{projection.name}_{slot}"
                 constants[mask] = (~missing[slot]).astype(float)
                 term = f"{mask}*({term})"
             terms.append(f"({term})")
-        lines.append(f"{name.removesuffix('_post')} = {' + '.join(terms)}")
+        filled = name.removesuffix("_post")
+        lines.append(f"{renamed.get(filled, filled)} = {' + '.join(terms)}")
     return Gather("\n".join(lines), links, constants)
 
 
@@ -142,6 +179,6 @@ def _singular(text: str) -> bool:
     return value.has(sympy.nan, sympy.zoo, sympy.oo)
 
 
-def _vanishes(text: str) -> bool:
+def vanishes(text: str) -> bool:
     """Whether a coupling is zero between equal states (``x_pre - x_post``): no mask needed."""
     return str_to_sympy(re.sub(r"\b(\w+)_pre\b", r"\1_post", text)).expand() == 0

@@ -16,9 +16,10 @@ import numpy as np
 from brian2.equations.codestrings import Expression
 from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS, Quantity
+from brian2.utils.stringtools import word_substitute
 
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import geometry, noise, spec
+from neuroglia_snn import geometry, noise, spec, stages
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.errors import BackendError, NumericalError, UserError
 from neuroglia_snn.expressions import CONSTANTS
@@ -58,17 +59,23 @@ def build(
     images: Mapping[str, np.ndarray],
     seed: int,
     apply_settings: Callable[[Network], None],
+    own_loop: bool = False,
 ) -> Network:
     """Create all objects of a model.
+
+    With ``own_loop`` Brian2 only keeps the populations' arrays, initial values and parameters; the
+    caller steps, couples and records.
 
     ``apply_settings`` is called once, after the groups exist and before connections and initial
     values are made, because those may depend on parameters.
     """
     network = Network(model, namespace=_namespace(model))
     for population in model.populations.values():
-        _population(network, population, images, seed)
+        _population(network, population, images, seed, own_loop)
     synaptic = []
-    for projection in model.projections.values():
+    for projection in () if own_loop else model.projections.values():
+        if coupling.is_recomputed(model, projection):
+            continue  # part of the population's own step
         if coupling.is_gather(model, projection):
             _gather(network, projection)
         else:
@@ -79,7 +86,7 @@ def build(
     for projection in synaptic:
         _connect(network, projection)
         _initial(network.groups[projection.name], projection.initial)
-    for record in model.records.values():
+    for record in () if own_loop else model.records.values():
         _record(network, record)
     return network
 
@@ -130,25 +137,31 @@ def _gate(stimulus: spec.Stimulus) -> brian2.TimedArray:
 
 
 def _population(
-    network: Network, population: spec.Population, images: Mapping[str, np.ndarray], seed: int
+    network: Network,
+    population: spec.Population,
+    images: Mapping[str, np.ndarray],
+    seed: int,
+    own_loop: bool,
 ) -> None:
     model, name = network.model, population.name
     own = eqs.parse(population.equations)
-    incoming = [
-        p
-        for p in model.projections.values()
-        if p.target.name == name and coupling.is_gather(model, p)
-    ]
+    incoming = [p for p in model.projections.values() if p.target.name == name]
     stimuli = [s for s in model.stimuli.values() if s.population == name]
     texts = eqs.texts(population) + [s.amplitude for s in stimuli]
     added = []
-    for projection in incoming:
-        plan = coupling.gather(model, projection)
+    exchanged = _Exchange(model, population, own_loop)
+    plans: dict[str, coupling.Gather] = {}
+    if own_loop:
+        texts += _coupling_texts(model, incoming)
+    else:
+        gathers = [p for p in incoming if coupling.is_gather(model, p)]
+        plans = {p.name: coupling.gather(model, p) for p in gathers} | exchanged.plans()
+    for plan in plans.values():
         texts.append(plan.code)
         for link, (_, dimensions, _) in plan.links.items():
             added.append(SingleEquation(PARAMETER, link, dimensions, flags=["linked"]))
-        for constant in plan.constants:
-            added.append(SingleEquation(PARAMETER, constant, DIMENSIONLESS, flags=["constant"]))
+    for constant in dict.fromkeys(c for plan in plans.values() for c in plan.constants):
+        added.append(SingleEquation(PARAMETER, constant, DIMENSIONLESS, flags=["constant"]))
     for variable in {s.variable for s in stimuli}:
         added.append(_stimulated(network, population, variable, images))
         for s in stimuli:
@@ -161,7 +174,9 @@ def _population(
     if noisy:
         added.append(_shared("noise_seed"))
         network.settings[name, "noise_seed"] = seed
-    equations = eqs.to_brian(declared) + Equations(added + _parameters(network, name, texts))
+    equations = eqs.to_brian(declared) + Equations(
+        added + exchanged.variables() + _parameters(network, name, texts)
+    )
     events = {n: e.condition for n, e in population.events.items()}
     group = brian2.NeuronGroup(
         population.size,
@@ -170,17 +185,30 @@ def _population(
         reset=population.reset,
         refractory=_refractory(population.refractory),
         events=events,
-        method=_method(population.integrator, name),
+        method=_method(population.integrator, name, exchanged.step(equations)),
         dt=population.dt * SECOND,
         name=name,
         namespace=network.namespace,
     )
+    exchanged.link(group)
     for event, entry in population.events.items():
         group.run_on_event(event, entry.action)
     for n, regular in enumerate(population.regularly):
         group.run_regularly(regular.code, dt=regular.dt * SECOND, name=f"{name}_regularly_{n}")
-    _guard(network, group, population, own)
+    if not own_loop:
+        _guard(network, group, population, own)
     network.groups[name] = group
+
+
+def _coupling_texts(model: spec.Model, projections: list[spec.Projection]) -> list[str]:
+    """Summed expressions as they are evaluated, for the parameters that they name."""
+    return [
+        text
+        for p in projections
+        for text in coupling.inlined(
+            p, eqs.parse(model.populations[p.source.name].equations)
+        ).values()
+    ]
 
 
 def _refractory(text: str | None):
@@ -217,13 +245,17 @@ def _gather(network: Network, projection: spec.Projection) -> None:
     plan = coupling.gather(network.model, projection)
     source = network.groups[projection.source.name]
     target = network.groups[projection.target.name]
+    _link(plan, source, target)
+    target.run_regularly(
+        plan.code, dt=projection.dt * SECOND, when="before_groups", name=f"{projection.name}_gather"
+    )
+
+
+def _link(plan: coupling.Gather, source: brian2.NeuronGroup, target: brian2.NeuronGroup) -> None:
     for link, (variable, _, index) in plan.links.items():
         setattr(target, link, brian2.linked_var(source, variable, index=index))
     for constant, values in plan.constants.items():
         setattr(target, constant, values)
-    target.run_regularly(
-        plan.code, dt=projection.dt * SECOND, when="before_groups", name=f"{projection.name}_gather"
-    )
 
 
 # ---------------------------------------------------------------------- projections
@@ -298,7 +330,7 @@ def _connect(network: Network, projection: spec.Projection) -> None:
     elif rule == "all":
         synapses.connect()
     else:
-        i, j = _pairs(network.model, projection)
+        i, j = pairs(network.model, projection)
         synapses.connect(i=i, j=j)
     for pathway, text in projection.delay.items():
         try:
@@ -307,7 +339,8 @@ def _connect(network: Network, projection: spec.Projection) -> None:
             getattr(synapses, pathway).delay = text
 
 
-def _pairs(model: spec.Model, projection: spec.Projection) -> tuple[np.ndarray, np.ndarray]:
+def pairs(model: spec.Model, projection: spec.Projection) -> tuple[np.ndarray, np.ndarray]:
+    """Source and target index of every connection, for rules that are known before a run."""
     connect = projection.connect
     if connect["rule"] == "pairs":
         pairs = np.asarray(connect["pairs"], dtype=int)
@@ -400,48 +433,119 @@ def _record(network: Network, record: spec.Record) -> None:
 # ------------------------------------------------------- integration, noise, guards
 
 
-def _method(integrator: str, stream: str | None):
+class _Exchange:
+    """A population whose units read each other's predicted states between the stages of a step.
+
+    The first stage is then an operation of its own, which stores the predicted values, and the
+    state update is the second. Without recomputed couplings there is nothing to do.
+    """
+
+    def __init__(self, model: spec.Model, population: spec.Population, own_loop: bool):
+        self._model, self._population = model, population
+        self._projections = [
+            p
+            for p in model.projections.values()
+            if not own_loop
+            and p.target.name == population.name
+            and coupling.is_recomputed(model, p)
+        ]
+        self._own = eqs.parse(population.equations)
+        self._inputs = coupling.recomputed_inputs(model, population.name)
+        state = [n for n, e in self._own.items() if e.kind == "differential"]
+        self._renamed = {n: stages.predicted(n) for n in (*state, *self._inputs)}
+
+    def plans(self) -> dict[str, coupling.Gather]:
+        """The couplings from predicted states, by a name each."""
+        return {
+            stages.predicted(p.name): coupling.gather(self._model, p, self._renamed)
+            for p in self._projections
+        }
+
+    def variables(self) -> list[SingleEquation]:
+        """What is stored between the stages: predicted values and Wiener increments."""
+        if not self._projections:
+            return []
+        noises = sorted({xi for e in self._own.values() for xi in e.noise_terms})
+        return [
+            SingleEquation(PARAMETER, new, self._own[old].dimensions)
+            for old, new in sorted(self._renamed.items())
+        ] + [SingleEquation(PARAMETER, f"{xi}_step", (SECOND**0.5).dim) for xi in noises]
+
+    def step(self, equations: Equations) -> stages.Step | None:
+        """The step as two operations, or None."""
+        if not self._projections:
+            return None
+        normal = _normal(self._population.name)
+        whole = stages.step(self._population.integrator, equations, normal, self._inputs)
+        noises = [line.split(" = ", 1) for line in whole.noise]
+        own = {xi: f"{xi}_step" for xi, _ in noises}
+
+        def stored(lines: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(word_substitute(line, own) for line in lines)
+
+        self._first = [
+            *(coupling.gather(self._model, p).code for p in self._projections),
+            *stored(whole.noise),
+            *stored(whole.predict),
+        ]
+        again = [plan.code for plan in self.plans().values()]
+        return stages.Step((), (), (*again, *stored(whole.correct)))
+
+    def link(self, group: brian2.NeuronGroup) -> None:
+        """Connect the predicted values, and add the first stage."""
+        if not self._projections:
+            return
+        for projection in self._projections:
+            _link(coupling.gather(self._model, projection), group, group)
+        for plan in self.plans().values():
+            _link(plan, group, group)
+        group.run_regularly(  # its name comes before the state updater's: Brian2 orders by name
+            "\n".join(self._first),
+            dt=self._population.dt * SECOND,
+            when="groups",
+            name=f"{self._population.name}_predict",
+        )
+
+
+def _normal(stream: str | None) -> Callable[[str], str]:
+    """Expression of the noise: counter-based with a stream, Brian2's ``randn()`` without."""
+    if stream is None:
+        return lambda xi: "randn()"
+    number = noise.stream_of(stream)
+    return lambda xi: f"neuroglia_gaussian(noise_seed, {number}.0, i, t_in_timesteps)"
+
+
+def _method(integrator: str, stream: str | None, step: stages.Step | None = None):
     scheme = INTEGRATORS.get(integrator)
     if scheme is None:
         return "exact"  # nothing to integrate, or only event-driven equations
-    if scheme.description is None:
+    if not scheme.own:
         return scheme.name
-    return state_updater(integrator, stream)
+    return state_updater(integrator, stream, step)
 
 
-def state_updater(integrator: str, stream: str | None = None) -> brian2.ExplicitStateUpdater:
-    """One of our schemes as a Brian2 explicit state updater.
+def state_updater(
+    integrator: str, stream: str | None = None, step: stages.Step | None = None
+) -> Callable:
+    """One of our schemes as a state updater for Brian2.
 
     Parameters
     ----------
     integrator : str
-        Name of a scheme in `neuroglia_snn.integrators` that has a description.
+        ``heun`` or ``euler-maruyama``.
     stream : str, optional
         With it, noise is counter-based (the group then needs ``noise_seed`` and the function
         ``neuroglia_gaussian``); without, Brian2's ``randn`` is used, so that the updater serves any
         Brian2 script: ``NeuronGroup(..., method=state_updater("heun"))``.
+    step : stages.Step, optional
+        Code to use in the place of the scheme's own.
     """
-    description = INTEGRATORS[integrator].description
-    assert description is not None, f"'{integrator}' is Brian2's own method"
-    if stream is None:
-        return brian2.ExplicitStateUpdater(description, stochastic="multiplicative")
-    return _CounterNoise(description, noise.stream_of(stream))
 
+    def update(equations: Equations, variables=None, method_options=None) -> str:
+        code = step or stages.step(integrator, equations, _normal(stream))
+        return "\n".join((*code.noise, *code.predict, *code.correct))
 
-#: The line with which Brian2 draws the noise of a step (a model's own ``randn()`` is another matter).
-_OWN_NOISE = re.compile(r"^(xi\w* = dt\*\*\.5 \* )randn\(\)$", re.MULTILINE)
-
-
-class _CounterNoise(brian2.ExplicitStateUpdater):
-    """An explicit state updater whose noise is a function of (seed, stream, unit, step)."""
-
-    def __init__(self, description: str, stream: int):
-        super().__init__(description, stochastic="multiplicative")
-        self._call = f"neuroglia_gaussian(noise_seed, {stream}.0, i, t_in_timesteps)"
-
-    def __call__(self, *arguments, **options):
-        code = super().__call__(*arguments, **options)
-        return _OWN_NOISE.sub(rf"\g<1>{self._call}", code)
+    return update
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,0 +1,268 @@
+"""Brian2 standalone projects: generated, compiled once, kept, run.
+
+A build holds no parameter value, seed or image: they are given to the program when it starts. Builds
+are cached by the content of their generated sources, so another value never compiles again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import brian2
+import numpy as np
+import platformdirs
+from brian2.devices.device import get_device, reset_device
+from filelock import FileLock
+
+from neuroglia_snn.backends.base import Progress, Request
+from neuroglia_snn.backends.brian import collect
+from neuroglia_snn.backends.brian.network import NONFINITE, Network, nonfinite_message
+from neuroglia_snn.errors import BackendError, NumericalError
+
+_CLOCK_RESET = re.compile(rb"^\s*_array_\w+_(timestep|t)\[0\] = 0")
+PROGRESS = "neuroglia-progress"
+#: C++ that reports progress, one line each, for `execute`.
+REPORT = f'fprintf(stderr, "\\n{PROGRESS} %.6f %.9g\\n", completed, start + completed*duration);'
+#: C++ that seeds Brian2's generators (initial values, connections, ``rand()``) when the program starts.
+SEED = """
+for (size_t n = 0; n < brian::_random_generators.size(); n++)
+    brian::_random_generators[n].seed(std::strtoul(std::getenv("NEUROGLIA_SEED"), NULL, 10) + n);
+"""
+
+
+def cache_folder() -> Path:
+    """Where builds are kept: ``$NEUROGLIA_CACHE`` or the user's cache folder."""
+    given = os.environ.get("NEUROGLIA_CACHE")
+    return (
+        Path(given).resolve()
+        if given
+        else Path(platformdirs.user_cache_dir("neuroglia_snn")) / "builds"
+    )
+
+
+def compiler() -> str | None:
+    """The C++ compiler that Brian2 would use, or None."""
+    return shutil.which(os.environ.get("CXX", "g++")) or shutil.which("c++")
+
+
+def compiler_line() -> str:
+    """The compiler with its version."""
+    return collect.compiler_version(compiler() or "c++")
+
+
+def missing() -> str | None:
+    """What a build needs and this machine lacks, or None."""
+    if compiler() is None or shutil.which("make") is None:
+        return "no C++ compiler and make found (on Debian: apt-get install g++ make)"
+    return None
+
+
+@contextmanager
+def device(threads: int, flags: list[str] | None = None) -> Iterator[None]:
+    """The standalone device, from a clean start, and the runtime device again afterwards.
+
+    ``flags`` are added to those of the compiler.
+    """
+    preferences = brian2.prefs.devices.cpp_standalone
+    before, usual = preferences.openmp_threads, brian2.prefs.codegen.cpp.extra_compile_args_gcc
+    preferences.openmp_threads = threads if threads > 1 else 0
+    if "clang" not in compiler_line():
+        brian2.prefs.codegen.cpp.extra_compile_args_gcc = [*usual, *(flags or [])]
+    gc.collect()  # objects of an earlier run would keep their names, and ours get others: a new build
+    brian2.set_device("cpp_standalone", build_on_run=False)
+    get_device().reinit()
+    get_device().activate(build_on_run=False)
+    brian2.start_scope()
+    try:
+        yield
+    finally:
+        get_device().reinit()
+        reset_device()
+        brian2.set_device("runtime")
+        preferences.openmp_threads = before
+        brian2.prefs.codegen.cpp.extra_compile_args_gcc = usual
+
+
+def adopt(results: Path) -> None:
+    """Let the device read its arrays from the results of a program that has run."""
+    current = get_device()
+    current.results_dir = os.path.join(results, "")
+    current.has_been_run = True
+    current.array_cache.clear()
+
+
+def _digest(folder: Path) -> str:
+    """Hash of all generated files, the compiler and the processor (the code is made for it)."""
+    content = hashlib.sha256(compiler_line().encode())
+    content.update(_processor().encode())
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        content.update(str(path.relative_to(folder)).encode() + b"\0")
+        content.update(_canonical(path.read_bytes()))
+    return content.hexdigest()[:32]
+
+
+def _processor() -> str:
+    """What the processor can do, as Linux tells it; its name elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((x for x in lines if x.startswith(("flags", "Features"))), platform.machine())
+
+
+def _canonical(text: bytes) -> bytes:
+    """Generated code with the lines that Brian2 writes in arbitrary order (it loops over a set of
+    clocks to reset them) in a fixed one."""
+    lines = text.split(b"\n")
+    resets = [n for n, line in enumerate(lines) if _CLOCK_RESET.search(line)]
+    ordered = sorted(lines[n].strip() for n in resets)
+    for n, line in zip(resets, ordered, strict=True):
+        lines[n] = line
+    return b"\n".join(lines)
+
+
+def compiled(code: Path, announce: bool) -> tuple[Path, bool]:
+    """Folder with the compiled program for this code, and whether it had to be compiled."""
+    cache = cache_folder()
+    folder = cache / _digest(code)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BackendError(
+            f"{cache}: the build cache cannot be written ({error.strerror})"
+        ) from None
+    with FileLock(f"{folder}.lock"):
+        if folder.exists():
+            return folder, False
+        if announce:
+            print("compiling...", end="", file=sys.stderr, flush=True)
+        jobs = str(os.cpu_count() or 1)
+        done = subprocess.run(
+            ["make", "-j", jobs], cwd=code, capture_output=True, text=True, check=False
+        )
+        if announce:
+            print("\r" + " " * 12 + "\r", end="", file=sys.stderr, flush=True)
+        if done.returncode:
+            (__import__('shutil').copytree(code,'/tmp/fp/failed',dirs_exist_ok=True), open('/tmp/fp/err','w').write(done.stderr))
+            first = next((x for x in done.stderr.splitlines() if "error" in x), done.stderr[-300:])
+            raise BackendError(f"the C++ compiler failed: {first.strip()}")
+        for waste in (*code.rglob("*.o"), *code.rglob("*.d")):
+            waste.unlink()
+        partial = folder.with_suffix(".partial")  # a build that is cut off never counts as one
+        for stale in (partial, folder):
+            shutil.rmtree(stale, ignore_errors=True)
+        shutil.move(code, partial)
+        partial.rename(folder)
+        return folder, True
+
+
+def arguments(network: Network, results: Path) -> list[str]:
+    """Parameters, seed and images as command-line arguments of the program."""
+    given = []
+    for (group, variable), value in network.settings.items():
+        if isinstance(value, np.ndarray):
+            path = results / f"{group}.{variable}.bin"
+            value.tofile(path)
+            given.append(f"{group}.{variable}={path}")
+        else:
+            given.append(f"{group}.{variable}={float(value)!r}")
+    return given
+
+
+def execute(
+    folder: Path,
+    results: Path,
+    given: list[str],
+    request: Request,
+    settings: Mapping[str, object] | None = None,
+) -> str:
+    """Run a compiled program to its end.
+
+    Parameters
+    ----------
+    folder, results : of the program, and for what it writes
+    given : command-line arguments
+    settings : further environment variables
+
+    Returns
+    -------
+    str
+        What it said on stderr, progress left out.
+
+    Raises
+    ------
+    NumericalError, BackendError
+    """
+    command = [str(folder / "main"), "--results_dir", os.path.join(results, ""), *given]
+    environment = {**os.environ, "NEUROGLIA_SEED": str(request.seed)}
+    environment["OMP_NUM_THREADS"] = str(request.threads)
+    environment.setdefault("GOMP_SPINCOUNT", "20000")  # waiting threads sleep soon on shared cores
+    environment |= {name: str(value) for name, value in (settings or {}).items()}
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # an interrupt reaches it through us, once
+    ) as program:
+        try:
+            said = _watch(program, request.progress)
+        except KeyboardInterrupt:
+            program.send_signal(signal.SIGINT)
+            said = _last_words(program)
+            if not said:
+                raise
+        except BaseException:
+            program.kill()
+            raise
+    if program.returncode == 0:
+        return said
+    bad = re.search(rf"{NONFINITE} (\d+) (\d+) (\S+)", said)
+    if bad:
+        population = list(request.model.populations)[int(bad[1])]
+        raise NumericalError(nonfinite_message(population, int(bad[2]), float(bad[3])))
+    raise BackendError(
+        f"the program stopped with status {program.returncode}: {said[-500:].strip()}"
+    )
+
+
+def _last_words(program: subprocess.Popen) -> str:
+    """What an interrupted program still says; a second interrupt ends it at once."""
+    assert program.stderr is not None
+    try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            said = program.communicate(timeout=60)[1]
+            return said if program.returncode == 0 else ""
+    except KeyboardInterrupt:
+        pass
+    program.kill()
+    return ""
+
+
+def _watch(program: subprocess.Popen, progress: Progress | None) -> str:
+    """Read the program's stderr to its end; progress lines go to ``progress``, the rest returns."""
+    said = []
+    assert program.stderr is not None
+    for line in program.stderr:
+        if line.startswith(PROGRESS):
+            if progress:
+                fraction, model_time = map(float, line.split()[1:3])
+                progress(fraction, model_time)
+        else:
+            said.append(line)
+    return "".join(said)

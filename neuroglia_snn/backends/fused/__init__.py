@@ -1,0 +1,150 @@
+"""Backend ``fused``: one loop over everything, generated from the model's equations.
+
+Brian2 parses the equations and optimises their statements; `kernel` puts one step of all populations,
+couplings, stimuli and records into one C++ loop, which is compiled inside Brian2's own standalone
+project. Brian2 keeps allocation, initial values, parameters and the final state.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import brian2
+import numpy as np
+from brian2.devices.device import get_device
+
+from neuroglia_snn import spec
+from neuroglia_snn.backends.base import Outcome, Recorded, Request
+from neuroglia_snn.backends.brian import collect, project
+from neuroglia_snn.backends.brian.failures import root_cause
+from neuroglia_snn.backends.brian.network import Network, build, recorded_indices
+from neuroglia_snn.backends.fused import supported
+from neuroglia_snn.backends.fused.kernel import REACHED, generate
+from neuroglia_snn.errors import BackendError
+
+#: The widest vectors pay here; a later -std wins over Brian2's own.
+_FLAGS = ["-std=c++17", "-mprefer-vector-width=512", "-pthread"]
+#: Seconds between two checkpoints of a run that keeps them.
+CHECKPOINT_EVERY = 60
+
+
+class FusedBackend:
+    """The fused loop, with threads over rows."""
+
+    name = "fused"
+
+    def unsupported(self, model: spec.Model) -> str | None:
+        """See `neuroglia_snn.backends.fused.supported`."""
+        return project.missing() or supported.reason(model)
+
+    def run(self, request: Request) -> Outcome:
+        """Build (or take from the cache) and run the program."""
+        reason = self.unsupported(request.model)
+        if reason:
+            raise BackendError(reason)
+        start = time.perf_counter()
+        with (
+            tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch,
+            project.device(1, _FLAGS),
+            _results(request, Path(scratch)) as results,
+        ):
+            try:
+                network = _generate(request, Path(scratch) / "code")
+            except Exception as error:
+                raise root_cause(error) from error
+            folder, compiled = project.compiled(Path(scratch) / "code", bool(request.progress))
+            built = time.perf_counter()
+            settings = {"NEUROGLIA_THREADS": request.threads}
+            if request.checkpoint:
+                settings["NEUROGLIA_CHECKPOINT"] = CHECKPOINT_EVERY
+                settings["NEUROGLIA_RESUME"] = int((results / "checkpoint.bin").exists())
+            given = project.arguments(network, results)
+            said = project.execute(folder, results, given, request, settings)
+            project.adopt(results)
+            return Outcome(
+                records=_records(request.model, results),
+                events=_events(request.model, results),
+                final=collect.final(network),
+                build_seconds=built - start,
+                run_seconds=time.perf_counter() - built,
+                compiled=compiled,
+                versions=collect.versions() | {"compiler": project.compiler_line()},
+                reached=_reached(request.model, said),
+            )
+
+
+@contextmanager
+def _results(request: Request, scratch: Path) -> Iterator[Path]:
+    """Where the program writes: the checkpoint's folder, if there is one, so that it is kept."""
+    folder = request.checkpoint or scratch / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder.resolve()
+
+
+def _generate(request: Request, folder: Path) -> Network:
+    """Write the C++ project with the kernel; the same model always gives the same files."""
+    device = get_device()
+    device.insert_code("after_start", project.SEED)
+
+    def apply(network: Network) -> None:
+        device.apply_run_args()
+
+    brian2.BrianLogger.suppress_name("unused_brian_object")  # Brian2 does not run these groups
+    network = build(request.model, request.images, request.seed, apply, own_loop=True)
+    kernel = generate(network, request.precision)
+    device.insert_code("main", "void neuroglia_run(); neuroglia_run();")
+    device.build(
+        directory=str(folder),
+        compile=False,
+        run=False,
+        with_output=False,
+        additional_source_files=["neuroglia_kernel.cpp"],
+    )
+    for name, content in kernel.files.items():
+        data = content.encode() if isinstance(content, str) else content
+        (folder / name).write_bytes(data)
+    return network
+
+
+def _reached(model: spec.Model, said: str) -> float | None:
+    """Model time at which the program was interrupted; None if it came to its end."""
+    found = re.search(rf"{REACHED} (\d+)", said)
+    assert found is not None
+    base = min(p.dt for p in model.populations.values())
+    return None if int(found[1]) == round(model.duration / base) else int(found[1]) * base
+
+
+def _records(model: spec.Model, results: Path) -> dict[str, Recorded]:
+    """State records, as far as they were written."""
+    records = {}
+    for record in model.records.values():
+        if record.events:
+            continue
+        population = model.populations[record.population]
+        units = np.zeros(1, int)
+        if record.reduce is None:
+            units = recorded_indices(population, record.stride)
+        count = len(record.variables) * units.size
+        flat = np.fromfile(results / f"{record.name}.record")
+        samples = flat[: flat.size // count * count].reshape(-1, len(record.variables), units.size)
+        base = min(p.dt for p in model.populations.values())
+        every = round(record.every / base) * base
+        values = {v: samples[:, n] for n, v in enumerate(record.variables)}
+        records[record.name] = Recorded(np.arange(len(samples)) * every, units, values)
+    return records
+
+
+def _events(model: spec.Model, results: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    base = min(p.dt for p in model.populations.values())
+    events = {}
+    for record in model.records.values():
+        if record.events:
+            flat = np.fromfile(results / f"{record.name}.record", np.int64)
+            steps, units = flat[: flat.size // 2 * 2].reshape(-1, 2).T
+            events[record.name] = (steps * base, units)
+    return events

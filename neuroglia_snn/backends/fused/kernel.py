@@ -1,0 +1,517 @@
+"""A model as the C++ of one loop: what the template `kernel.cpp.jinja` is filled with.
+
+Nothing here knows an equation; statements come from `statements.translate`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import brian2
+import jinja2
+import numpy as np
+import sympy
+from brian2.core.variables import ArrayVariable
+from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
+from brian2.stateupdaters.base import StateUpdateMethod
+from brian2.utils.stringtools import word_substitute
+
+from neuroglia_snn import equations as eqs
+from neuroglia_snn import noise, spec, stages
+from neuroglia_snn.backends.brian import coupling
+from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
+from neuroglia_snn.backends.fused.statements import Block, translate
+from neuroglia_snn.integrators import INTEGRATORS
+
+FOLDER = Path(__file__).parent
+PROGRESS = "neuroglia-progress"
+REACHED = "neuroglia-reached"
+
+#: Longest row of a population that is no lattice.
+ROW = 1024
+#: Rows are computed in whole groups of this many columns.
+GROUP = 8
+
+_TYPES = {"f": "double", "i": "int32_t", "b": "char"}
+_OFFSETS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Generated files: name to text or bytes."""
+
+    files: Mapping[str, str | bytes]
+
+
+@dataclass
+class _Population:
+    """Everything the template says of one population."""
+
+    name: str
+    space: str
+    index: int
+    real: str
+    period: int
+    dt: float
+    size: int
+    rows: int
+    cols: int
+    width: int
+    stride: int
+    arrays: list[SimpleNamespace]
+    state: list[str]
+    check_every: int
+    seed: str = ""
+    stream: int = 0
+    noise: bool = False
+    events: bool = False
+    update: Block | None = None
+    predict: Block | None = None
+    correct: Block | None = None
+    threshold: Block | None = None
+    reset: Block | None = None
+    threshold_and_reset: Block | None = None
+    regularly: list[SimpleNamespace] = field(default_factory=list)
+    given_update: list[str] = field(default_factory=list)
+    given_predict: list[str] = field(default_factory=list)
+    given_correct: list[str] = field(default_factory=list)
+    predicted: list[SimpleNamespace] = field(default_factory=list)
+    exchanged: list[SimpleNamespace] = field(default_factory=list)
+    exchanged_names: set[str] = field(default_factory=set)
+    mirrored: list[str] = field(default_factory=list)
+    shifts: list[SimpleNamespace] = field(default_factory=list)
+    slots: list[SimpleNamespace] = field(default_factory=list)
+    masked: bool = False
+    weights: list[SimpleNamespace] = field(default_factory=list)
+
+    @property
+    def edge_tables(self) -> list[str]:
+        """Tables by column, for each kind of row."""
+        masks = [f"mask_{n}" for n in range(len(self.slots))] if self.masked else []
+        return [w.name for w in self.weights] + masks
+
+    def positions(self, unit: np.ndarray) -> np.ndarray:
+        """Place of each unit in its arrays (as `Layout::position`)."""
+        return unit // self.cols * self.stride + _PAD + unit % self.cols
+
+    def type_of(self, name: str) -> str:
+        return next(a.type for a in self.arrays if a.name == name)
+
+
+_PAD = 16  # Layout::pad
+
+
+class _Generator:
+    def __init__(self, network: Network, precision: str):
+        self.network, self.model = network, network.model
+        self.base = min(p.dt for p in self.model.populations.values())
+        self.real = {"float32": "float", "float64": "double"}[precision]
+        self.populations = {
+            p.name: self._population(n, p) for n, p in enumerate(self.model.populations.values())
+        }
+
+    def translate(self, code: str, population: _Population, given=None, local=()) -> Block:
+        group = self.network.groups[population.name]
+        return translate(code, group, self.network.namespace, population.real, given, local)
+
+    def periods(self, interval: float) -> int:
+        return round(interval / self.base)
+
+    # ------------------------------------------------------------------ populations
+
+    def _population(self, index: int, spec_: spec.Population) -> _Population:
+        group = self.network.groups[spec_.name]
+        period = self.periods(spec_.dt)
+        real = self.real if period == 1 else "double"
+        lattice = [
+            p
+            for p in self.model.projections.values()
+            if p.target.name == spec_.name and coupling.is_recomputed(self.model, p)
+        ]
+        rows, cols = 1, spec_.size
+        if lattice:
+            rows, cols = spec_.shape
+        elif spec_.size > ROW:
+            rows, cols = -(-spec_.size // ROW), ROW
+        width = -(-cols // GROUP) * GROUP
+        own = eqs.parse(spec_.equations)
+        inputs = coupling.recomputed_inputs(self.model, spec_.name)
+        arrays = [
+            self._array(name, variable, own, real)
+            for name, variable in group.variables.items()
+            if isinstance(variable, ArrayVariable)
+            and not variable.scalar
+            and name not in {"i", *inputs}
+        ]
+        population = _Population(
+            name=spec_.name,
+            space=f"pop_{spec_.name}",
+            index=index,
+            real=real,
+            period=period,
+            dt=spec_.dt,
+            size=spec_.size,
+            rows=rows,
+            cols=cols,
+            width=width,
+            stride=-(-(width + 2 * _PAD) // 16) * 16,
+            arrays=arrays,
+            state=[n for n, e in own.items() if e.kind == "differential"],
+            check_every=CHECK_EVERY * period,
+            stream=noise.stream_of(spec_.name),
+            noise=any(e.noise_terms for e in own.values()),
+            events=any(r.events and r.population == spec_.name for r in self.model.records.values()),
+        )
+        if population.noise:
+            seed = group.variables["noise_seed"]
+            population.seed = brian2.device.get_array_name(seed)
+        self._threshold(population, spec_)
+        if lattice:
+            self._two_stages(population, spec_, lattice[0], group, inputs)
+        else:
+            self._one_stage(population, spec_, group)
+        for entry in spec_.regularly:
+            steps = self.periods(entry.dt)
+            clock = SimpleNamespace(period=steps, dt=entry.dt, size=spec_.size)
+            block = self.translate(entry.code, population)
+            population.regularly.append(SimpleNamespace(code=block, period=steps, clock=clock))
+        blocks = [population.update, population.predict, population.correct, population.reset]
+        blocks += [r.code for r in population.regularly]
+        written = set().union(*(b.writes for b in blocks if b))
+        written |= {t for p in self.model.projections.values() for t in self._filled(p, spec_.name)}
+        for array in arrays:
+            array.changes = array.name in written
+        if population.predict:
+            touched = population.correct.writes | (population.reset.writes if population.reset else set())
+            shared = {s.name for s in population.shifts} | population.predict.reads & touched
+            population.exchanged = [a for a in arrays if a.name in shared]
+            population.exchanged_names = shared
+        return population
+
+    def _filled(self, projection: spec.Projection, population: str) -> set[str]:
+        if projection.target.name != population:
+            return set()
+        return {n.removesuffix("_post") for n in eqs.parse(projection.equations)}
+
+    def _array(self, name: str, variable: ArrayVariable, own, real: str) -> SimpleNamespace:
+        kind = _TYPES[np.dtype(variable.dtype).kind]
+        if kind == "double" and variable.dim != brian2.second.dim:
+            kind = real
+        return SimpleNamespace(
+            name=name, type=kind, brian=brian2.device.get_array_name(variable), changes=False
+        )
+
+    def _threshold(self, population: _Population, spec_: spec.Population) -> None:
+        if not spec_.threshold:
+            return
+        population.threshold = self.translate(f"neuroglia_above = {spec_.threshold}", population)
+        reset = "\n".join(
+            line.split("#", 1)[0].strip() for line in (spec_.reset or "").splitlines()
+        )
+        population.reset = self.translate(reset, population)
+        both = (population.threshold, population.reset)
+        population.threshold_and_reset = Block(
+            (),
+            (),
+            both[0].reads | both[1].reads,
+            both[1].writes,
+            frozenset(),
+        )
+
+    def _one_stage(self, population: _Population, spec_: spec.Population, group) -> None:
+        scheme = INTEGRATORS.get(spec_.integrator)
+        given = {}
+        if not population.state:
+            code = ""
+        elif scheme is not None and scheme.own:
+            step = stages.step(spec_.integrator, group.equations, _normal)
+            code = "\n".join((*step.noise, *step.predict, *step.correct))
+            given = _noise_names(step)
+        else:
+            method = StateUpdateMethod.stateupdaters[spec_.integrator]
+            code = method(group.equations, group.variables)
+        population.update = self.translate(code, population, given)
+        population.given_update = _noise_lines(population, given)
+
+    # ------------------------------------------------------------------ stencils
+
+    def _two_stages(self, population, spec_, projection, group, inputs) -> None:
+        own = eqs.parse(spec_.equations)
+        count = projection.connect.get("neighbours", 4)
+        population.slots = [
+            SimpleNamespace(slot=n, row=r, column=c) for n, (r, c) in enumerate(_OFFSETS[:count])
+        ]
+        code, given = [], {}
+        for name, text in coupling.inlined(projection, own).items():
+            code += self._stencil(population, own, name.removesuffix("_post"), text, count, given)
+        step = stages.step(spec_.integrator, group.equations, _normal, inputs)
+        first = (*code, *step.noise, *step.predict)
+        later = {n: stages.predicted(n) for n in (*population.state, *inputs)}
+        second = tuple(word_substitute(line, later) for line in code)
+        second = (*second, *step.noise, *step.correct)
+        given |= _noise_names(step)
+        predicted = {stages.predicted(n): np.dtype(float) for n in population.state}
+        population.predict = self.translate("\n".join(first), population, given, inputs)
+        population.correct = self.translate(
+            "\n".join(second), population, given | predicted, inputs
+        )
+        population.predicted = [
+            SimpleNamespace(name=n, type=population.type_of(n)) for n in population.state
+        ]
+        neighbours = [
+            f"const {s.type} {s.value} = {s.pointer}[c + ({s.column})];" for s in population.shifts
+        ]
+        edges = [f"const real {w} = {w}_row[c];" for w in population.edge_tables]
+        noises = _noise_lines(population, given)
+        population.given_predict = [*neighbours, *edges, *noises]
+        population.given_correct = [
+            *(
+                f"const {x.type} {x.name}_predicted = {x.name}_predicted_row[c];"
+                for x in population.predicted
+            ),
+            *population.given_predict,
+        ]
+
+    def _stencil(self, population, own, name, text, count, given) -> list[str]:
+        """Statement that sums a coupling over the neighbours; adds what it reads."""
+        variables = [n for n in own if re.search(rf"\b{n}_pre\b", text)]
+        weight, text = _split_weight(text, set(own))
+        # where a neighbour is missing, a mirrored edge gives nothing if equal states give nothing
+        mirrored_ends = count == 4 and coupling.vanishes(text) and "N_incoming" not in text
+        population.masked |= not mirrored_ends
+        terms = []
+        for slot in population.slots:
+            names = {n: n for n in own}
+            for variable in variables:
+                value = f"{variable}_{slot.slot}_neighbour"
+                given[value] = np.dtype(float)
+                names[f"{variable}_pre"] = value
+                if value not in {s.value for s in population.shifts}:
+                    population.shifts.append(
+                        SimpleNamespace(
+                            name=variable,
+                            type=population.type_of(variable),
+                            row=slot.row,
+                            column=slot.column,
+                            value=value,
+                            pointer=f"{variable}_row_{slot.slot}",
+                        )
+                    )
+            term = word_substitute(text, names | {f"{n}_post": n for n in own})
+            if not mirrored_ends:
+                given[f"mask_{slot.slot}"] = np.dtype(float)
+                term = f"mask_{slot.slot}*({term})"
+            terms.append(f"({term})")
+        population.mirrored = sorted({*population.mirrored, *variables})
+        total = " + ".join(terms)
+        if weight is None:
+            return [f"{name} = {total}"]
+        known = next((w for w in population.weights if w.text == weight), None)
+        if known is None:
+            code = f"neuroglia_weight = {weight}"
+            block = self.translate(code, population, {"N_incoming": np.dtype(float)})
+            known = SimpleNamespace(name=f"weight_{len(population.weights)}", text=weight, code=block)
+            population.weights.append(known)
+        given[known.name] = np.dtype(float)
+        return [f"{name} = {known.name}*({total})"]
+
+    # ------------------------------------------------------------------ held couplings
+
+    def couplings(self) -> tuple[list[SimpleNamespace], dict[str, bytes]]:
+        """Couplings in Brian2's order: gathers first, then summed synapses, each by name."""
+        held = [
+            p for p in self.model.projections.values() if not coupling.is_recomputed(self.model, p)
+        ]
+        held.sort(key=lambda p: (not coupling.is_gather(self.model, p), p.name))
+        result, files = [], {}
+        for projection in held:
+            source = self.populations[projection.source.name]
+            target = self.populations[projection.target.name]
+            file = f"{projection.name}.sources"
+            index = self._index(projection, source, target)
+            files[file] = index.tobytes()
+            own = eqs.parse(self.model.populations[source.name].equations)
+            for name, text in coupling.inlined(projection, own).items():
+                result.append(
+                    self._held(projection, source, target, name.removesuffix("_post"), text, own)
+                )
+                result[-1].file, result[-1].slots = file, len(index)
+        return result, files
+
+    def _held(self, projection, source, target, variable, text, own) -> SimpleNamespace:
+        theirs = eqs.parse(self.model.populations[target.name].equations)
+        weight, text = _split_weight(text, {*own, *theirs})
+        pre = [a for a in source.arrays if re.search(rf"\b{a.name}_pre\b", text)]
+        post = [a for a in target.arrays if re.search(rf"\b{a.name}_post\b", text)]
+        kinds = {"int32_t": np.dtype(np.int32), "char": np.dtype(bool)}
+        given = {f"{a.name}_pre": kinds.get(a.type, np.dtype(float)) for a in pre}
+        given |= {f"{a.name}_post": kinds.get(a.type, np.dtype(float)) for a in post}
+        counted = {"N_incoming": np.dtype(float)}
+        steps = self.periods(projection.dt)
+        group = self.network.groups[target.name]
+        space = self.network.namespace
+        return SimpleNamespace(
+            space=f"held_{projection.name}_{variable}",
+            variable=variable,
+            type=target.type_of(variable),
+            source=source,
+            target=target,
+            period=steps,
+            clock=SimpleNamespace(period=steps, dt=projection.dt, size=target.size),
+            separable=not post and "N_incoming" not in text,
+            pre=pre,
+            post=post,
+            code=translate(f"neuroglia_term = {text}", group, space, "double", given | counted),
+            weight=translate(f"neuroglia_weight = {weight or '1'}", group, space, "double", counted),
+        )
+
+    def _index(self, projection, source: _Population, target: _Population) -> np.ndarray:
+        """Position of every target's sources, (slot, target position), 0 where there is none."""
+        sources, targets = pairs(self.model, projection)
+        order = np.argsort(targets, kind="stable")
+        sources, targets = sources[order], targets[order]
+        counts = np.bincount(targets, minlength=target.size)
+        slot = np.arange(targets.size) - np.repeat(np.cumsum(counts) - counts, counts)
+        length = target.rows * target.stride + _PAD
+        index = np.zeros((max(counts.max(initial=0), 1), length), np.int32)
+        index[slot, target.positions(targets)] = source.positions(sources)
+        return index
+
+    # ------------------------------------------------------------------ recording
+
+    def records(self) -> list[SimpleNamespace]:
+        """State records, with the code of every variable."""
+        result = []
+        for record in self.model.records.values():
+            if record.events:
+                continue
+            population = self.populations[record.population]
+            shape = self.model.populations[record.population].shape
+            steps = self.periods(record.every)
+            result.append(
+                SimpleNamespace(
+                    name=record.name,
+                    population=population,
+                    period=steps,
+                    clock=SimpleNamespace(
+                        period=population.period, dt=population.dt, size=population.size
+                    ),
+                    stride=record.stride,
+                    columns=shape[1] if len(shape) == 2 else 0,
+                    mean=record.reduce == "mean",
+                    variables=[
+                        SimpleNamespace(code=self.translate(f"neuroglia_value = {v}", population))
+                        for v in record.variables
+                    ],
+                )
+            )
+        return result
+
+    def functions(self) -> list[str]:
+        """C++ of the stimuli's gates and of the tables."""
+        lines = []
+        for s in self.model.stimuli.values():
+            times = ", ".join(f"{round(t * 1e9)}LL" for t in (s.start, s.duration, s.period))
+            lines.append(
+                f"inline double {s.name}_on(const double t) {{ return fn::gate(t, {times}, {s.count}); }}"
+            )
+        for name, table in self.model.tables.items():
+            values = ", ".join(repr(float(v.si)) for v in table.values)
+            lines.append(
+                f"inline double {name}(const double t) {{ static const double values[]"
+                f" = {{ {values} }}; return fn::table(t, {table.dt!r}, values); }}"
+            )
+        return lines
+
+
+def _normal(xi: str) -> str:
+    return f"normal_{xi}"
+
+
+def _noise_names(step: stages.Step) -> dict[str, np.dtype]:
+    return {_normal(line.split(" = ", 1)[0]): np.dtype(float) for line in step.noise}
+
+
+def _noise_lines(population: _Population, given: Mapping[str, np.dtype]) -> list[str]:
+    return [f"const real {n} = normal_row[c];" for n in given if n.startswith("normal_")]
+
+
+def _split_weight(text: str, variables: set[str]) -> tuple[str | None, str]:
+    """A coupling as (factor of the number of connections alone, the rest)."""
+    if "N_incoming" not in text:
+        return None, text
+    count = sympy.Symbol("N_incoming", real=True)
+    whole = str_to_sympy(text)
+    symbols = {s.name: s for s in whole.free_symbols}
+    count = symbols["N_incoming"]
+    rest, factor = whole.as_independent(count, as_Add=False)
+    own = {f"{v}_{side}" for v in variables for side in ("pre", "post")}
+    if {s.name for s in factor.free_symbols} & own:
+        return None, text
+    return sympy_to_str(factor), sympy_to_str(rest)
+
+
+@functools.lru_cache(maxsize=1)
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("kernel.cpp.jinja")
+
+
+def generate(network: Network, precision: str) -> Kernel:
+    """The kernel of a network.
+
+    Parameters
+    ----------
+    network : built with ``own_loop``
+    precision : ``float32`` or ``float64``, of populations on the fastest clock; others are float64
+    """
+    generator = _Generator(network, precision)
+    model = network.model
+    couplings, files = generator.couplings()
+    records = generator.records()
+    events = [
+        SimpleNamespace(name=r.name, population=generator.populations[r.population])
+        for r in model.records.values()
+        if r.events
+    ]
+    populations = list(generator.populations.values())
+    periods = {p.period for p in populations} | {k.period for k in (*couplings, *records)}
+    periods |= {b.period for p in populations for b in p.regularly} - {1}
+    periods |= {p.check_every for p in populations}
+    fast = {k.period for k in (*couplings, *records)} | {
+        b.period for p in populations for b in p.regularly
+    }
+    text = _template().render(
+        model=model.name,
+        base_dt=repr(generator.base),
+        steps=round(model.duration / generator.base),
+        populations=populations,
+        couplings=couplings,
+        records=records,
+        events=events,
+        sinks=[r.name for r in model.records.values()],
+        functions=generator.functions(),
+        periods=sorted((periods - {1}) | ({1} & fast)),
+        progress=PROGRESS,
+        nonfinite=NONFINITE,
+        reached=REACHED,
+    )
+    header = "\n".join(f"#include {h}" for h in noise.CPP_HEADERS)
+    return Kernel(
+        {
+            "neuroglia_kernel.cpp": text,
+            "runtime.hpp": (FOLDER / "runtime.hpp").read_text(encoding="utf-8"),
+            "noise.hpp": f"#pragma once\n{header}\n#define NEUROGLIA_BLOCK {noise.BLOCK}\n{noise.CPP}",
+            **files,
+        }
+    )

@@ -1,0 +1,208 @@
+"""Brian2's abstract code as C++ statements, for loops of our own.
+
+Brian2 parses, checks and optimises (loop invariants come out of the loop); only the last step, from
+its statements to text, is done here, because our loops read neighbours and predicted values that no
+Brian2 variable stands for, and in single precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import brian2
+import numpy as np
+from brian2.codegen.translation import make_statements
+from brian2.core.functions import Function
+from brian2.core.variables import ArrayVariable, AuxiliaryVariable, Constant, Variable
+from brian2.parsing.rendering import CPPNodeRenderer
+from brian2.units.allunits import second
+from brian2.utils.stringtools import get_identifiers
+
+#: Functions of model equations; all are defined in runtime.hpp.
+_FUNCTIONS = {
+    **{n: n for n in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "log10", "sqrt")},
+    **{n: n for n in ("ceil", "floor", "expm1", "log1p", "exprel", "clip", "sign", "timestep")},
+    **{"arcsin": "asin", "arccos": "acos", "arctan": "atan", "abs": "absolute", "int": "integer"},
+}
+
+
+#: Names of what a block computes for the loop around it begin so.
+RESULT = "neuroglia_"
+
+
+@dataclass(frozen=True)
+class Block:
+    """C++ of some abstract code.
+
+    ``prelude`` stands before a loop over units: one line for each number that is the same for all
+    of them. ``body`` stands in the loop. ``reads`` and ``writes`` are per-unit arrays of the group,
+    ``given`` the per-unit values that the loop must provide.
+    """
+
+    prelude: tuple[str, ...]
+    body: tuple[str, ...]
+    reads: frozenset[str]
+    writes: frozenset[str]
+    given: frozenset[str]
+
+
+class _Renderer(CPPNodeRenderer):
+    """Expressions as C++ in which every literal has the type ``number``."""
+
+    def __init__(self, number: str, names: Mapping[str, str]):
+        super().__init__()
+        self._number, self._names = number, names
+
+    def render_Constant(self, node):
+        if isinstance(node.value, bool):
+            return "true" if node.value else "false"
+        return f"{self._number}({float(node.value)!r})"
+
+    def render_Name(self, node):
+        if node.id in ("inf", "True", "False"):
+            return {"inf": "INFINITY", "True": "true", "False": "false"}[node.id]
+        return self._names.get(node.id, node.id)
+
+    def render_BinOp(self, node):
+        left, right = self.render_node(node.left), self.render_node(node.right)
+        kind = type(node.op).__name__
+        if kind == "Pow":
+            exponent = getattr(node.right, "value", None)
+            if isinstance(exponent, int) and 0 < exponent <= 64:
+                return f"fn::power<{exponent}>({self._number}({left}))"
+            return f"std::pow({self._number}({left}), {self._number}({right}))"
+        if kind == "Mod":
+            return f"fn::mod({self._number}({left}), {self._number}({right}))"
+        if kind == "FloorDiv":
+            return f"std::floor({self._number}({left})/({right}))"
+        if kind == "Div":
+            return f"({self._number}({left})/({right}))"
+        return super().render_BinOp(node)
+
+    def render_BoolOp(self, node):  # without short cuts: branches would keep loops from vectorising
+        sign = " & " if type(node.op).__name__ == "And" else " | "
+        return "(" + sign.join(f"({self.render_node(v)})" for v in node.values) + ")"
+
+    def render_Call(self, node):
+        arguments = [self.render_node(a) for a in node.args]
+        name = node.func.id
+        if name in ("clip", "exprel", "timestep"):  # one type for all arguments
+            arguments = [f"{self._number}({a})" for a in arguments]
+        known = _FUNCTIONS.get(name)
+        return f"{f'fn::{known}' if known else f'user::{name}'}({', '.join(arguments)})"
+
+
+def translate(
+    code: str,
+    group: brian2.Group,
+    namespace: Mapping[str, object],
+    real: str,
+    given: Mapping[str, np.dtype] | None = None,
+    local: Collection[str] = (),
+) -> Block:
+    """Translate abstract code of a group.
+
+    Parameters
+    ----------
+    code : statements in Brian2's abstract language
+    group : whose variables the names mean
+    namespace : functions and constants by name
+    real : C++ type of the group's numbers in the loop
+    given : per-unit values that are no variables of the group, with their types
+    local : variables of the group that the code computes and uses itself, not from their arrays
+    """
+    auxiliary = {
+        name: AuxiliaryVariable(name, dtype=dtype) for name, dtype in (given or {}).items()
+    }
+    auxiliary["i"] = AuxiliaryVariable("i", dtype=np.int32)
+    assigned = {line.split("=")[0].strip(" +-*/") for line in code.splitlines() if "=" in line}
+    names = (get_identifiers(code) | {"t", "dt"}) - set(local)
+    known = {n for n in names if n in group.variables or n in auxiliary or n in namespace}
+    variables = group.resolve_all(
+        known | (names - assigned), namespace, set(), additional_variables=auxiliary
+    )
+    _add_read_by_subexpressions(variables, group, namespace, auxiliary)
+    scalar, vector = make_statements(code, variables, np.float64, optimise=True)
+    return _render(scalar, vector, variables, auxiliary, real)
+
+
+def _add_read_by_subexpressions(variables, group, namespace, auxiliary) -> None:
+    """Everything that subexpressions name, to any depth."""
+    pending = list(variables.values())
+    while pending:
+        variable = pending.pop()
+        for name in getattr(variable, "identifiers", ()):
+            if name not in variables:
+                found = group.resolve_all([name], namespace, set(), additional_variables=auxiliary)
+                variables.update(found)
+                pending += found.values()
+
+
+def _is_array(variable: Variable | Function | None) -> bool:
+    return isinstance(variable, ArrayVariable) and not variable.scalar
+
+
+def _is_shared(variable: Variable | Function | None) -> bool:
+    return isinstance(variable, Constant) or (
+        isinstance(variable, ArrayVariable) and variable.scalar
+    )
+
+
+def _render(scalar, vector, variables, auxiliary, real: str) -> Block:
+    used_in_loop: set[str] = set()
+    for statement in vector:
+        used_in_loop |= get_identifiers(statement.expr) | {statement.var}
+    used = set(used_in_loop)
+    for statement in scalar:
+        used |= get_identifiers(statement.expr)
+    shared = sorted(n for n in used if _is_shared(variables.get(n)))
+    prelude = [f"const double d_{n} = {_source(n, variables[n])};" for n in shared]
+    hoisted = {s.var: s for s in scalar}
+    outer = _Renderer("double", {n: f"d_{n}" for n in (*shared, *hoisted)})
+    prelude += [f"const double d_{s.var} = {outer.render_expr(s.expr)};" for s in scalar]
+    for name in (*shared, *hoisted):
+        if name in used_in_loop or name.startswith(RESULT):
+            keep = real == "double" or _is_time(name, variables, hoisted)
+            prelude.append(f"const {'double' if keep else real} {name} = d_{name};")
+    inner = _Renderer(real, {})
+    body, reads, writes, local = [], set(), set(), set()
+    for statement in vector:
+        for name in get_identifiers(statement.expr):
+            if _is_array(variables.get(name)) and name not in writes:
+                reads.add(name)
+        target = statement.var
+        text = inner.render_expr(statement.expr)
+        if statement.op == ":=":
+            body.append(f"{'const ' if statement.constant else ''}auto {target} = {text};")
+            local.add(target)
+            continue
+        if _is_array(variables.get(target)):
+            if statement.op != "=" and target not in writes:
+                reads.add(target)
+            writes.add(target)
+        body.append(f"{target} {statement.op} {text};")
+    return Block(
+        tuple(prelude),
+        tuple(body),
+        frozenset(reads),
+        frozenset(writes),
+        frozenset(used_in_loop & set(auxiliary)),
+    )
+
+
+def _is_time(name: str, variables, hoisted) -> bool:
+    """Whether a number is a time: single precision would blur it in long runs."""
+    if name in hoisted:
+        names = get_identifiers(hoisted[name].expr)
+        return "t" in names and not any(isinstance(variables.get(n), Function) for n in names)
+    return name != "dt" and variables[name].dim == second.dim
+
+
+def _source(name: str, variable: Variable) -> str:
+    """Where a shared number comes from."""
+    if isinstance(variable, Constant):
+        return repr(float(variable.get_value()))
+    if name in ("t", "dt", "N", "t_in_timesteps"):
+        return f"neuroglia_{name}"
+    return f"brian::{brian2.device.get_array_name(variable)}[0]"
