@@ -22,7 +22,6 @@ from neuroglia_snn import equations as eqs
 from neuroglia_snn import geometry, noise, spec, stages
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.errors import BackendError, NumericalError, UserError
-from neuroglia_snn.expressions import CONSTANTS
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import UNITS, parse_quantity
 
@@ -116,7 +115,7 @@ def _namespace(model: spec.Model) -> dict[str, object]:
         space[name] = brian2.TimedArray(quantity, dt=table.dt * SECOND, name=f"table_{name}")
     for stimulus in model.stimuli.values():
         space[f"{stimulus.name}_on"] = _gate(stimulus)
-    return space | dict(CONSTANTS) | dict(UNITS)
+    return space | dict(UNITS)
 
 
 def _gate(stimulus: spec.Stimulus) -> brian2.TimedArray:
@@ -437,7 +436,8 @@ class _Exchange:
     """A population whose units read each other's predicted states between the stages of a step.
 
     The first stage is then an operation of its own, which stores the predicted values, and the
-    state update is the second. Without recomputed couplings there is nothing to do.
+    state update is the second. Gathers stand apart: compilers vectorise the stages, but not those.
+    Without recomputed couplings there is nothing to do.
     """
 
     def __init__(self, model: spec.Model, population: spec.Population, own_loop: bool):
@@ -483,13 +483,11 @@ class _Exchange:
         def stored(lines: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(word_substitute(line, own) for line in lines)
 
-        self._first = [
-            *(coupling.gather(self._model, p).code for p in self._projections),
-            *stored(whole.noise),
-            *stored(whole.predict),
-        ]
+        gathers = [coupling.gather(self._model, p).code for p in self._projections]
         again = [plan.code for plan in self.plans().values()]
-        return stages.Step((), (), (*again, *stored(whole.correct)))
+        predict = [*stored(whole.noise), *stored(whole.predict)]
+        self._operations = {"1_gather": gathers, "2_predict": predict, "3_gather": again}
+        return stages.Step((), (), stored(whole.correct))
 
     def link(self, group: brian2.NeuronGroup) -> None:
         """Connect the predicted values, and add the first stage."""
@@ -499,12 +497,13 @@ class _Exchange:
             _link(coupling.gather(self._model, projection), group, group)
         for plan in self.plans().values():
             _link(plan, group, group)
-        group.run_regularly(  # its name comes before the state updater's: Brian2 orders by name
-            "\n".join(self._first),
-            dt=self._population.dt * SECOND,
-            when="groups",
-            name=f"{self._population.name}_predict",
-        )
+        for label, lines in self._operations.items():
+            group.run_regularly(  # before the state updater: Brian2 orders by name
+                "\n".join(lines),
+                dt=self._population.dt * SECOND,
+                when="groups",
+                name=f"{self._population.name}_exchange_{label}",
+            )
 
 
 def _normal(stream: str | None) -> Callable[[str], str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -146,6 +146,7 @@ class _Generator:
             for name, variable in group.variables.items()
             if isinstance(variable, ArrayVariable)
             and not variable.scalar
+            and not name.startswith("_")
             and name not in {"i", *inputs}
         ]
         population = _Population(
@@ -264,14 +265,14 @@ class _Generator:
             SimpleNamespace(name=n, type=population.type_of(n)) for n in population.state
         ]
         neighbours = [
-            f"const {s.type} {s.value} = {s.pointer}[c + ({s.column})];" for s in population.shifts
+            f"const {s.type} {s.value}_ = {s.pointer}[c + ({s.column})];" for s in population.shifts
         ]
-        edges = [f"const real {w} = {w}_row[c];" for w in population.edge_tables]
+        edges = [f"const real {w}_ = {w}_row[c];" for w in population.edge_tables]
         noises = _noise_lines(population, given)
         population.given_predict = [*neighbours, *edges, *noises]
         population.given_correct = [
             *(
-                f"const {x.type} {x.name}_predicted = {x.name}_predicted_row[c];"
+                f"const {x.type} {x.name}_predicted_ = {x.name}_predicted_row[c];"
                 for x in population.predicted
             ),
             *population.given_predict,
@@ -285,6 +286,7 @@ class _Generator:
         mirrored_ends = count == 4 and coupling.vanishes(text) and "N_incoming" not in text
         population.masked |= not mirrored_ends
         terms = []
+        neighbours = {v: [f"{v}_{s.slot}_neighbour" for s in population.slots] for v in variables}
         for slot in population.slots:
             names = {n: n for n in own}
             for variable in variables:
@@ -309,16 +311,24 @@ class _Generator:
             terms.append(f"({term})")
         population.mirrored = sorted({*population.mirrored, *variables})
         total = " + ".join(terms)
+        if mirrored_ends:
+            total = _summed(text, neighbours, own) or total
+        if "N_incoming" in total:  # no common factor: the number itself
+            total = word_substitute(total, {"N_incoming": self._weight(population, "N_incoming", given)})
         if weight is None:
             return [f"{name} = {total}"]
-        known = next((w for w in population.weights if w.text == weight), None)
+        return [f"{name} = {self._weight(population, weight, given)}*({total})"]
+
+    def _weight(self, population, text: str, given) -> str:
+        """Name of the table with a function of the number of neighbours."""
+        known = next((w for w in population.weights if w.text == text), None)
         if known is None:
-            code = f"neuroglia_weight = {weight}"
+            code = f"neuroglia_weight = {text}"
             block = self.translate(code, population, {"N_incoming": np.dtype(float)})
-            known = SimpleNamespace(name=f"weight_{len(population.weights)}", text=weight, code=block)
+            known = SimpleNamespace(name=f"weight_{len(population.weights)}", text=text, code=block)
             population.weights.append(known)
         given[known.name] = np.dtype(float)
-        return [f"{name} = {known.name}*({total})"]
+        return known.name
 
     # ------------------------------------------------------------------ held couplings
 
@@ -438,7 +448,7 @@ def _noise_names(step: stages.Step) -> dict[str, np.dtype]:
 
 
 def _noise_lines(population: _Population, given: Mapping[str, np.dtype]) -> list[str]:
-    return [f"const real {n} = normal_row[c];" for n in given if n.startswith("normal_")]
+    return [f"const real {n}_ = normal_row[c];" for n in given if n.startswith("normal_")]
 
 
 def _split_weight(text: str, variables: set[str]) -> tuple[str | None, str]:
@@ -454,6 +464,21 @@ def _split_weight(text: str, variables: set[str]) -> tuple[str | None, str]:
     if {s.name for s in factor.free_symbols} & own:
         return None, text
     return sympy_to_str(factor), sympy_to_str(rest)
+
+
+def _summed(text: str, neighbours: Mapping[str, list[str]], own: Collection[str]) -> str | None:
+    """A sum over neighbours with as few operations as can be, if the coupling is linear in them."""
+    whole = str_to_sympy(text)
+    symbols = {s.name: s for s in whole.free_symbols}
+    pre = {v: symbols[f"{v}_pre"] for v in neighbours}
+    slopes = {v: whole.diff(symbol) for v, symbol in pre.items()}
+    if any(slope.free_symbols & set(pre.values()) for slope in slopes.values()):
+        return None
+    count = len(next(iter(neighbours.values())))
+    rest = count * whole.subs({symbol: 0 for symbol in pre.values()})
+    parts = [f"({' + '.join(neighbours[v])})*({sympy_to_str(s)})" for v, s in slopes.items()]
+    names = {f"{n}_post": n for n in own}
+    return word_substitute(" + ".join([*parts, f"({sympy_to_str(sympy.expand(rest))})"]), names)
 
 
 @functools.lru_cache(maxsize=1)

@@ -48,11 +48,14 @@ class Block:
 
 
 class _Renderer(CPPNodeRenderer):
-    """Expressions as C++ in which every literal has the type ``number``."""
+    """Expressions as C++ in which every literal has the type ``number``.
 
-    def __init__(self, number: str, names: Mapping[str, str]):
+    Names of the model get ``prefix`` and a trailing underscore, so that they are never ours.
+    """
+
+    def __init__(self, number: str, prefix: str = ""):
         super().__init__()
-        self._number, self._names = number, names
+        self._number, self._prefix = number, prefix
 
     def render_Constant(self, node):
         if isinstance(node.value, bool):
@@ -62,7 +65,7 @@ class _Renderer(CPPNodeRenderer):
     def render_Name(self, node):
         if node.id in ("inf", "True", "False"):
             return {"inf": "INFINITY", "True": "true", "False": "false"}[node.id]
-        return self._names.get(node.id, node.id)
+        return f"{self._prefix}{node.id}_"
 
     def render_BinOp(self, node):
         left, right = self.render_node(node.left), self.render_node(node.right)
@@ -157,15 +160,15 @@ def _render(scalar, vector, variables, auxiliary, real: str) -> Block:
     for statement in scalar:
         used |= get_identifiers(statement.expr)
     shared = sorted(n for n in used if _is_shared(variables.get(n)))
-    prelude = [f"const double d_{n} = {_source(n, variables[n])};" for n in shared]
+    prelude = [f"const double d_{n}_ = {_source(n, variables[n])};" for n in shared]
     hoisted = {s.var: s for s in scalar}
-    outer = _Renderer("double", {n: f"d_{n}" for n in (*shared, *hoisted)})
-    prelude += [f"const double d_{s.var} = {outer.render_expr(s.expr)};" for s in scalar]
+    outer = _Renderer("double", "d_")
+    prelude += [f"const double d_{s.var}_ = {outer.render_expr(s.expr)};" for s in scalar]
     for name in (*shared, *hoisted):
         if name in used_in_loop or name.startswith(RESULT):
             keep = real == "double" or _is_time(name, variables, hoisted)
-            prelude.append(f"const {'double' if keep else real} {name} = d_{name};")
-    inner = _Renderer(real, {})
+            prelude.append(f"const {'double' if keep else real} {name}_ = d_{name}_;")
+    inner = _Renderer(real)
     body, reads, writes, local = [], set(), set(), set()
     for statement in vector:
         for name in get_identifiers(statement.expr):
@@ -174,14 +177,14 @@ def _render(scalar, vector, variables, auxiliary, real: str) -> Block:
         target = statement.var
         text = inner.render_expr(statement.expr)
         if statement.op == ":=":
-            body.append(f"{'const ' if statement.constant else ''}auto {target} = {text};")
+            body.append(f"{'const ' if statement.constant else ''}auto {target}_ = {text};")
             local.add(target)
             continue
         if _is_array(variables.get(target)):
             if statement.op != "=" and target not in writes:
                 reads.add(target)
             writes.add(target)
-        body.append(f"{target} {statement.op} {text};")
+        body.append(f"{target}_ {statement.op} {text};")
     return Block(
         tuple(prelude),
         tuple(body),

@@ -1,0 +1,289 @@
+"""The fused loop gives what Brian2's runtime gives, for every kind of thing that it supports.
+
+In double precision the two differ by rounding alone, noise included: its numbers are the same.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuroglia_snn import backends, load
+from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.errors import UserError
+
+#: Two lattices, a pool, a chain and a lone population; every feature of the format that fits.
+ZOO = """
+[model]
+noise = "stratonovich"
+integrator = "heun"
+dt = "0.1 ms"
+duration = "6 ms"
+[parameters]
+tau = { value = "2 ms" }
+strength = { value = "0.3" }
+theta = { value = "0.6" }
+[table.wave]
+values = ["0.1", "0.7", "-0.2"]
+dt = "1.5 ms"
+[population.sheet]
+shape = [9, 11]
+equations = '''
+dx/dt = (-x + strength*L + drive + wave(t) + 0.1*push + 2*M)/tau + 0.3*(1 + x**2/4)*xi/sqrt(tau) : 1
+dy/dt = (x - y)/tau + 0.2*K/tau : 1
+L : 1
+K : 1
+M : 1
+drive : 1
+push : 1
+last : second
+crossings : integer
+double_x = 2*x + y : 1
+'''
+threshold = "x > theta and y < 3"
+reset = '''
+crossings += 1
+last = t
+x = x - 0.8
+'''
+regularly = [{ code = "push = sin(2*pi*t/(3*ms)) + clip(x, 0, 1)", dt = "0.5 ms" }]
+initial = { x = "0.02*(i % 7) - 0.05", y = "0.1", last = "-1*second" }
+[population.pool]
+shape = [3, 4]
+dt = "0.3 ms"
+integrator = "rk4"
+equations = '''
+dz/dt = (-z + S - 0.1*z**3)/(3*ms) : 1
+S : 1
+W : 1
+out = z + 0.1*int(z > 0.2) : 1
+'''
+initial = { z = "0.1*i" }
+[population.chain]
+size = 40
+integrator = "exponential_euler"
+equations = '''
+dv/dt = (E - v)/(4*ms) : 1
+E : 1
+'''
+[population.walkers]
+size = 1500
+integrator = "heun"
+equations = "dw/dt = -w/tau + 0.1*w*xi/sqrt(tau) + 0.2/tau : 1"
+initial = { w = "1 + i/1000.0" }
+[projection.lateral]
+from = "sheet"
+to = "sheet"
+connect = { rule = "lattice", neighbours = @NEIGHBOURS@ }
+equations = '''
+L_post = @LATERAL@ : 1 (summed)
+K_post = (y_pre - y_post)/sqrt(N_incoming) : 1 (summed)
+'''
+[projection.up]
+from = "sheet"
+to = "pool"
+connect = { rule = "footprint", size = [3, 3], step = [3, 2] }
+equations = '''
+S_post = exp(-x_pre**2)*strength/N_incoming : 1 (summed)
+W_post = tanh(double_x_pre - z_post)/N_incoming : 1 (summed)
+'''
+[projection.down]
+from = "pool"
+to = "sheet"
+dt = "0.2 ms"
+connect = { rule = "first-footprint", size = [3, 3], step = [3, 2] }
+equations = "M_post = 0.1*out_pre : 1 (summed)"
+[projection.along]
+from = "pool"
+to = "chain"
+connect = { rule = "pairs", pairs = [[0, 1], [3, 1], [5, 39], [11, 0]] }
+equations = "E_post = (z_pre - v_post)*N_incoming : 1 (summed)"
+[stimulus.spot]
+to = "sheet"
+variable = "drive"
+amplitude = "2*strength"
+image = "spot"
+start = "0.5 ms"
+duration = "1 ms"
+period = "2 ms"
+count = 2
+[record.sheet]
+population = "sheet"
+variables = ["x", "last", "crossings", "double_x", "push", "drive"]
+every = "0.4 ms"
+[record.thin]
+population = "sheet"
+variables = ["y"]
+every = "1 ms"
+stride = 4
+[record.mean]
+population = "sheet"
+variables = ["x", "y"]
+every = "0.7 ms"
+reduce = "mean"
+[record.crossings]
+population = "sheet"
+events = true
+[record.pool]
+population = "pool"
+variables = ["z", "S", "W"]
+every = "0.3 ms"
+[record.chain]
+population = "chain"
+variables = ["v"]
+every = "1 ms"
+[record.walkers]
+population = "walkers"
+variables = ["w"]
+every = "1 ms"
+stride = 100
+"""
+
+#: (neighbours, coupling): stencils with mirrored edges, with masks, and without a common factor.
+LATERAL = {
+    "difference": (4, "(x_pre - x_post)/N_incoming"),
+    "mean": (4, "x_pre/N_incoming"),
+    "moore": (8, "(x_pre - x_post)/N_incoming"),
+    "nonlinear": (4, "tanh(x_pre - x_post)*(1 + N_incoming/10)"),
+    "mixed": (4, "(x_pre - N_incoming*x_post/4)"),
+}
+
+
+def zoo(folder: Path, lateral: str = "difference", seed: int = 3, **options) -> Request:
+    neighbours, text = LATERAL[lateral]
+    file = folder / "zoo.toml"
+    file.write_text(ZOO.replace("@NEIGHBOURS@", str(neighbours)).replace("@LATERAL@", text))
+    spot = np.zeros((9, 11), bool)
+    spot[2:6, 3:8] = True
+    return Request(load(str(file)), {"spot": spot}, seed, **options)
+
+
+def assert_same(a: Outcome, b: Outcome, tolerance: float) -> None:
+    """Records, events and final states agree; ``tolerance`` 0 means bit for bit."""
+    assert a.records.keys() == b.records.keys() and a.events.keys() == b.events.keys()
+    for name, record in a.records.items():
+        np.testing.assert_allclose(b.records[name].times, record.times, atol=1e-12)
+        np.testing.assert_array_equal(b.records[name].indices.size, record.indices.size)
+        for variable, values in record.values.items():
+            other = b.records[name].values[variable]
+            scale = np.max(np.abs(values), initial=1e-30)
+            np.testing.assert_allclose(
+                other, values, rtol=0, atol=tolerance * scale, err_msg=f"{name}.{variable}"
+            )
+    for name, (times, units) in a.events.items():
+        np.testing.assert_allclose(b.events[name][0], times, atol=1e-9)
+        np.testing.assert_array_equal(b.events[name][1], units)
+    for population, state in a.final.items():
+        assert b.final[population].keys() == state.keys()
+        for variable, values in state.items():
+            scale = np.max(np.abs(values), initial=1e-30)
+            np.testing.assert_allclose(
+                b.final[population][variable],
+                values,
+                rtol=0,
+                atol=tolerance * scale,
+                err_msg=f"{population}.{variable}",
+            )
+
+
+@pytest.mark.parametrize("lateral", LATERAL)
+def test_it_follows_brian2_to_rounding(tmp_path, lateral):
+    request = zoo(tmp_path, lateral)
+    ours, brians = backends.get("fused").run(request), backends.get("numpy").run(request)
+    assert brians.final["sheet"]["crossings"].sum() > 20  # thresholds and resets did happen
+    assert_same(brians, ours, 1e-9)
+
+
+def test_threads_change_no_bit(tmp_path):
+    one = backends.get("fused").run(zoo(tmp_path))
+    two = backends.get("fused").run(zoo(tmp_path, threads=2))
+    assert not two.compiled
+    assert_same(one, two, 0)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_threads_change_no_bit_of_the_memory_model(precision):
+    model = load(
+        "noise_induced_memory",
+        {
+            "population.neuron.shape": "[40, 37]",
+            "population.astrocyte.shape": "[13, 12]",
+            "model.duration": "8 ms",
+            "record.frames.every": "1 ms",
+            "stimulus.test.start": "2 ms",
+            "t_glio": "2 ms",
+            "Ca_glio": "0.0697 uM",
+        },
+    )
+    image = np.zeros((40, 37), bool)
+    image[10:30, 10:25] = True
+    images = {"train": image, "test": image}
+    outcomes = [
+        backends.get("fused").run(Request(model, images, 5, threads, precision))
+        for threads in (1, 2, 3, 7)
+    ]
+    assert outcomes[0].final["neuron"]["n_spikes"].sum() > 100
+    for other in outcomes[1:]:
+        assert_same(outcomes[0], other, 0)
+
+
+def test_single_precision_stays_near_and_leaves_slow_populations_alone(tmp_path):
+    double = backends.get("fused").run(zoo(tmp_path))
+    single = backends.get("fused").run(zoo(tmp_path, precision="float32"))
+    x = [o.records["walkers"].values["w"] for o in (double, single)]
+    assert 0 < np.abs(x[0] - x[1]).max() < 1e-4
+    assert (single.final["sheet"]["x"].astype(np.float32) == single.final["sheet"]["x"]).all()
+    z = single.final["pool"]["z"]
+    assert not (z.astype(np.float32) == z).all()
+
+
+def test_seeds_parameters_and_images_do_not_compile_again_but_count(tmp_path):
+    first = backends.get("fused").run(zoo(tmp_path))
+    other = backends.get("fused").run(zoo(tmp_path, seed=4))
+    assert not other.compiled
+    assert not np.array_equal(first.final["sheet"]["x"], other.final["sheet"]["x"])
+
+
+def test_a_changed_equation_changes_the_kernel(tmp_path):
+    request = zoo(tmp_path)
+    first = backends.get("fused").run(request)
+    text = ZOO.replace("2*M)/tau", "2.5*M)/tau").replace("@NEIGHBOURS@", "4")
+    file = tmp_path / "other.toml"
+    file.write_text(text.replace("@LATERAL@", LATERAL["difference"][1]))
+    changed = Request(load(str(file)), request.images, request.seed)
+    second = backends.get("fused").run(changed)
+    assert second.compiled
+    assert not np.array_equal(first.final["sheet"]["x"], second.final["sheet"]["x"])
+    assert_same(backends.get("numpy").run(changed), second, 1e-9)
+
+
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"pairs", pairs = [[0, 1], [3, 1], [5, 39], [11, 0]]', '"all"', "'along'.*'all'"),
+        ('to = "chain"\n', 'to = "chain[0:20]"\n', r"chain\[0:20\]"),
+        ("dv/dt = (E - v)", "dv/dt = (E - v + 0*randn())", r"randn\(\)"),
+        ('dt = "0.2 ms"\nconnect', 'dt = "0.25 ms"\nconnect', "'down'.*multiple"),
+        ('threshold = "x > theta and y < 3"', 'threshold = "x > theta"\nrefractory = "1 ms"', "refr"),
+        ('variables = ["y"]', 'variables = ["L"]', "'L' exists only within a step"),
+    ],
+    ids=["all", "part", "random", "clock", "refractory", "record"],
+)
+def test_what_it_cannot_do_is_refused_before_a_build(tmp_path, old, new, said):
+    assert old in ZOO
+    text = ZOO.replace(old, new).replace("@NEIGHBOURS@", "4")
+    file = tmp_path / "model.toml"
+    file.write_text(text.replace("@LATERAL@", LATERAL["difference"][1]))
+    reason = backends.get("fused").unsupported(load(str(file)))
+    assert reason is not None
+    assert re.search(said, reason), reason
+
+
+def test_the_tripartite_model_is_refused_naming_the_equation():
+    with pytest.raises(UserError, match=r"projection 'excitation'|refractory"):
+        backends.get("fused").run(Request(load("tripartite_coba")))
