@@ -86,7 +86,29 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="DIR", help="results folder (default: MODEL-run)"
     )
     parser.add_argument("--force", action="store_true", help="write over an earlier result")
-    parser.add_argument("--backend", default="cpp", help="cpp (default) or numpy")
+    parser.add_argument(
+        "--backend",
+        default="auto",
+        help="fused, cpp or numpy; auto (default) takes the first of fused and cpp that can",
+    )
+    parser.add_argument(
+        "--precision",
+        default="float64",
+        help="float64 (default) or float32, of the populations on the fastest clock (fused)",
+    )
+    parser.add_argument(
+        "--replicas",
+        type=int,
+        default=1,
+        metavar="N",
+        help="N runs from one build, with seeds SEED, SEED + 1, ...",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="replicas that run side by side (default 1)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the interrupted run in --out (fused)"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, help="of noise and initial values (default 0)"
     )
@@ -196,7 +218,7 @@ def _diff(arguments: argparse.Namespace) -> None:
     print("\n".join(lines) if lines else "no difference")
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> int:
     from neuroglia_snn.run import Options, run
 
     name = Path(arguments.model).stem
@@ -205,8 +227,12 @@ def _run(arguments: argparse.Namespace) -> None:
         arguments.out or Path(f"{name}-run"),
         Options(
             backend=arguments.backend,
+            precision=arguments.precision,
             seed=arguments.seed,
             threads=arguments.threads,
+            replicas=arguments.replicas,
+            workers=arguments.workers,
+            resume=arguments.resume,
             overrides=overrides(arguments.set),
             without=tuple(arguments.without),
             no_astrocytes=arguments.no_astrocytes,
@@ -223,11 +249,22 @@ def _run(arguments: argparse.Namespace) -> None:
         from neuroglia_snn.results import dumps
 
         print(dumps(summary))
-        return
+    if "interrupted_at_ms" in summary:
+        print(
+            f"neuroglia: interrupted at t = {summary['interrupted_at_ms']:.6g} ms;"
+            f" {summary['data']} holds what was recorded; the same command with --resume goes on",
+            file=sys.stderr,
+        )
+        return 130
+    if arguments.json:
+        return 0
+    spread = summary.get("standard_deviations", {})
     for key, value in summary["results"].items():
-        print(f"{key:40} {value:.4g}" if isinstance(value, float) else f"{key:40} {value}")
+        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        print(f"{key:40} {text}" + (f" +- {spread[key]:.2g}" if key in spread else ""))
     for path in (*summary["figures"], summary["data"]):
         print(path)
+    return 0
 
 
 def _progress(label: str):

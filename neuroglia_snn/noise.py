@@ -30,8 +30,9 @@ _PARITY = 0x1BD11BDA
 #: Of the step's upper 32 bits, to spread them over the key.
 _FAR = 0x85EBCA6B
 
-#: log2(m) = (m - 1) (1 + (m - 2) P(m)) for m in [1, 2): exact at both ends, error 1.1e-6.
-_LOG = (-1.13283855, 1.41420131, -1.1495716, 0.554696231, -0.145011779, 0.0158341664)
+#: -log2(1 - q/2)/q for q in (0, 1]: error 8e-7; no cancellation, in whatever order it is added up.
+_LOG = (0.7213483554, 0.1802610834, 0.06123134643, 0.01642652436, 0.02449905858, -0.01520812298)
+_LOG += (0.01144091896,)
 #: sin(y)/y as a polynomial of y^2 for 0 <= y <= pi/2: error 7.5e-7.
 _SINE = (0.99999924559, -0.166656827, 8.31325858e-3, -1.85243537e-4)
 
@@ -81,8 +82,8 @@ def gaussian(seed: int, stream: int, unit: np.ndarray, step: int) -> np.ndarray:
 
 def _box_muller(word: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mantissa, exponent = np.frexp((word >> np.uint32(12)) + 0.5)  # radius: 20 bits
-    m = 2 * mantissa  # in [1, 2)
-    log2 = (21.0 - exponent) - (m - 1) * (1 + (m - 2) * _horner(_LOG, m))  # -log2(u), u in (0, 1)
+    q = 2 - 2 * mantissa  # in (0, 1]
+    log2 = (20.0 - exponent) + q * _horner(_LOG, q)  # -log2(u), u in (0, 1)
     radius = np.sqrt(2 * np.log(2) * log2)
     y = (((word >> np.uint32(2)) & np.uint32(0x3FF)) + 0.5) * (np.pi / 2048)
     z = np.pi / 2 - y
@@ -145,9 +146,8 @@ template <class T> NEUROGLIA_INLINE void neuroglia_box_muller(const uint32_t wor
     uint32_t bits;
     std::memcpy(&bits, &scaled, 4);
     const T exponent = (T)(int32_t)(bits >> 23);
-    const T m = neuroglia_from_bits((bits & 0x7fffffu) | 0x3f800000u, T(0));
-    const T p = m - T(1), q = T(2) - m;
-    const T log2 = (T(146) - exponent) + q + p*q*{_horner_text(_LOG, "m")};
+    const T q = T(2) - neuroglia_from_bits((bits & 0x7fffffu) | 0x3f800000u, T(0));
+    const T log2 = (T(146) - exponent) + q*{_horner_text(_LOG, "q")};
     const T radius = std::sqrt(T({2 * math.log(2)!r})*log2);
     const T y = ((T)(int32_t)((word >> 2) & 0x3ffu) + T(0.5))*T({math.pi / 2048!r});
     const T z = T({math.pi / 2!r}) - y, y2 = y*y, z2 = z*z;

@@ -13,7 +13,7 @@ from brian2.units.allunits import molar, second, volt
 from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import spec
+from neuroglia_snn import checkpoint, spec
 from neuroglia_snn.backends.base import Outcome
 from neuroglia_snn.errors import ResultError
 from neuroglia_snn.quantities import unit_name
@@ -36,7 +36,11 @@ def prepare(folder: Path, force: bool) -> Path:
     ResultError
         If it holds a result already (and ``force`` is not given), is a file, or cannot be written.
     """
-    if (folder / SUMMARY).exists() and not force:
+    if not force and checkpoint.exists(folder):
+        raise ResultError(
+            f"{folder} holds an interrupted run: go on with --resume, or start anew with --force"
+        )
+    if not force and (folder / SUMMARY).exists():
         raise ResultError(f"{folder} holds a result already; choose another --out, or add --force")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,6 +50,7 @@ def prepare(folder: Path, force: bool) -> Path:
         raise ResultError(f"{folder} cannot be written to")
     for name in (SUMMARY, DATA, CONTROL, *FIGURES):  # an earlier result, that --force gives up
         (folder / name).unlink(missing_ok=True)
+    checkpoint.discard(folder)
     return folder
 
 

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
-from neuroglia_snn import backends, checks, equations, plots, results, spec
-from neuroglia_snn.backends.base import Backend, Outcome, Progress, Request
+from neuroglia_snn import (
+    __version__,
+    backends,
+    checkpoint,
+    checks,
+    equations,
+    plots,
+    results,
+    spec,
+)
+from neuroglia_snn.backends.base import PRECISIONS, Backend, Outcome, Progress, Request
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.experiments import mean_field, memory
 
@@ -20,9 +33,13 @@ from neuroglia_snn.experiments import mean_field, memory
 class Options:
     """What a user can ask of a run; the command line's flags by the same names."""
 
-    backend: str = "cpp"
+    backend: str = "auto"
+    precision: str = "float64"
     seed: int = 0
     threads: int = 1
+    replicas: int = 1
+    workers: int = 1
+    resume: bool = False
     overrides: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     no_astrocytes: bool = False
@@ -63,18 +80,31 @@ def run(
     ------
     UserError
         See `neuroglia_snn.errors`.
+
+    Notes
+    -----
+    A run that is interrupted (Ctrl-C) on a backend that can stop readably returns a summary with
+    ``interrupted_at_ms``; ``data.nc`` then holds what was recorded, and the same call with
+    ``resume`` goes on from there, to the same bits as without the interruption.
     """
     start = time.perf_counter()
     plan = _plan(name_or_path, options or Options())
-    folder = results.prepare(Path(out), force)
+    folder = Path(out)
+    if plan.options.resume:
+        checkpoint.require_same(folder, _identity(plan))
+    else:
+        folder = results.prepare(folder, force)
     try:
+        if plan.backend.resumes and plan.options.replicas == 1:
+            checkpoint.begin(folder, _identity(plan))
         summary = _carry_out(plan, folder, progress)
     except BaseException:
-        if not any(folder.iterdir()):
-            folder.rmdir()
+        checkpoint.discard_empty(folder)
         raise
     summary["wall_seconds"] |= {"total": round(time.perf_counter() - start, 3)}
     results.write_summary(summary, folder)
+    if "interrupted_at_ms" not in summary:
+        checkpoint.discard(folder)
     return summary
 
 
@@ -84,13 +114,32 @@ class _Plan:
 
     model: spec.Model
     control: spec.Model | None
-    images: memory.Images | None
+    images: Callable[[int], memory.Images] | None
     options: Options
     backend: Backend
 
-    def request(self, model: spec.Model, progress: Progress | None = None) -> Request:
-        images = self.images.stimuli(model) if self.images else {}
-        return Request(model, images, self.options.seed, self.options.threads, progress)
+    def request(
+        self,
+        model: spec.Model,
+        progress: Progress | None = None,
+        folder: Path | None = None,
+        replica: int = 0,
+    ) -> Request:
+        """One simulation; with a folder, one that can go on later."""
+        images = self.images_of(replica)
+        return Request(
+            model,
+            images.stimuli(model) if images else {},
+            self.options.seed + replica,
+            self.options.threads,
+            self.options.precision,
+            folder if self.backend.resumes else None,
+            progress,
+        )
+
+    def images_of(self, replica: int) -> memory.Images | None:
+        """What a replica is shown: with images of our own, each has its own noise."""
+        return self.images(self.options.seed + replica) if self.images else None
 
 
 def _plan(name_or_path: str, options: Options) -> _Plan:
@@ -105,10 +154,17 @@ def _plan(name_or_path: str, options: Options) -> _Plan:
     for population in dict.fromkeys(gone):
         model = model.without(population)
     _require_experiment(model)
-    backend = backends.get(options.backend)
-    reason = backend.unsupported(model)
-    if reason:
-        raise BackendError(f"backend '{backend.name}' cannot run '{model.name}': {reason}")
+    backend, slower = backends.choose(options.backend, model)
+    if slower:
+        print(f"{slower}; using '{backend.name}'", file=sys.stderr)
+    if options.precision in PRECISIONS and options.precision not in backend.precisions:
+        raise BackendError(f"backend '{backend.name}' computes in {backend.precisions[0]} only")
+    if options.resume and not backend.resumes:
+        raise BackendError(f"backend '{backend.name}' cannot resume a run")
+    if options.replicas < 1 or options.workers < 1:
+        raise UserError("--replicas and --workers must be at least 1")
+    if options.replicas > 1 and (options.control or options.resume):
+        raise UserError("replicas cannot be combined with a control or resumed")
     control = None
     if options.control:
         if glia not in model.populations:
@@ -117,12 +173,18 @@ def _plan(name_or_path: str, options: Options) -> _Plan:
     images = None
     if model.experiment.get("kind") == "associative-memory":
         memory.check_times(model)
-        images = memory.prepare_images(
-            model, options.train, options.test, options.clean, options.resize, options.seed
+        images = functools.partial(
+            memory.prepare_images,
+            model,
+            options.train,
+            options.test,
+            options.clean,
+            options.resize,
         )
     elif options.train or options.test or options.clean:
         raise UserError(f"model '{model.name}' takes no images (its experiment is not a memory)")
     plan = _Plan(model, control, images, options, backend)
+    plan.request(model, replica=options.replicas - 1)
     plan.request(model)  # refuses a bad seed, number of threads or image
     return plan
 
@@ -138,42 +200,128 @@ def _require_experiment(model: spec.Model) -> None:
 
 def _carry_out(plan: _Plan, folder: Path, progress: Callable[[str], Progress] | None) -> dict:
     """Simulate, measure, draw; everything but the summary file."""
+    if plan.options.replicas > 1:
+        return _carry_out_replicas(plan, folder, progress)
 
     def simulate(model: spec.Model, label: str) -> tuple[Outcome, xr.Dataset]:
-        outcome = plan.backend.run(plan.request(model, progress(label) if progress else None))
+        kept = folder / checkpoint.FOLDER / label
+        shown = progress(label) if progress else None
+        outcome = plan.backend.run(plan.request(model, shown, kept))
         return outcome, results.dataset(model, outcome)
 
-    model, images = plan.model, plan.images
+    model, images = plan.model, plan.images_of(0)
     outcome, data = simulate(model, model.name)
     results.write_dataset(data, folder / results.DATA)
-    summary = _summary(model, outcome, plan.options)
+    summary = _summary(plan, outcome)
     summary["data"] = str(folder / results.DATA)
+    if outcome.reached is not None:
+        return summary | _interrupted(outcome)
     control = None
     if plan.control:
-        control = (plan.control, simulate(plan.control, "control")[1])
-        results.write_dataset(control[1], folder / results.CONTROL)
+        outcome, silent = simulate(plan.control, "control")
+        if outcome.reached is not None:
+            return summary | _interrupted(outcome)
+        control = (plan.control, silent)
+        results.write_dataset(silent, folder / results.CONTROL)
+    summary["results"] = _measure(model, data, images)
     if images is not None:
         summary["images"] = memory.parameters(images)
-        summary["results"] = memory.analyse(model, data, images)
         figures = plots.memory_figures(model, data, images, folder, control)
         if control is not None:
             summary["control"] = memory.analyse(*control, images)
     else:
-        kind = model.experiment.get("kind")
-        summary["results"] = mean_field.analyse(model, data) if kind == "mean-field" else {}
-        summary["results"] |= _event_rates(model, data)
         figure = plots.record_figure(model, data, folder / "records.png")
         figures = [figure] if figure else []
     summary["figures"] = [str(path) for path in figures]
     return summary
 
 
-def _summary(model: spec.Model, outcome: Outcome, options: Options) -> dict:
+def _interrupted(outcome: Outcome) -> dict:
+    assert outcome.reached is not None
+    return {"interrupted_at_ms": outcome.reached * 1e3, "results": {}, "figures": []}
+
+
+def _measure(model: spec.Model, data: xr.Dataset, images: memory.Images | None) -> dict:
+    """What the model's experiment asks of one simulation."""
+    if images is not None:
+        return memory.analyse(model, data, images)
+    kind = model.experiment.get("kind")
+    found = mean_field.analyse(model, data) if kind == "mean-field" else {}
+    return {**found, **_event_rates(model, data)}
+
+
+def _carry_out_replicas(
+    plan: _Plan, folder: Path, progress: Callable[[str], Progress] | None
+) -> dict:
+    """Many seeds from one build: every replica's results, their mean and standard deviation."""
+    model, count = plan.model, plan.options.replicas
+    shown = progress(f"{model.name}, {count} replicas") if progress else None
+    pace = _Pace(shown, count)
+    requests = [plan.request(model, pace.of(n), replica=n) for n in range(count)]
+    outcomes = plan.backend.run_many(requests, plan.options.workers)
+    summary = _summary(plan, outcomes[0])
+    runs, sets = [], []
+    for n, outcome in enumerate(outcomes):
+        data = results.dataset(model, outcome)
+        runs.append({"seed": requests[n].seed} | _measure(model, data, plan.images_of(n)))
+        sets.append(data.drop_dims([d for d in data.dims if str(d).startswith("event_")]))
+    seeds = xr.Variable("replica", [r.seed for r in requests], {"about": "seed"})
+    results.write_dataset(xr.concat(sets, seeds), folder / results.DATA)
+    numbers = {k for k, v in runs[0].items() if k != "seed" and isinstance(v, (int, float))}
+    columns = {k: np.array([run[k] for run in runs], float) for k in sorted(numbers)}
+    summary["data"] = str(folder / results.DATA)
+    summary["results"] = {k: float(v.mean()) for k, v in columns.items()}
+    summary["standard_deviations"] = {k: float(v.std(ddof=1)) for k, v in columns.items()}
+    summary["replicas"] = runs
+    summary["wall_seconds"]["run"] = round(sum(o.run_seconds for o in outcomes), 3)
+    summary["figures"] = []
+    return summary
+
+
+class _Pace:
+    """Progress of several runs as one."""
+
+    def __init__(self, shown: Progress | None, count: int):
+        self._shown, self._done, self._lock = shown, [0.0] * count, threading.Lock()
+
+    def of(self, replica: int) -> Progress | None:
+        """The callback of one run."""
+        if self._shown is None:
+            return None
+
+        def update(fraction: float, model_time: float) -> None:
+            with self._lock:
+                self._done[replica] = fraction
+                assert self._shown is not None
+                self._shown(sum(self._done) / len(self._done), model_time)
+
+        return update
+
+
+def _identity(plan: _Plan) -> dict:
+    """What must be the same for a run to go on: everything that its numbers depend on."""
+    options = plan.options
+    shown = plan.request(plan.model).images
+    return {
+        "model": plan.model.digest,
+        "set": dict(options.overrides),
+        "seed": options.seed,
+        "precision": options.precision,
+        "backend": plan.backend.name,
+        "control": options.control,
+        "images": {k: hashlib.sha256(v.tobytes()).hexdigest() for k, v in shown.items()},
+        "version": __version__,
+    }
+
+
+def _summary(plan: _Plan, outcome: Outcome) -> dict:
+    model, options = plan.model, plan.options
     return {
         "model": model.name,
         "title": model.title,
         "model_digest": model.digest,
-        "backend": options.backend,
+        "backend": plan.backend.name,
+        "precision": options.precision,
         "threads": options.threads,
         "versions": dict(outcome.versions),
         "seed": options.seed,

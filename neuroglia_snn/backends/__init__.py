@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Backend
 from neuroglia_snn.backends.brian.runtime import NumpyBackend
 from neuroglia_snn.backends.brian.standalone import CppBackend
@@ -16,6 +17,34 @@ BACKENDS: dict[str, type[Backend]] = {
 }
 
 
+#: Tried in this order where the user leaves the choice.
+AUTO = ("fused", "cpp")
+
+
+def choose(name: str, model: spec.Model) -> tuple[Backend, str | None]:
+    """The backend for a model, and why it is not the fastest one (``auto`` only).
+
+    Raises
+    ------
+    BackendError
+        If there is none of this name, or it cannot run the model.
+    """
+    if name != "auto":
+        backend = get(name)
+        reason = backend.unsupported(model)
+        if reason:
+            raise BackendError(f"backend '{name}' cannot run '{model.name}': {reason}")
+        return backend, None
+    said = None
+    for candidate in AUTO[:-1]:
+        backend = get(candidate)
+        reason = backend.unsupported(model)
+        if not reason:
+            return backend, said
+        said = f"backend '{candidate}' cannot run '{model.name}': {reason}"
+    return choose(AUTO[-1], model)[0], said
+
+
 def get(name: str) -> Backend:
     """A backend by name.
 
@@ -25,7 +54,8 @@ def get(name: str) -> Backend:
         For an unknown name.
     """
     if name not in BACKENDS:
+        known = ("auto", *BACKENDS)
         raise BackendError(
-            f"no backend '{name}'{nearest(name, BACKENDS)} (there are {', '.join(BACKENDS)})"
+            f"no backend '{name}'{nearest(name, known)} (there are {', '.join(known)})"
         )
     return BACKENDS[name]()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from neuroglia_snn import spec
-from neuroglia_snn.errors import UserError
+from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.noise import MAX_SEED
 
 PRECISIONS = ("float64", "float32")
@@ -97,9 +97,15 @@ class Outcome:
 
 
 class Backend(Protocol):
-    """A way to run models."""
+    """A way to run models.
+
+    ``precisions`` are those it can compute in; ``resumes`` says whether it heeds a request's
+    checkpoint and stops readably when interrupted.
+    """
 
     name: str
+    precisions: tuple[str, ...]
+    resumes: bool
 
     def unsupported(self, model: spec.Model) -> str | None:
         """Why this backend cannot run the model (naming the equation), or None."""
@@ -111,3 +117,32 @@ class Backend(Protocol):
         ------
         BackendError, NumericalError
         """
+
+    def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
+        """Run replicas: requests that differ in seeds, parameter values and images alone.
+
+        ``workers`` of them run side by side where the backend can.
+
+        Raises
+        ------
+        BackendError, NumericalError
+        """
+
+
+def require_replicas(requests: Sequence[Request]) -> None:
+    """Refuse requests that are not replicas of each other.
+
+    Raises
+    ------
+    BackendError
+        If their equations, connections, records or precisions differ.
+    """
+
+    def structure(request: Request) -> tuple:
+        model = replace(request.model, parameters={}, digest="")
+        return model, tuple(request.model.parameters), request.precision
+
+    if not requests:
+        raise BackendError("there are no replicas to run")
+    if any(structure(r) != structure(requests[0]) for r in requests[1:]):
+        raise BackendError("replicas may differ in seeds, parameter values and images alone")

@@ -6,13 +6,17 @@ In double precision the two differ by rounding alone, noise included: its number
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from neuroglia_snn import backends, load
 from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.backends.brian import project
 from neuroglia_snn.errors import UserError
 
 #: Two lattices, a pool, a chain and a lone population; every feature of the format that fits.
@@ -287,3 +291,108 @@ def test_what_it_cannot_do_is_refused_before_a_build(tmp_path, old, new, said):
 def test_the_tripartite_model_is_refused_naming_the_equation():
     with pytest.raises(UserError, match=r"projection 'excitation'|refractory"):
         backends.get("fused").run(Request(load("tripartite_coba")))
+
+
+# ------------------------------------------------------------------------ statistics
+
+
+def small_memory(seed: int, precision: str = "float64", **settings) -> Request:
+    model = load(
+        "noise_induced_memory",
+        {
+            "population.neuron.shape": "[16, 16]",
+            "population.astrocyte.shape": "[5, 5]",
+            "model.duration": "12 ms",
+            "stimulus.test.start": "6 ms",
+            "record.frames.every": "1 ms",
+            "record.calcium.every": "1 ms",
+            "record.traces.every": "12 ms",
+            "t_glio": "2 ms",
+            "Ca_glio": "0.0697 uM",
+            **settings,
+        },
+    )
+    image = np.zeros((16, 16), bool)
+    image[4:12, 5:11] = True
+    return Request(model, {"train": image, "test": image}, seed, precision=precision)
+
+
+def figures(outcome: Outcome) -> dict[str, float]:
+    """What an experiment would read off one run."""
+    recalled = outcome.final["neuron"]["last_above"] > 6e-3
+    frames = outcome.records["frames"].values["U"]
+    return {
+        "spikes": outcome.final["neuron"]["n_spikes"].sum(),
+        "recalled": recalled.mean(),
+        "calcium": outcome.final["astrocyte"]["Ca"].mean() * 1e3,
+        "ip3": outcome.final["astrocyte"]["IP3"].mean() * 1e3,
+        "mean potential": frames.mean(),
+        "spread of potential": frames.std(),
+    }
+
+
+def test_single_precision_has_the_statistics_of_brian2():
+    """24 seeds each, others on each side: Welch's test, at 0.1 % for each of six figures."""
+    fused = backends.get("fused").run_many([small_memory(s, "float32") for s in range(24)], 2)
+    brians = [backends.get("cpp").run(small_memory(s)) for s in range(100, 124)]
+    ours, theirs = ([figures(o) for o in outcomes] for outcomes in (fused, brians))
+    for name in ours[0]:
+        a, b = (np.array([f[name] for f in all_]) for all_ in (ours, theirs))
+        if name not in ("calcium", "ip3"):
+            assert a.std() > 0, name
+        assert stats.ttest_ind(a, b, equal_var=False).pvalue > 1e-3, (name, a.mean(), b.mean())
+
+
+# -------------------------------------------------------------------------- replicas
+
+
+def test_replicas_are_the_single_runs(monkeypatch):
+    """Seeds, noise levels and images in one call, side by side, from one build."""
+    requests = [small_memory(seed, sigma2=s) for seed, s in ((1, "0.12"), (2, "0.12"), (1, "0.2"))]
+    other = {name: np.roll(image, 3, axis=1) for name, image in requests[0].images.items()}
+    requests.append(Request(requests[0].model, other, 1))
+    together = backends.get("fused").run_many(requests, workers=2)
+    for request, outcome in zip(requests, together, strict=True):
+        assert_same(backends.get("fused").run(request), outcome, 0)
+    ends = {outcome.final["neuron"]["U"].tobytes() for outcome in together}
+    assert len(ends) == len(requests)
+    assert len({outcome.build_seconds for outcome in together}) == 1
+
+
+def test_replicas_of_another_structure_are_refused():
+    with pytest.raises(UserError, match="seeds, parameter values and images"):
+        backends.get("fused").run_many(
+            [small_memory(1), small_memory(1, **{"record.frames.every": "2 ms"})]
+        )
+
+
+# ---------------------------------------------------------------- stopping and going on
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_run_in_pieces_ends_in_the_same_bits(tmp_path, monkeypatch, precision):
+    """Stopped again and again, at steps that nothing chooses."""
+    request = zoo(tmp_path, precision=precision, threads=2)
+    request = replace(request, model=replace(request.model, duration=2.0))
+    whole = backends.get("fused").run(request)
+    kept = replace(request, checkpoint=tmp_path / "kept")
+    watch, pieces = project._watch, []
+
+    def interrupted_watch(program, progress):
+        time.sleep(0.1 + 0.05 * len(pieces))
+        pieces.append(1)
+        if len(pieces) < 6:
+            raise KeyboardInterrupt
+        return watch(program, progress)
+
+    monkeypatch.setattr(project, "_watch", interrupted_watch)
+    reached = []
+    while True:
+        outcome = backends.get("fused").run(kept)
+        if outcome.reached is None:
+            break
+        reached.append(outcome.reached)
+        shortest = min(len(r.times) for r in outcome.records.values())
+        assert shortest == pytest.approx(outcome.reached / 1e-3, abs=2)
+    assert reached == sorted(reached) and len(reached) >= 2 and 0 < reached[0] < 2
+    assert_same(whole, outcome, 0)

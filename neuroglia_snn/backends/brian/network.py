@@ -20,6 +20,7 @@ from brian2.utils.stringtools import word_substitute
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import geometry, noise, spec, stages
+from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.errors import BackendError, NumericalError, UserError
 from neuroglia_snn.integrators import INTEGRATORS
@@ -29,8 +30,13 @@ from neuroglia_snn.quantities import UNITS, parse_quantity
 MAX_GATE = 10_000_000
 #: Steps of a population between two checks for NaN.
 CHECK_EVERY = 500
+#: Variable that holds the seed of a noisy population.
+_SEED = "noise_seed"
 
 SECOND = brian2.second
+
+#: (group name, variable) to value in SI units.
+Settings = Mapping[tuple[str, str], "float | np.ndarray"]
 
 
 @dataclass
@@ -88,6 +94,20 @@ def build(
     for record in () if own_loop else model.records.values():
         _record(network, record)
     return network
+
+
+def settings_of(network: Network, request: Request) -> Settings:
+    """The network's settings with the values of a replica: its parameters, images and seed."""
+    images = {f"{s.name}_image": s.image for s in network.model.stimuli.values() if s.image}
+
+    def value(variable: str) -> float | np.ndarray:
+        if variable == _SEED:
+            return request.seed
+        if variable in images:
+            return request.images[images[variable]].astype(float).ravel()
+        return request.model.parameters[variable].value.si
+
+    return {key: value(key[1]) for key in network.settings}
 
 
 # --------------------------------------------------------------------- populations
@@ -171,8 +191,8 @@ def _population(
     declared = {n: e for n, e in own.items() if n not in {s.variable for s in stimuli}}
     noisy = any(e.noise_terms for e in own.values())
     if noisy:
-        added.append(_shared("noise_seed"))
-        network.settings[name, "noise_seed"] = seed
+        added.append(_shared(_SEED))
+        network.settings[name, _SEED] = seed
     equations = eqs.to_brian(declared) + Equations(
         added + exchanged.variables() + _parameters(network, name, texts)
     )

@@ -28,7 +28,7 @@ from filelock import FileLock
 
 from neuroglia_snn.backends.base import Progress, Request
 from neuroglia_snn.backends.brian import collect
-from neuroglia_snn.backends.brian.network import NONFINITE, Network, nonfinite_message
+from neuroglia_snn.backends.brian.network import NONFINITE, Settings, nonfinite_message
 from neuroglia_snn.errors import BackendError, NumericalError
 
 _CLOCK_RESET = re.compile(rb"^\s*_array_\w+_(timestep|t)\[0\] = 0")
@@ -167,10 +167,10 @@ def compiled(code: Path, announce: bool) -> tuple[Path, bool]:
         return folder, True
 
 
-def arguments(network: Network, results: Path) -> list[str]:
+def arguments(settings: Settings, results: Path) -> list[str]:
     """Parameters, seed and images as command-line arguments of the program."""
     given = []
-    for (group, variable), value in network.settings.items():
+    for (group, variable), value in settings.items():
         if isinstance(value, np.ndarray):
             path = results / f"{group}.{variable}.bin"
             value.tofile(path)
@@ -219,6 +219,7 @@ def execute(
         errors="replace",
         start_new_session=True,  # an interrupt reaches it through us, once
     ) as program:
+        _running.add(program)
         try:
             said = _watch(program, request.progress)
         except KeyboardInterrupt:
@@ -229,6 +230,8 @@ def execute(
         except BaseException:
             program.kill()
             raise
+        finally:
+            _running.discard(program)
     if program.returncode == 0:
         return said
     bad = re.search(rf"{NONFINITE} (\d+) (\d+) (\S+)", said)
@@ -238,6 +241,16 @@ def execute(
     raise BackendError(
         f"the program stopped with status {program.returncode}: {said[-500:].strip()}"
     )
+
+
+#: Programs that run now, for `interrupt_running`.
+_running: set[subprocess.Popen] = set()
+
+
+def interrupt_running() -> None:
+    """Tell all programs to stop (those that other threads of this process wait for)."""
+    for program in list(_running):
+        program.send_signal(signal.SIGINT)
 
 
 def _last_words(program: subprocess.Popen) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import brian2
 
 from neuroglia_snn import spec
-from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.backends.base import Outcome, Request, require_replicas
 from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import SECOND, Network, build
@@ -17,10 +18,17 @@ class NumpyBackend:
     """Brian2 runtime, code generation target NumPy, one thread."""
 
     name = "numpy"
+    precisions = ("float64",)
+    resumes = False
 
     def unsupported(self, model: spec.Model) -> str | None:
         """Brian2's runtime runs every model of the format."""
         return None
+
+    def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
+        """Run replicas one after the other."""
+        require_replicas(requests)
+        return [self.run(request) for request in requests]
 
     def run(self, request: Request) -> Outcome:
         """Run in this process."""

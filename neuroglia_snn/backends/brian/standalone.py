@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import brian2
 from brian2.devices.device import get_device
 
 from neuroglia_snn import spec
-from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.backends.base import Outcome, Request, require_replicas
 from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import SECOND, Network, build
@@ -24,10 +25,17 @@ class CppBackend:
     """Brian2 C++ standalone with OpenMP."""
 
     name = "cpp"
+    precisions = ("float64",)
+    resumes = False
 
     def unsupported(self, model: spec.Model) -> str | None:
         """C++ standalone runs every model of the format; it needs a compiler and make."""
         return project.missing()
+
+    def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
+        """Run replicas one after the other."""
+        require_replicas(requests)
+        return [self.run(request) for request in requests]
 
     def run(self, request: Request) -> Outcome:
         """Build (or take from the cache) and run the program."""
@@ -47,7 +55,7 @@ class CppBackend:
             built = time.perf_counter()
             results = Path(scratch) / "results"
             results.mkdir()
-            project.execute(folder, results, project.arguments(network, results), request)
+            project.execute(folder, results, project.arguments(network.settings, results), request)
             project.adopt(results)
             return Outcome(
                 records=collect.records(network),

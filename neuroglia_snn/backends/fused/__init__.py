@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import brian2
@@ -19,10 +21,10 @@ import numpy as np
 from brian2.devices.device import get_device
 
 from neuroglia_snn import spec
-from neuroglia_snn.backends.base import Outcome, Recorded, Request
+from neuroglia_snn.backends.base import PRECISIONS, Outcome, Recorded, Request, require_replicas
 from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.backends.brian.failures import root_cause
-from neuroglia_snn.backends.brian.network import Network, build, recorded_indices
+from neuroglia_snn.backends.brian.network import Network, build, recorded_indices, settings_of
 from neuroglia_snn.backends.fused import supported
 from neuroglia_snn.backends.fused.kernel import REACHED, generate
 from neuroglia_snn.errors import BackendError
@@ -31,12 +33,16 @@ from neuroglia_snn.errors import BackendError
 _FLAGS = ["-std=c++17", "-mprefer-vector-width=512", "-pthread"]
 #: Seconds between two checkpoints of a run that keeps them.
 CHECKPOINT_EVERY = 60
+#: Name of the checkpoint among a run's files.
+CHECKPOINT = "checkpoint.bin"
 
 
 class FusedBackend:
     """The fused loop, with threads over rows."""
 
     name = "fused"
+    precisions = PRECISIONS
+    resumes = True
 
     def unsupported(self, model: spec.Model) -> str | None:
         """See `neuroglia_snn.backends.fused.supported`."""
@@ -44,46 +50,76 @@ class FusedBackend:
 
     def run(self, request: Request) -> Outcome:
         """Build (or take from the cache) and run the program."""
-        reason = self.unsupported(request.model)
+        return self.run_many([request])[0]
+
+    def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
+        """Run replicas from one build, ``workers`` at a time, each in a process of its own."""
+        require_replicas(requests)
+        first = requests[0]
+        reason = self.unsupported(first.model)
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
         with (
             tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch,
             project.device(1, _FLAGS),
-            _results(request, Path(scratch)) as results,
         ):
             try:
-                network = _generate(request, Path(scratch) / "code")
+                network = _generate(first, Path(scratch) / "code")
             except Exception as error:
                 raise root_cause(error) from error
-            folder, compiled = project.compiled(Path(scratch) / "code", bool(request.progress))
-            built = time.perf_counter()
-            settings = {"NEUROGLIA_THREADS": request.threads}
-            if request.checkpoint:
-                settings["NEUROGLIA_CHECKPOINT"] = CHECKPOINT_EVERY
-                settings["NEUROGLIA_RESUME"] = int((results / "checkpoint.bin").exists())
-            given = project.arguments(network, results)
-            said = project.execute(folder, results, given, request, settings)
+            announce = any(r.progress for r in requests)
+            folder, compiled = project.compiled(Path(scratch) / "code", announce)
+            build = _Build(network, folder, time.perf_counter() - start, compiled)
+            if len(requests) == 1:  # in this thread, which is the one that an interrupt reaches
+                return [build.run(first, first.checkpoint or Path(scratch) / "results")]
+            with ThreadPoolExecutor(workers) as pool:
+                jobs = [
+                    pool.submit(build.run, r, r.checkpoint or Path(scratch) / f"results-{n}")
+                    for n, r in enumerate(requests)
+                ]
+                try:
+                    return [job.result() for job in jobs]
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    project.interrupt_running()
+                    raise
+
+
+@dataclass(frozen=True)
+class _Build:
+    """A compiled program, and the Brian2 objects that its arrays belong to."""
+
+    network: Network
+    folder: Path
+    seconds: float
+    compiled: bool
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, request: Request, results: Path) -> Outcome:
+        """Run the program for one request, with its files in ``results``."""
+        start = time.perf_counter()
+        results.mkdir(parents=True, exist_ok=True)
+        results = results.resolve()
+        settings: dict[str, object] = {"NEUROGLIA_THREADS": request.threads}
+        if request.checkpoint:
+            settings["NEUROGLIA_CHECKPOINT"] = CHECKPOINT_EVERY
+            settings["NEUROGLIA_RESUME"] = int((results / CHECKPOINT).exists())
+        given = project.arguments(settings_of(self.network, request), results)
+        said = project.execute(self.folder, results, given, request, settings)
+        with self.lock:  # the device reads the arrays of one program at a time
             project.adopt(results)
-            return Outcome(
-                records=_records(request.model, results),
-                events=_events(request.model, results),
-                final=collect.final(network),
-                build_seconds=built - start,
-                run_seconds=time.perf_counter() - built,
-                compiled=compiled,
-                versions=collect.versions() | {"compiler": project.compiler_line()},
-                reached=_reached(request.model, said),
-            )
-
-
-@contextmanager
-def _results(request: Request, scratch: Path) -> Iterator[Path]:
-    """Where the program writes: the checkpoint's folder, if there is one, so that it is kept."""
-    folder = request.checkpoint or scratch / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    yield folder.resolve()
+            final = collect.final(self.network)
+        return Outcome(
+            records=_records(request.model, results),
+            events=_events(request.model, results),
+            final=final,
+            build_seconds=self.seconds,
+            run_seconds=time.perf_counter() - start,
+            compiled=self.compiled,
+            versions=collect.versions() | {"compiler": project.compiler_line()},
+            reached=_reached(request.model, said),
+        )
 
 
 def _generate(request: Request, folder: Path) -> Network:

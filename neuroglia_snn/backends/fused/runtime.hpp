@@ -15,6 +15,9 @@
 #include <utility>
 #include <vector>
 #include <sched.h>
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -245,3 +248,13 @@ inline double now()
 
 static volatile std::sig_atomic_t interrupted = 0;
 extern "C" inline void neuroglia_interrupt(int) { interrupted = 1; }
+
+// Stop at the next chance, with a checkpoint, when interrupted or when the caller is gone.
+inline void listen()
+{
+    std::signal(SIGINT, neuroglia_interrupt);
+    std::signal(SIGTERM, neuroglia_interrupt);
+#if defined(__linux__)
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+#endif
+}
