@@ -109,7 +109,7 @@ MIDDLE = f4(math.pi / 2 / 2**12)
 
 @inlined
 def box_muller(word, scale):
-    """Two normals, times sqrt(scale), of 32 random bits."""
+    """One plus two normals, times sqrt(scale), of 32 random bits."""
     # radius: the exponent's part of the logarithm comes with the bits, taken as an integer
     bits = bits_of(f4(i4(u4(word >> u4(12)))) + HALF)
     m = from_bits(u4(u4(bits & u4(0x7FFFFF)) | u4(0x3F800000)))
@@ -122,12 +122,12 @@ def box_muller(word, scale):
     y2 = y * y
     cosine = C0 + y2 * (C1 + y2 * (C2 + y2 * C3))
     sine = y * (S0 + y2 * (S1 + y2 * (S2 + y2 * S3)))
-    return radius * cosine, radius * sine
+    return ONE + radius * cosine, ONE + radius * sine
 
 
 @restricted
 def normals(z, to, a, b, c, counter, count, scale):
-    """Fill z[to:] with ``count`` normals (a multiple of 2 LANES); gives the counter to go on with."""
+    """Fill z[to:] with 1 + ``count`` normals (a multiple of 2 LANES); gives the counter to go on with."""
     for block in range(count // (2 * LANES)):
         first = to + uint(block * 2 * LANES)
         counter = u4(counter + u4(1))
@@ -155,46 +155,94 @@ FOUR, NOTHING, U_SPIKE = f4(4), f4(0), f4(2)
 
 
 @inlined
-def advanced_u(u, v, around, weight, drive):
+def predicted_u(u, v, around, weight, drive):
     """U + dt dU/dt."""
-    inward = weight * (around - FOUR * u)
-    return OWN * u + drive + OTHER * v + inward + min(max(RAMP * u + OFFSET, NOTHING), CEILING)
+    pulse = min(max(RAMP * u + OFFSET, NOTHING), CEILING)
+    return OWN * u + drive + OTHER * v + pulse + weight * (around - FOUR * u)
 
 
 @inlined
-def advanced_v(u, v, around, weight, noise):
-    """V + dt dV/dt + dW g(V)."""
-    return v + (RISE * u + DRIFT) + noise * v + weight * (around - FOUR * v)
+def predicted_v(u, v, around, weight, noise):
+    """V + dt dV/dt + dW g(V); ``noise`` is 1 plus the noise."""
+    return noise * v + (RISE * u + DRIFT) + weight * (around - FOUR * v)
 
 
-def row_functions(width: int) -> tuple[Callable, Callable, Callable]:
-    """Predictor, corrector and spikes of one row of ``width`` columns; offsets are of its column 0."""
+@inlined
+def corrected_u(before, u, v, around, half_weight, drive):
+    """(U + U_predicted + dt dU/dt)/2; the half is in the constants."""
+    pulse = min(max(HALF * RAMP * u + HALF * OFFSET, NOTHING), HALF * CEILING)
+    slope = HALF * OWN * u + HALF * OTHER * v + pulse + half_weight * (around - FOUR * u)
+    return HALF * (before + drive) + slope
+
+
+@inlined
+def corrected_v(before, u, v, around, half_weight, noise):
+    """(V + V_predicted + dt dV/dt + dW g(V))/2."""
+    slope = (HALF * RISE * u + HALF * DRIFT) + half_weight * (around - FOUR * v)
+    return HALF * (before + noise * v) + slope
+
+
+@inlined
+def beside(x, i):
+    """Sum of the left and right neighbours."""
+    return x[i - uint(1)] + x[i + uint(1)]
+
+
+def row_functions(width: int) -> tuple[Callable, Callable, Callable, Callable]:
+    """Loops over the ``width`` columns of a row; each row is given by the place of its column 0."""
 
     @restricted
     def predict(U, V, above, here, below, z, z_at, weight, w_at, drive, d_at, PU, PV, to):
+        """The first row: states before the step at three rows, prediction in the middle one."""
         for n in range(width):
             c = uint(n)
-            i, up, down = here + c, above + c, below + c
-            u, v, w = U[i], V[i], weight[w_at + c]
-            around_u = (U[up] + U[down]) + (U[i - uint(1)] + U[i + uint(1)])
-            around_v = (V[up] + V[down]) + (V[i - uint(1)] + V[i + uint(1)])
-            PU[to + c] = advanced_u(u, v, around_u, w, drive[d_at + c])
-            PV[to + c] = advanced_v(u, v, around_v, w, z[z_at + c])
+            i, up, down, w = here + c, above + c, below + c, weight[w_at + c]
+            around_u = (U[up] + U[down]) + beside(U, i)
+            around_v = (V[up] + V[down]) + beside(V, i)
+            PU[to + c] = predicted_u(U[i], V[i], around_u, w, drive[d_at + c])
+            PV[to + c] = predicted_v(U[i], V[i], around_v, w, z[z_at + c])
 
     @restricted
     def correct(PU, PV, above, here, below, z, z_at, weight, w_at, drive, d_at, U, V, to):
-        """Gives a number other than 0 if a neuron of the row is above the threshold."""
+        """The last row; the highest bit of what it gives is set if a neuron is above threshold."""
         spiking = u4(0)
         for n in range(width):
             c = uint(n)
-            i, up, down = here + c, above + c, below + c
-            u, v, w = PU[i], PV[i], weight[w_at + c]
-            around_u = (PU[up] + PU[down]) + (PU[i - uint(1)] + PU[i + uint(1)])
-            around_v = (PV[up] + PV[down]) + (PV[i - uint(1)] + PV[i + uint(1)])
-            new = HALF * (U[to + c] + advanced_u(u, v, around_u, w, drive[d_at + c]))
-            U[to + c] = new
-            V[to + c] = HALF * (V[to + c] + advanced_v(u, v, around_v, w, z[z_at + c]))
-            spiking = u4(spiking | u4(new > U_SPIKE))
+            i, up, down, w = here + c, above + c, below + c, weight[w_at + c]
+            around_u = (PU[up] + PU[down]) + beside(PU, i)
+            around_v = (PV[up] + PV[down]) + beside(PV, i)
+            u = corrected_u(U[to + c], PU[i], PV[i], around_u, w, drive[d_at + c])
+            V[to + c] = corrected_v(V[to + c], PU[i], PV[i], around_v, w, z[z_at + c])
+            U[to + c] = u
+            spiking = u4(spiking | bits_of(U_SPIKE - u))
+        return spiking
+
+    @restricted
+    def advance(
+        U, V, here, below, weight, w_at, drive, d_at, z, z_at, PU_out, PV_out, to,
+        U_up, V_up, up, w_up, later, d_up, z_up, PU, PV, p_above, p_here,
+    ):  # fmt: skip
+        """Predict a row and correct the one above it, which shares most of what is read.
+
+        ``U_up`` and ``PU_out`` are the same arrays as ``U`` and ``PU``, at rows of their own.
+        """
+        spiking = u4(0)
+        for n in range(width):
+            c = uint(n)
+            i, w, old_u, old_v = here + c, weight[w_at + c], U_up[up + c], V_up[up + c]
+            around_u = (old_u + U[below + c]) + beside(U, i)
+            around_v = (old_v + V[below + c]) + beside(V, i)
+            pu = predicted_u(U[i], V[i], around_u, w, drive[d_at + c])
+            pv = predicted_v(U[i], V[i], around_v, w, z[z_at + c])
+            PU_out[to + c], PV_out[to + c] = pu, pv
+
+            i, w = p_here + c, weight[w_up + c]
+            around_u = (PU[p_above + c] + pu) + beside(PU, i)
+            around_v = (PV[p_above + c] + pv) + beside(PV, i)
+            u = corrected_u(old_u, PU[i], PV[i], around_u, w, later[d_up + c])
+            V_up[up + c] = corrected_v(old_v, PU[i], PV[i], around_v, w, z[z_up + c])
+            U_up[up + c] = u
+            spiking = u4(spiking | bits_of(U_SPIKE - u))
         return spiking
 
     @restricted
@@ -205,7 +253,7 @@ def row_functions(width: int) -> tuple[Callable, Callable, Callable]:
             n_spikes[to + c] += i4(above & (step - last > i4(1)))
             last_above[to + c] = step if above else last
 
-    return predict, correct, spike
+    return predict, correct, advance, spike
 
 
 @inlined
@@ -333,7 +381,7 @@ class Shared(NamedTuple):
     drive_end: np.ndarray  # the same at the end of a block, if a stimulus begins or ends there
     train: np.ndarray
     test: np.ndarray
-    weight: np.ndarray  # three rows: at the upper edge, inside, at the lower edge
+    weight: np.ndarray  # of the coupling, see `_weights`
     watcher: np.ndarray  # of each row, and of each column: the first astrocyte that covers it
     Ca: np.ndarray
     IP3: np.ndarray
@@ -381,7 +429,9 @@ def layout(side: int) -> Layout:
     """Sizes for a lattice of ``side`` rows and columns."""
     across = (side - 4) // 3 + 1
     width = _round_up(side, 8)
-    return Layout(side, width, _round_up(PAD + width + 1, 2 * LANES), across, _round_up(across + 1, 8))
+    return Layout(
+        side, width, _round_up(PAD + width + 1, 2 * LANES), across, _round_up(across + 1, 8)
+    )
 
 
 def _round_up(number: int, to: int) -> int:
@@ -457,11 +507,44 @@ def border_functions(at: Layout) -> tuple[Callable, Callable]:
     return push, pull
 
 
+def noise_function(at: Layout) -> Callable:
+    """Noise of a chunk of a thread's rows; and where the noise of a row is."""
+    size, chunk = 10 * at.stride, _round_up(CHUNK * at.width, 2 * LANES)
+
+    @inlined
+    def place(n):
+        return uint((n // CHUNK & 1) * chunk + n % CHUNK * at.width)
+
+    @inlined
+    def share(shared, own, r, start, parity):
+        """Where the chunk from row r on has rows at a border, take what both threads know."""
+        for above in range(2):  # the border below this thread's rows, and above
+            if not (own.above if above else own.below):
+                continue
+            border = own.above if above else own.above + own.rows
+            for lower in range(2):  # the row above this border, and below
+                q = border - 1 + lower
+                if r <= q < r + CHUNK:
+                    base = (parity * own.threads + own.thread - above + lower) * size
+                    to = place(q - start)
+                    for c in range(at.width):
+                        own.z[to + uint(c)] = shared.border[base + (9 - lower) * at.stride + c]
+
+    @inlined
+    def make(shared, own, r, start, step, counter, scale):
+        counter = normals(own.z, place(r - start), own.a, own.b, own.c, counter, chunk, scale)
+        if own.threads > 1:
+            share(shared, own, r, start, step & 1)
+        return counter
+
+    return make, place
+
+
 def advance_function(at: Layout) -> Callable:
     """One step of a thread's rows."""
     stride, pad, side, last_row = uint(at.stride), uint(PAD), uint(at.side), at.side - 1
-    predict, correct, spike = row_functions(at.width)
-    chunk = _round_up(CHUNK * at.width, 2 * LANES)
+    predict, correct, advance_row, spike = row_functions(at.width)
+    make_noise, noise_at = noise_function(at)
 
     @inlined
     def row(r):
@@ -472,29 +555,19 @@ def advance_function(at: Layout) -> Callable:
         return uint(r & 3) * stride + pad
 
     @inlined
-    def noise_at(r):
-        return uint((r // CHUNK & 1) * chunk + r % CHUNK * at.width)
-
-    @inlined
     def weight_of(g):
         return uint((g > 0) + (g == last_row)) * stride + pad
 
     @inlined
-    def share_noise(shared, own, r, start, parity):
-        """Where a chunk has rows at a border, take what both threads know."""
-        size = 10 * at.stride
-        for above in range(2):  # the border above this thread's rows, and below
-            border = own.above if above else own.above + own.rows
-            if not (own.above if above else own.below):
-                continue
-            upper = own.thread - above
-            for lower in range(2):  # the row above this border, and below
-                q = border - 1 + lower
-                if r <= q < r + CHUNK:
-                    base = (parity * own.threads + upper + lower) * size + (9 - lower) * at.stride
-                    to = noise_at(q - start)
-                    for c in range(at.width):
-                        own.z[to + uint(c)] = shared.border[base + c]
+    def half_weight_of(g):
+        return weight_of(g) + uint(3) * stride
+
+    @inlined
+    def finish(shared, own, q, spiking, step):
+        mirror(own.U, own.V, row(q), side)
+        if spiking >> u4(31):
+            to = row(q + own.first - own.above)
+            spike(own.U, row(q), shared.last_above, shared.n_spikes, to, i4(step))
 
     @inlined
     def advance(shared, own, step, later, counter, scale):
@@ -502,31 +575,32 @@ def advance_function(at: Layout) -> Callable:
         start = max(own.above - 1, 0)
         end = min(own.above + own.rows + 1, total)
         down = own.first - own.above  # from own rows to the lattice's
-        for r in range(start, end + 1):
-            if r < end:
-                if (r - start) % CHUNK == 0:
-                    to = noise_at(r - start)
-                    counter = normals(own.z, to, own.a, own.b, own.c, counter, chunk, scale)
-                    if own.threads > 1:
-                        share_noise(shared, own, r, start, step & 1)
+        for r in range(start, end):
+            if (r - start) % CHUNK == 0:
+                counter = make_noise(shared, own, r, start, step, counter, scale)
+            q, below, z_at = r - 1, row(min(r + 1, total - 1)), noise_at(r - start)
+            if q < own.above:
                 predict(
-                    own.U, own.V, row(max(r - 1, 0)), row(r), row(min(r + 1, total - 1)),
-                    own.z, noise_at(r - start), shared.weight, weight_of(r + down),
-                    shared.drive, row(r + down), own.PU, own.PV, slot(r),
+                    own.U, own.V, row(max(q, 0)), row(r), below, own.z, z_at, shared.weight,
+                    weight_of(r + down), shared.drive, row(r + down), own.PU, own.PV, slot(r),
                 )  # fmt: skip
-                mirror(own.PU, own.PV, slot(r), side)
-            q = r - 1
-            if own.above <= q < own.above + own.rows:
-                spiking = correct(
-                    own.PU, own.PV, slot(max(q - 1, 0)), slot(q), slot(min(q + 1, total - 1)),
-                    own.z, noise_at(q - start), shared.weight, weight_of(q + down),
-                    later, row(q + down), own.U, own.V, row(q),
+            else:
+                spiking = advance_row(
+                    own.U, own.V, row(r), below, shared.weight, weight_of(r + down),
+                    shared.drive, row(r + down), own.z, z_at, own.PU, own.PV, slot(r),
+                    own.U, own.V, row(q), half_weight_of(q + down), later, row(q + down),
+                    noise_at(q - start), own.PU, own.PV, slot(max(q - 1, 0)), slot(q),
                 )  # fmt: skip
-                mirror(own.U, own.V, row(q), side)
-                if spiking:
-                    spike(
-                        own.U, row(q), shared.last_above, shared.n_spikes, row(q + down), i4(step)
-                    )
+                finish(shared, own, q, spiking, step)
+            mirror(own.PU, own.PV, slot(r), side)
+        if not own.below:
+            q = total - 1
+            spiking = correct(
+                own.PU, own.PV, slot(q - 1), slot(q), slot(q), own.z, noise_at(q - start),
+                shared.weight, half_weight_of(q + down), later, row(q + down),
+                own.U, own.V, row(q),
+            )  # fmt: skip
+            finish(shared, own, q, spiking, step)
         return counter
 
     return advance
@@ -545,7 +619,9 @@ def compiled(side: int) -> Callable:
         for r in range(own.rows):
             for c in range(side):
                 i = (own.first + r) * stride + PAD + c
-                shared.frames_U[number, own.first + r, c] = own.U[i + (own.above - own.first) * stride]
+                shared.frames_U[number, own.first + r, c] = own.U[
+                    i + (own.above - own.first) * stride
+                ]
                 shared.frames_last_above[number, own.first + r, c] = shared.last_above[i]
                 shared.frames_n_spikes[number, own.first + r, c] = shared.n_spikes[i]
 
@@ -596,10 +672,11 @@ def _padded(values: np.ndarray, at: Layout, rows: int) -> np.ndarray:
 
 
 def _weights(at: Layout) -> np.ndarray:
-    """dt k D / (number of neighbours): of rows at the upper edge, inside and at the lower edge."""
+    """dt k D / (number of neighbours), of rows at the upper edge, inside, at the lower; and halves."""
     columns = np.full(at.side, 2)
     columns[[0, -1]] = 1
-    return _padded(COUPLING / (columns + np.array([[1], [2], [1]])), at, 3)
+    whole = COUPLING / (columns + np.array([[1], [2], [1]]))
+    return _padded(np.concatenate([whole, whole / 2]), at, 6)
 
 
 def _watchers(at: Layout) -> np.ndarray:

@@ -31,6 +31,7 @@ _PARITY = 0x1BD11BDA
 _FAR = 0x85EBCA6B
 
 #: -log2(1 - q/2)/q for q in (0, 1]: error 8e-7; no cancellation, in whatever order it is added up.
+_LOG: tuple[float, ...]
 _LOG = (0.7213483554, 0.1802610834, 0.06123134643, 0.01642652436, 0.02449905858, -0.01520812298)
 _LOG += (0.01144091896,)
 #: sin(y)/y as a polynomial of y^2 for 0 <= y <= pi/2: error 7.5e-7.
@@ -76,7 +77,7 @@ def gaussian(seed: int, stream: int, unit: np.ndarray, step: int) -> np.ndarray:
     far = ((step >> 32) * _FAR) & 0xFFFFFFFF
     words = threefry2x32((int(seed), int(stream) ^ far), counter, step & 0xFFFFFFFF)
     part = unit // LANES % 4
-    cosine, sine = _box_muller(np.where(part < 2, *words))
+    cosine, sine = _box_muller(np.where(part < 2, words[0], words[1]))
     return np.where(part % 2 == 0, cosine, sine)
 
 

@@ -12,8 +12,8 @@ import xarray as xr
 from brian2.units.allunits import molar, second, volt
 from brian2.units.fundamentalunits import Dimension
 
-from neuroglia_snn import equations as eqs
 from neuroglia_snn import checkpoint, spec
+from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import Outcome
 from neuroglia_snn.errors import ResultError
 from neuroglia_snn.quantities import unit_name

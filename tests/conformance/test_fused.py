@@ -264,8 +264,6 @@ def test_a_changed_equation_changes_the_kernel(tmp_path):
     assert_same(backends.get("numpy").run(changed), second, 1e-9)
 
 
-
-
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -273,7 +271,11 @@ def test_a_changed_equation_changes_the_kernel(tmp_path):
         ('to = "chain"\n', 'to = "chain[0:20]"\n', r"chain\[0:20\]"),
         ("dv/dt = (E - v)", "dv/dt = (E - v + 0*randn())", r"randn\(\)"),
         ('dt = "0.2 ms"\nconnect', 'dt = "0.25 ms"\nconnect', "'down'.*multiple"),
-        ('threshold = "x > theta and y < 3"', 'threshold = "x > theta"\nrefractory = "1 ms"', "refr"),
+        (
+            'threshold = "x > theta and y < 3"',
+            'threshold = "x > theta"\nrefractory = "1 ms"',
+            "refr",
+        ),
         ('variables = ["y"]', 'variables = ["L"]', "'L' exists only within a step"),
     ],
     ids=["all", "part", "random", "clock", "refractory", "record"],

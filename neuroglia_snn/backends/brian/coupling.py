@@ -21,8 +21,7 @@ from neuroglia_snn import expressions, geometry, spec
 
 #: Names that mean another thing in a synapse, or in the source, than in the target.
 SYNAPTIC = frozenset(
-    ("i", "j", "N", "N_outgoing", "N_pre", "N_post", "lastupdate", "rand", "randn", "poisson")
-    + ("i_pre", "i_post", "dt", "t_in_timesteps", "lastspike", "not_refractory")
+    ["i", "j", "i_pre", "i_post", "N", "N_pre", "N_post", "N_outgoing", "dt", "t_in_timesteps", "lastupdate", "lastspike", "not_refractory", "rand", "randn", "poisson"]
 )
 _GATHERED_RULES = ("lattice", "first-footprint", "one-to-one")
 

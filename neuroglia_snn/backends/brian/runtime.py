@@ -18,7 +18,7 @@ class NumpyBackend:
     """Brian2 runtime, code generation target NumPy, one thread."""
 
     name = "numpy"
-    precisions = ("float64",)
+    precisions: tuple[str, ...] = ("float64",)
     resumes = False
 
     def unsupported(self, model: spec.Model) -> str | None:

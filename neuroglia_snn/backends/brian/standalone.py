@@ -25,7 +25,7 @@ class CppBackend:
     """Brian2 C++ standalone with OpenMP."""
 
     name = "cpp"
-    precisions = ("float64",)
+    precisions: tuple[str, ...] = ("float64",)
     resumes = False
 
     def unsupported(self, model: spec.Model) -> str | None:

@@ -41,7 +41,7 @@ class FusedBackend:
     """The fused loop, with threads over rows."""
 
     name = "fused"
-    precisions = PRECISIONS
+    precisions: tuple[str, ...] = PRECISIONS
     resumes = True
 
     def unsupported(self, model: spec.Model) -> str | None:

@@ -25,11 +25,11 @@ from neuroglia_snn import equations as eqs
 from neuroglia_snn import noise, spec, stages
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
+from neuroglia_snn.backends.brian.project import PROGRESS
 from neuroglia_snn.backends.fused.statements import Block, translate
 from neuroglia_snn.integrators import INTEGRATORS
 
 FOLDER = Path(__file__).parent
-PROGRESS = "neuroglia-progress"
 REACHED = "neuroglia-reached"
 
 #: Longest row of a population that is no lattice.
@@ -166,7 +166,9 @@ class _Generator:
             check_every=CHECK_EVERY * period,
             stream=noise.stream_of(spec_.name),
             noise=any(e.noise_terms for e in own.values()),
-            events=any(r.events and r.population == spec_.name for r in self.model.records.values()),
+            events=any(
+                r.events and r.population == spec_.name for r in self.model.records.values()
+            ),
         )
         if population.noise:
             seed = group.variables["noise_seed"]
@@ -187,8 +189,10 @@ class _Generator:
         written |= {t for p in self.model.projections.values() for t in self._filled(p, spec_.name)}
         for array in arrays:
             array.changes = array.name in written
-        if population.predict:
-            touched = population.correct.writes | (population.reset.writes if population.reset else set())
+        if population.predict and population.correct:
+            touched = population.correct.writes | (
+                population.reset.writes if population.reset else set()
+            )
             shared = {s.name for s in population.shifts} | population.predict.reads & touched
             population.exchanged = [a for a in arrays if a.name in shared]
             population.exchanged_names = shared
@@ -247,7 +251,8 @@ class _Generator:
         population.slots = [
             SimpleNamespace(slot=n, row=r, column=c) for n, (r, c) in enumerate(_OFFSETS[:count])
         ]
-        code, given = [], {}
+        code: list[str] = []
+        given: dict[str, np.dtype] = {}
         for name, text in coupling.inlined(projection, own).items():
             code += self._stencil(population, own, name.removesuffix("_post"), text, count, given)
         step = stages.step(spec_.integrator, group.equations, _normal, inputs)
@@ -314,7 +319,9 @@ class _Generator:
         if mirrored_ends:
             total = _summed(text, neighbours, own) or total
         if "N_incoming" in total:  # no common factor: the number itself
-            total = word_substitute(total, {"N_incoming": self._weight(population, "N_incoming", given)})
+            total = word_substitute(
+                total, {"N_incoming": self._weight(population, "N_incoming", given)}
+            )
         if weight is None:
             return [f"{name} = {total}"]
         return [f"{name} = {self._weight(population, weight, given)}*({total})"]
@@ -377,7 +384,9 @@ class _Generator:
             pre=pre,
             post=post,
             code=translate(f"neuroglia_term = {text}", group, space, "double", given | counted),
-            weight=translate(f"neuroglia_weight = {weight or '1'}", group, space, "double", counted),
+            weight=translate(
+                f"neuroglia_weight = {weight or '1'}", group, space, "double", counted
+            ),
         )
 
     def _index(self, projection, source: _Population, target: _Population) -> np.ndarray:
