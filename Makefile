@@ -6,7 +6,7 @@
 
 PYTHON ?= python3
 PYTEST_FLAGS ?=
-DEMO = neuroglia run noise_induced_memory --control --threads 2 --out demo --force
+DEMO = neuroglia run noise_induced_memory --control --out demo --force
 
 BIN = .venv/bin
 READY = .venv/ready
@@ -33,7 +33,7 @@ test: $(READY)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo 'not formatted: make format' >&2; exit 1; }
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q $(PYTEST_FLAGS)
+	@$(BIN)/pytest -q -n 2 $(PYTEST_FLAGS)
 
 format: $(READY)
 	@$(BIN)/ruff check --quiet --fix-only .

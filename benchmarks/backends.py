@@ -1,11 +1,13 @@
-"""Time a step of the memory lattice on each backend, side by side in one run.
+"""Time a step of the memory lattice on every backend and by hand in Numba and JAX, side by side.
 
-    python benchmarks/backends.py [--shape 130] [--rounds 3]
+    python benchmarks/backends.py [--shape 130] [--rounds 3] [--out DIR]
+    python benchmarks/backends.py --scaling        # the fused loop from 64 x 64 to 2048 x 2048
 
-Each round runs every backend once, in turn, so that a machine whose speed drifts does not favour one;
-the table gives the median over rounds of microseconds per step and the ratio to the first row. Code
-generation and compiler do not count; starting the program and reading its results do. The NumPy
-backend takes fewer steps.
+Each round runs every case once, in turn, so that a machine whose speed drifts does not favour one; the
+table gives the fastest and the median of the rounds in microseconds a step, and the ratio to the first
+row. Code generation and compilers do not count; starting a program and reading its results do (a run
+of each backend is timed at two lengths, and the difference counts). The NumPy backend takes fewer
+steps. Needs ``pip install numba jax`` for the two hand-written loops; without, they are left out.
 """
 
 from __future__ import annotations
@@ -14,57 +16,131 @@ import argparse
 import json
 import platform
 import statistics
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from neuroglia_snn import backends, load
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian.quiet import hush
 
-#: (label, backend, threads, model time in ms)
-CASES = [
-    ("cpp, 1 thread", "cpp", 1, 20),
-    ("cpp, 2 threads", "cpp", 2, 20),
-    ("numpy", "numpy", 1, 1),
-]
 
-
-def microseconds_per_step(backend: str, threads: int, milliseconds: int, side: int) -> float:
-    """Wall time of one run's time loop, divided by its steps."""
+def request(side: int, milliseconds: float, threads: int, precision: str) -> Request:
+    """The memory model on a lattice of another size, with a rectangle as its image."""
     astrocytes = (side - 4) // 3 + 1
     settings = {
         "population.neuron.shape": f"[{side}, {side}]",
         "population.astrocyte.shape": f"[{astrocytes}, {astrocytes}]",
         "model.duration": f"{milliseconds} ms",
     }
-    model = load("noise_induced_memory", settings)
     image = np.zeros((side, side), bool)
     image[side // 4 : 3 * side // 4, side // 3 : 2 * side // 3] = True
-    request = Request(model, {"train": image, "test": image}, seed=1, threads=threads)
-    outcome = backends.get(backend).run(request)
-    return outcome.run_seconds / (model.duration / model.dt) * 1e6
+    model = load("noise_induced_memory", settings)
+    return Request(model, {"train": image, "test": image}, 1, threads, precision)
+
+
+def backend_step(
+    name: str, threads: int, precision: str, milliseconds: float
+) -> Callable[[int], float]:
+    """Microseconds of a step on a backend: a long run less a short one, for the steps between."""
+
+    def measure(side: int) -> float:
+        backend = backends.get(name)
+        runs = [
+            request(side, length, threads, precision) for length in (milliseconds / 4, milliseconds)
+        ]
+        for run in runs:
+            backend.run(run)  # compiles
+        short, long = (backend.run(run).run_seconds for run in runs)
+        steps = (runs[1].model.duration - runs[0].model.duration) / runs[0].model.dt
+        return (long - short) / steps * 1e6
+
+    return measure
+
+
+def by_hand(module: str, milliseconds: float, **options: object) -> Callable[[int], float] | None:
+    """Microseconds of a step of a hand-written loop beside this file, if its packages are here."""
+    try:
+        peer = __import__(module)
+    except ImportError:
+        return None
+    return lambda side: peer.microseconds_per_step(side, milliseconds, **options)[0]
+
+
+CASES: dict[str, Callable[[int], float] | None] = {
+    "cpp, 1 thread": backend_step("cpp", 1, "float64", 8),
+    "cpp, 2 threads": backend_step("cpp", 2, "float64", 8),
+    "numpy": backend_step("numpy", 1, "float64", 0.8),
+    "JAX float32": by_hand("jax_lattice", 8),
+    "Numba float32, 1 thread": by_hand("numba_lattice", 40),
+    "Numba float32, 2 threads": by_hand("numba_lattice", 40, threads=2),
+    "fused float64, 1 thread": backend_step("fused", 1, "float64", 40),
+    "fused float64, 2 threads": backend_step("fused", 2, "float64", 40),
+    "fused float32, 1 thread": backend_step("fused", 1, "float32", 40),
+    "fused float32, 2 threads": backend_step("fused", 2, "float32", 40),
+}
+
+
+def compare(side: int, rounds: int, out: Path) -> None:
+    """The table and the plot of all cases."""
+    cases = {label: case for label, case in CASES.items() if case}
+    times: dict[str, list[float]] = {label: [] for label in cases}
+    for _ in range(rounds):
+        for label, case in cases.items():
+            times[label].append(case(side))
+    first = min(times["cpp, 1 thread"])
+    print(f"{side} x {side} neurons with astrocytes, {platform.machine()}")
+    for label, values in times.items():
+        median = statistics.median(values)
+        ratio = first / min(values)
+        print(f"{label:26} {min(values):9.1f} us a step (median {median:.1f})  x {ratio:.2f}")
+    print(json.dumps(times))
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(list(times), [min(values) for values in times.values()], color="tab:blue")
+    axes.set(xscale="log", xlabel="us a step", title=f"{side} x {side} neurons with astrocytes")
+    axes.invert_yaxis()
+    figure.savefig(out / "backends.png", dpi=150)
+
+
+def scaling(rounds: int, out: Path) -> None:
+    """Cost of a neuron's step over the size of the lattice, fused, float32, one thread."""
+    sides = (64, 130, 256, 512, 1024, 2048)
+    costs: dict[int, list[float]] = {side: [] for side in sides}
+    for _ in range(rounds):
+        for side in sides:
+            length = min(40, max(0.4, 40 * (130 / side) ** 2))
+            measure = backend_step("fused", 1, "float32", round(length, 1))
+            costs[side].append(measure(side) * 1e3 / side**2)
+    for side, values in costs.items():
+        print(f"{side:5} x {side:<5} {min(values):.2f} ns a neuron and step")
+    print(
+        f"largest over smallest: {max(map(min, costs.values())) / min(map(min, costs.values())):.2f}"
+    )
+    figure = Figure(figsize=(5, 3.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(sides, [min(v) for v in costs.values()], "o-")
+    axes.set(
+        xscale="log", xlabel="side of the lattice", ylabel="ns a neuron and step", ylim=(0, None)
+    )
+    figure.savefig(out / "scaling.png", dpi=150)
 
 
 def main() -> None:
-    """Print the table, and the same as JSON."""
+    """Read the options and run."""
     hush()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", type=int, default=130, help="rows and columns of the lattice")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--scaling", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("."))
     arguments = parser.parse_args()
-    times: dict[str, list[float]] = {label: [] for label, *_ in CASES}
-    for _ in range(arguments.rounds):
-        for label, backend, threads, milliseconds in CASES:
-            times[label].append(
-                microseconds_per_step(backend, threads, milliseconds, arguments.shape)
-            )
-    medians = {label: statistics.median(values) for label, values in times.items()}
-    first = medians[CASES[0][0]]
-    print(f"{arguments.shape} x {arguments.shape} neurons with astrocytes, {platform.machine()}")
-    for label, median in medians.items():
-        spread = f"{min(times[label]):.0f}-{max(times[label]):.0f}"
-        print(f"{label:16} {median:10.0f} us a step ({spread})   x {median / first:.2f}")
-    print(json.dumps(times))
+    if arguments.scaling:
+        scaling(arguments.rounds, arguments.out)
+    else:
+        compare(arguments.shape, arguments.rounds, arguments.out)
 
 
 if __name__ == "__main__":

@@ -93,8 +93,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--precision",
-        default="float64",
-        help="float64 (default) or float32, of the populations on the fastest clock (fused)",
+        help="float64 or float32, of the populations on the fastest clock (fused; default: the model's)",
     )
     parser.add_argument(
         "--replicas",

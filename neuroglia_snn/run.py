@@ -24,7 +24,7 @@ from neuroglia_snn import (
     results,
     spec,
 )
-from neuroglia_snn.backends.base import PRECISIONS, Backend, Outcome, Progress, Request
+from neuroglia_snn.backends.base import Backend, Outcome, Progress, Request
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.experiments import mean_field, memory
 
@@ -34,7 +34,7 @@ class Options:
     """What a user can ask of a run; the command line's flags by the same names."""
 
     backend: str = "auto"
-    precision: str = "float64"
+    precision: str | None = None
     seed: int = 0
     threads: int = 1
     replicas: int = 1
@@ -132,10 +132,18 @@ class _Plan:
             images.stimuli(model) if images else {},
             self.options.seed + replica,
             self.options.threads,
-            self.options.precision,
+            self.precision,
             folder if self.backend.resumes else None,
             progress,
         )
+
+    @property
+    def precision(self) -> str:
+        """The user's choice, or the model's where the backend can."""
+        if self.options.precision is not None:
+            return self.options.precision
+        chosen = self.model.precision
+        return chosen if chosen in self.backend.precisions else self.backend.precisions[0]
 
     def images_of(self, replica: int) -> memory.Images | None:
         """What a replica is shown: with images of our own, each has its own noise."""
@@ -157,7 +165,7 @@ def _plan(name_or_path: str, options: Options) -> _Plan:
     backend, slower = backends.choose(options.backend, model)
     if slower:
         print(f"{slower}; using '{backend.name}'", file=sys.stderr)
-    if options.precision in PRECISIONS and options.precision not in backend.precisions:
+    if options.precision in spec.PRECISIONS and options.precision not in backend.precisions:
         raise BackendError(f"backend '{backend.name}' computes in {backend.precisions[0]} only")
     if options.resume and not backend.resumes:
         raise BackendError(f"backend '{backend.name}' cannot resume a run")
@@ -306,7 +314,7 @@ def _identity(plan: _Plan) -> dict:
         "model": plan.model.digest,
         "set": dict(options.overrides),
         "seed": options.seed,
-        "precision": options.precision,
+        "precision": plan.precision,
         "backend": plan.backend.name,
         "control": options.control,
         "images": {k: hashlib.sha256(v.tobytes()).hexdigest() for k, v in shown.items()},
@@ -321,7 +329,7 @@ def _summary(plan: _Plan, outcome: Outcome) -> dict:
         "title": model.title,
         "model_digest": model.digest,
         "backend": plan.backend.name,
-        "precision": options.precision,
+        "precision": plan.precision,
         "threads": options.threads,
         "versions": dict(outcome.versions),
         "seed": options.seed,

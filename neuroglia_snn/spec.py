@@ -13,6 +13,9 @@ from typing import Any
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.quantities import Amount
 
+#: Of the numbers of populations on the fastest clock; slower ones are always float64.
+PRECISIONS = ("float64", "float32")
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -162,6 +165,7 @@ class Model:
     records: Mapping[str, Record]
     experiment: Mapping[str, Any]
     digest: str
+    precision: str = PRECISIONS[0]
 
     def images(self) -> dict[str, tuple[int, ...]]:
         """Names of the images that the stimuli need, with the shape of each."""

@@ -10,9 +10,11 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def build_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Builds go to one folder for the whole session, unless the caller chose one."""
+    """Builds go to one folder for the whole session and all its workers, or the caller's."""
     if "NEUROGLIA_CACHE" not in os.environ:
-        os.environ["NEUROGLIA_CACHE"] = str(tmp_path_factory.mktemp("builds"))
+        base = tmp_path_factory.getbasetemp()
+        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        os.environ["NEUROGLIA_CACHE"] = str(shared / "builds")
         yield
         del os.environ["NEUROGLIA_CACHE"]
     else:

@@ -13,8 +13,6 @@ from neuroglia_snn import spec
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.noise import MAX_SEED
 
-PRECISIONS = ("float64", "float32")
-
 #: Called with (fraction done, model time in s) now and then.
 Progress = Callable[[float, float], None]
 
@@ -49,8 +47,10 @@ class Request:
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= MAX_SEED:
             raise UserError(f"seed must be 0 to {MAX_SEED}, not {self.seed}")
-        if self.precision not in PRECISIONS:
-            raise UserError(f"precision must be {' or '.join(PRECISIONS)}, not '{self.precision}'")
+        if self.precision not in spec.PRECISIONS:
+            raise UserError(
+                f"precision must be {' or '.join(spec.PRECISIONS)}, not '{self.precision}'"
+            )
         if self.threads < 1:
             raise UserError(f"threads must be at least 1, not {self.threads}")
         for name, shape in self.model.images().items():

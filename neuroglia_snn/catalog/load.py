@@ -42,6 +42,11 @@ def build(document: Document) -> spec.Model:
     fields.check_keys(document)
     tables = document.tables
     model = tables.get("model", {})
+    precision = model.get("precision", spec.PRECISIONS[0])
+    if precision not in spec.PRECISIONS:
+        raise document.error(
+            f"precision is {' or '.join(spec.PRECISIONS)}, not '{precision}'", "model", "precision"
+        )
     if not tables.get("population"):
         raise document.error("no [population.NAME] table: a model needs at least one")
     dt = fields.time(document, "model", "dt")
@@ -71,6 +76,7 @@ def build(document: Document) -> spec.Model:
             n: sections.record(document, n, populations, dt) for n in tables.get("record", {})
         },
         experiment=sections.experiment(document),
+        precision=precision,
         digest=hashlib.sha256(json.dumps(tables, default=str).encode()).hexdigest(),
     )
 

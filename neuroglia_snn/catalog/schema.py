@@ -16,6 +16,7 @@ TABLES: dict[str, dict[str, tuple[type, ...]]] = {
     },
     "model": {
         **dict.fromkeys(("title", "description", "doi", "noise", "integrator", "extends"), TEXT),
+        "precision": TEXT,
         "remove": LIST,
         "dt": QUANTITY,
         "duration": QUANTITY,

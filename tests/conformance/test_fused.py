@@ -334,9 +334,9 @@ def figures(outcome: Outcome) -> dict[str, float]:
 
 
 def test_single_precision_has_the_statistics_of_brian2():
-    """24 seeds each, others on each side: Welch's test, at 0.1 % for each of six figures."""
-    fused = backends.get("fused").run_many([small_memory(s, "float32") for s in range(24)], 2)
-    brians = [backends.get("cpp").run(small_memory(s)) for s in range(100, 124)]
+    """20 seeds each, others on each side: Welch's test, at 0.1 % for each of six figures."""
+    fused = backends.get("fused").run_many([small_memory(s, "float32") for s in range(20)], 2)
+    brians = [backends.get("cpp").run(small_memory(s)) for s in range(100, 120)]
     ours, theirs = ([figures(o) for o in outcomes] for outcomes in (fused, brians))
     for name in ours[0]:
         a, b = (np.array([f[name] for f in all_]) for all_ in (ours, theirs))
@@ -348,7 +348,7 @@ def test_single_precision_has_the_statistics_of_brian2():
 # -------------------------------------------------------------------------- replicas
 
 
-def test_replicas_are_the_single_runs(monkeypatch):
+def test_replicas_are_the_single_runs():
     """Seeds, noise levels and images in one call, side by side, from one build."""
     requests = [small_memory(seed, sigma2=s) for seed, s in ((1, "0.12"), (2, "0.12"), (1, "0.2"))]
     other = {name: np.roll(image, 3, axis=1) for name, image in requests[0].images.items()}
@@ -375,7 +375,7 @@ def test_replicas_of_another_structure_are_refused():
 def test_a_run_in_pieces_ends_in_the_same_bits(tmp_path, monkeypatch, precision):
     """Stopped again and again, at steps that nothing chooses."""
     request = zoo(tmp_path, precision=precision, threads=2)
-    request = replace(request, model=replace(request.model, duration=2.0))
+    request = replace(request, model=replace(request.model, duration=1.0))
     whole = backends.get("fused").run(request)
     kept = replace(request, checkpoint=tmp_path / "kept")
     watch, pieces = project._watch, []
@@ -396,5 +396,5 @@ def test_a_run_in_pieces_ends_in_the_same_bits(tmp_path, monkeypatch, precision)
         reached.append(outcome.reached)
         shortest = min(len(r.times) for r in outcome.records.values())
         assert shortest == pytest.approx(outcome.reached / 1e-3, abs=2)
-    assert reached == sorted(reached) and len(reached) >= 2 and 0 < reached[0] < 2
+    assert reached == sorted(reached) and len(reached) >= 2 and 0 < reached[0] < 1
     assert_same(whole, outcome, 0)

@@ -21,7 +21,24 @@ from neuroglia_snn import expressions, geometry, spec
 
 #: Names that mean another thing in a synapse, or in the source, than in the target.
 SYNAPTIC = frozenset(
-    ["i", "j", "i_pre", "i_post", "N", "N_pre", "N_post", "N_outgoing", "dt", "t_in_timesteps", "lastupdate", "lastspike", "not_refractory", "rand", "randn", "poisson"]
+    [
+        "i",
+        "j",
+        "i_pre",
+        "i_post",
+        "N",
+        "N_pre",
+        "N_post",
+        "N_outgoing",
+        "dt",
+        "t_in_timesteps",
+        "lastupdate",
+        "lastspike",
+        "not_refractory",
+        "rand",
+        "randn",
+        "poisson",
+    ]
 )
 _GATHERED_RULES = ("lattice", "first-footprint", "one-to-one")
 

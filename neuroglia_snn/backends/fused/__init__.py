@@ -21,7 +21,7 @@ import numpy as np
 from brian2.devices.device import get_device
 
 from neuroglia_snn import spec
-from neuroglia_snn.backends.base import PRECISIONS, Outcome, Recorded, Request, require_replicas
+from neuroglia_snn.backends.base import Outcome, Recorded, Request, require_replicas
 from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import Network, build, recorded_indices, settings_of
@@ -41,7 +41,7 @@ class FusedBackend:
     """The fused loop, with threads over rows."""
 
     name = "fused"
-    precisions: tuple[str, ...] = PRECISIONS
+    precisions: tuple[str, ...] = spec.PRECISIONS
     resumes = True
 
     def unsupported(self, model: spec.Model) -> str | None:

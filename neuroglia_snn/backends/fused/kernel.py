@@ -5,6 +5,7 @@ Nothing here knows an equation; statements come from `statements.translate`.
 
 from __future__ import annotations
 
+import ast
 import functools
 import re
 from collections.abc import Collection, Mapping
@@ -73,6 +74,8 @@ class _Population:
     update: Block | None = None
     predict: Block | None = None
     correct: Block | None = None
+    variants: list[SimpleNamespace] = field(default_factory=list)
+    gates: list[str] = field(default_factory=list)
     threshold: Block | None = None
     reset: Block | None = None
     threshold_and_reset: Block | None = None
@@ -262,10 +265,23 @@ class _Generator:
         second = (*second, *step.noise, *step.correct)
         given |= _noise_names(step)
         predicted = {stages.predicted(n): np.dtype(float) for n in population.state}
-        population.predict = self.translate("\n".join(first), population, given, inputs)
-        population.correct = self.translate(
-            "\n".join(second), population, given | predicted, inputs
-        )
+        stimuli = [s.name for s in self.model.stimuli.values() if s.population == spec_.name]
+        population.gates = [f"{name}_on" for name in stimuli]
+        for name in ("advance", "advance_quiet") if stimuli else ("advance",):
+            lines = (first, second)
+            if name == "advance_quiet":
+                lines = tuple(tuple(_without(x, population.gates) for x in part) for part in lines)
+            population.variants.append(
+                SimpleNamespace(
+                    name=name,
+                    predict=self.translate("\n".join(lines[0]), population, given, inputs),
+                    correct=self.translate(
+                        "\n".join(lines[1]), population, given | predicted, inputs
+                    ),
+                )
+            )
+        population.predict = population.variants[0].predict
+        population.correct = population.variants[0].correct
         population.predicted = [
             SimpleNamespace(name=n, type=population.type_of(n)) for n in population.state
         ]
@@ -446,6 +462,24 @@ class _Generator:
                 f" = {{ {values} }}; return fn::table(t, {table.dt!r}, values); }}"
             )
         return lines
+
+
+class _Off(ast.NodeTransformer):
+    """Calls of some functions as 0."""
+
+    def __init__(self, functions: Collection[str]):
+        self._functions = functions
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        if isinstance(node.func, ast.Name) and node.func.id in self._functions:
+            return ast.copy_location(ast.Constant(0), node)
+        self.generic_visit(node)
+        return node
+
+
+def _without(statement: str, functions: Collection[str]) -> str:
+    """A statement while these functions of time are 0."""
+    return ast.unparse(_Off(functions).visit(ast.parse(statement)))
 
 
 def _normal(xi: str) -> str:
