@@ -92,41 +92,73 @@ def from_bits(context, x):
 
 # ------------------------------------------------------------------------------ noise
 
-#: R log2(m) = R (m - 1)(1 + (m - 2) P(m)), R = 2 log 2, for m in [1, 2): error 2e-6.
 _R = 2 * math.log(2)
-P0, P1, P2, P3, P4 = (
-    f4(-_R * x) for x in (-1.02189180, 1.03073258, -0.624866272, 0.199321951, -0.0258413986)
-)
-#: sin(y)/y and cos(y) as polynomials of y^2 for |y| <= pi/2: errors 6e-7 and 7e-6.
-S0, S1, S2, S3 = (f4(x) for x in (0.999996616, -0.166648284, 8.30632515e-3, -1.83636519e-4))
-C0, C1, C2, C3 = (f4(x) for x in (0.999993296, -0.499912440, 0.0414877482, -1.27120948e-3))
-ONE, TWO, HALF = f4(1), f4(2), f4(0.5)
-PER_BIT = f4(_R / 2**23)
-TOP = i4(f4(2**20).view(np.int32))
-ANGLE = f4(math.pi / 2 / 2**31)
-MIDDLE = f4(math.pi / 2 / 2**12)
+#: -R log2(m) = -R (m - 1)(1 + (m - 2) P(m)) for m in [1, 2), with an error of 2e-6.
+_LOG = [-_R * x for x in (-1.02189180, 1.03073258, -0.624866272, 0.199321951, -0.0258413986)]
+#: sin(y)/y and cos(y) as polynomials of y^2 for |y| <= pi/2, with errors of 6e-7 and 7e-6.
+_SINE = (0.999996616, -0.166648284, 8.30632515e-3, -1.83636519e-4)
+_COSINE = (0.999993296, -0.499912440, 0.0414877482, -1.27120948e-3)
+
+
+class Polynomials(NamedTuple):
+    """Numbers of the Box-Muller transform.
+
+    They are given to the loops as arguments because LLVM then keeps them in registers; numbers that
+    it knows it loads from memory in every turn.
+    """
+
+    l0: np.float32
+    l1: np.float32
+    l2: np.float32
+    l3: np.float32
+    l4: np.float32
+    s0: np.float32
+    s1: np.float32
+    s2: np.float32
+    s3: np.float32
+    c0: np.float32
+    c1: np.float32
+    c2: np.float32
+    c3: np.float32
+    half: np.float32
+    one: np.float32
+    two: np.float32
+    per_bit: np.float32
+    angle: np.float32
+    middle: np.float32
+    scale: np.float32  # variance of the noise
+    top: np.int32  # bits of 2^20
+    mantissa: np.uint32
+    exponent: np.uint32  # bits of 1
+
+
+def polynomials(scale: float) -> Polynomials:
+    """For noise of one variance."""
+    others = 0.5, 1, 2, _R / 2**23, math.pi / 2 / 2**31, math.pi / 2 / 2**12, scale
+    words = f4(2**20).view(i4), u4(0x7FFFFF), u4(0x3F800000)
+    return Polynomials(*(f4(x) for x in (*_LOG, *_SINE, *_COSINE, *others)), *words)
 
 
 @inlined
-def box_muller(word, scale):
+def box_muller(k, word):
     """One plus two normals, times sqrt(scale), of 32 random bits."""
     # radius: the exponent's part of the logarithm comes with the bits, taken as an integer
-    bits = bits_of(f4(i4(u4(word >> u4(12)))) + HALF)
-    m = from_bits(u4(u4(bits & u4(0x7FFFFF)) | u4(0x3F800000)))
-    rest = P0 + m * (P1 + m * (P2 + m * (P3 + m * P4)))
-    square = PER_BIT * f4(i4(TOP - i4(bits))) + (m - ONE) * (m - TWO) * rest
-    radius = math.sqrt(scale * square)
+    bits = bits_of(f4(i4(u4(word >> u4(12)))) + k.half)
+    m = from_bits(u4(u4(bits & k.mantissa) | k.exponent))
+    rest = k.l0 + m * (k.l1 + m * (k.l2 + m * (k.l3 + m * k.l4)))
+    square = k.per_bit * f4(i4(k.top - i4(bits))) + (m - k.one) * (m - k.two) * rest
+    radius = math.sqrt(k.scale * square)
     # angle: in the right half of the circle, then the lowest bit turns every other by half a turn
     radius = from_bits(u4(bits_of(radius) ^ u4(word << u4(31))))
-    y = f4(i4(u4(word << u4(20)))) * ANGLE + MIDDLE
+    y = f4(i4(u4(word << u4(20)))) * k.angle + k.middle
     y2 = y * y
-    cosine = C0 + y2 * (C1 + y2 * (C2 + y2 * C3))
-    sine = y * (S0 + y2 * (S1 + y2 * (S2 + y2 * S3)))
-    return ONE + radius * cosine, ONE + radius * sine
+    cosine = k.c0 + y2 * (k.c1 + y2 * (k.c2 + y2 * k.c3))
+    sine = y * (k.s0 + y2 * (k.s1 + y2 * (k.s2 + y2 * k.s3)))
+    return k.one + radius * cosine, k.one + radius * sine
 
 
 @restricted
-def normals(z, to, a, b, c, counter, count, scale):
+def normals(k, z, to, a, b, c, counter, count):
     """Fill z[to:] with 1 + ``count`` normals (a multiple of 2 LANES); gives the counter to go on with."""
     for block in range(count // (2 * LANES)):
         first = to + uint(block * 2 * LANES)
@@ -137,49 +169,78 @@ def normals(z, to, a, b, c, counter, count, scale):
             a[lane] = u4(b[lane] ^ u4(b[lane] >> u4(9)))
             b[lane] = u4(c[lane] + u4(c[lane] << u4(3)))
             c[lane] = u4(u4(u4(c[lane] << u4(21)) | u4(c[lane] >> u4(11))) + word)
-            z[first + lane], z[first + uint(LANES) + lane] = box_muller(word, scale)
+            z[first + lane], z[first + uint(LANES) + lane] = box_muller(k, word)
     return counter
 
 
 # ---------------------------------------------------------------------------- neurons
 
-#: dt k times the equations of U and V, with their constants folded; D_u = D_v, so one weight serves.
 _DT, _K, _EPS, _D = 0.002, 2.0, 0.01, 100.0
-COUPLING = _DT * _K * _D
+COUPLING = _DT * _K * _D  # D_u = D_v, so one weight serves both
 PULSE = f4(_DT * _K * 60)  # I_stim and I_glio
 BASE = f4(_DT * _K / _EPS)  # b - 1 = 1
-OWN, OTHER = f4(1 - _DT * _K / _EPS), f4(-_DT * _K / _EPS)
-RAMP, OFFSET, CEILING = (f4(_DT * _K / _EPS * 1.2 * x) for x in (1, 0.5, 5))
-RISE, DRIFT = f4(_DT * _K * 0.2), f4(_DT * _K * 0.075)
-FOUR, NOTHING, U_SPIKE = f4(4), f4(0), f4(2)
+
+
+class Constants(NamedTuple):
+    """Of the neurons' equations, times dt k; and half of them, for the corrector.
+
+    Arguments for the same reason as `Polynomials`.
+    """
+
+    own: np.float32  # U + dt dU/dt = own U + other V + drive + min(max(ramp U + offset, 0), ceiling)
+    other: np.float32
+    ramp: np.float32
+    offset: np.float32
+    ceiling: np.float32
+    rise: np.float32  # V + dt dV/dt = V + rise U + drift
+    drift: np.float32
+    half_own: np.float32
+    half_other: np.float32
+    half_ramp: np.float32
+    half_offset: np.float32
+    half_ceiling: np.float32
+    half_rise: np.float32
+    half_drift: np.float32
+    minus_four: np.float32
+    half: np.float32
+    zero: np.float32
+    threshold: np.float32
+
+
+def constants() -> Constants:
+    """Their values."""
+    fast = _DT * _K / _EPS
+    values = [1 - fast, -fast, 1.2 * fast, 0.6 * fast, 6 * fast, _DT * _K * 0.2, _DT * _K * 0.075]
+    values += [x / 2 for x in values]
+    return Constants(*(f4(x) for x in (*values, -4, 0.5, 0, 2)))
 
 
 @inlined
-def predicted_u(u, v, around, weight, drive):
+def predicted_u(k, u, v, around, weight, drive):
     """U + dt dU/dt."""
-    pulse = min(max(RAMP * u + OFFSET, NOTHING), CEILING)
-    return OWN * u + drive + OTHER * v + pulse + weight * (around - FOUR * u)
+    pulse = min(max(k.ramp * u + k.offset, k.zero), k.ceiling)
+    return k.own * u + drive + k.other * v + pulse + weight * (around + k.minus_four * u)
 
 
 @inlined
-def predicted_v(u, v, around, weight, noise):
+def predicted_v(k, u, v, around, weight, noise):
     """V + dt dV/dt + dW g(V); ``noise`` is 1 plus the noise."""
-    return noise * v + (RISE * u + DRIFT) + weight * (around - FOUR * v)
+    return noise * v + (k.rise * u + k.drift) + weight * (around + k.minus_four * v)
 
 
 @inlined
-def corrected_u(before, u, v, around, half_weight, drive):
-    """(U + U_predicted + dt dU/dt)/2; the half is in the constants."""
-    pulse = min(max(HALF * RAMP * u + HALF * OFFSET, NOTHING), HALF * CEILING)
-    slope = HALF * OWN * u + HALF * OTHER * v + pulse + half_weight * (around - FOUR * u)
-    return HALF * (before + drive) + slope
+def corrected_u(k, before, u, v, around, half_weight, drive):
+    """(U + U_predicted + dt dU/dt)/2."""
+    pulse = min(max(k.half_ramp * u + k.half_offset, k.zero), k.half_ceiling)
+    slope = k.half_own * u + k.half_other * v + pulse + half_weight * (around + k.minus_four * u)
+    return k.half * (before + drive) + slope
 
 
 @inlined
-def corrected_v(before, u, v, around, half_weight, noise):
+def corrected_v(k, before, u, v, around, half_weight, noise):
     """(V + V_predicted + dt dV/dt + dW g(V))/2."""
-    slope = (HALF * RISE * u + HALF * DRIFT) + half_weight * (around - FOUR * v)
-    return HALF * (before + noise * v) + slope
+    slope = (k.half_rise * u + k.half_drift) + half_weight * (around + k.minus_four * v)
+    return k.half * (before + noise * v) + slope
 
 
 @inlined
@@ -192,18 +253,18 @@ def row_functions(width: int) -> tuple[Callable, Callable, Callable, Callable]:
     """Loops over the ``width`` columns of a row; each row is given by the place of its column 0."""
 
     @restricted
-    def predict(U, V, above, here, below, z, z_at, weight, w_at, drive, d_at, PU, PV, to):
+    def predict(k, U, V, above, here, below, z, z_at, weight, w_at, drive, d_at, PU, PV, to):
         """The first row: states before the step at three rows, prediction in the middle one."""
         for n in range(width):
             c = uint(n)
             i, up, down, w = here + c, above + c, below + c, weight[w_at + c]
             around_u = (U[up] + U[down]) + beside(U, i)
             around_v = (V[up] + V[down]) + beside(V, i)
-            PU[to + c] = predicted_u(U[i], V[i], around_u, w, drive[d_at + c])
-            PV[to + c] = predicted_v(U[i], V[i], around_v, w, z[z_at + c])
+            PU[to + c] = predicted_u(k, U[i], V[i], around_u, w, drive[d_at + c])
+            PV[to + c] = predicted_v(k, U[i], V[i], around_v, w, z[z_at + c])
 
     @restricted
-    def correct(PU, PV, above, here, below, z, z_at, weight, w_at, drive, d_at, U, V, to):
+    def correct(k, PU, PV, above, here, below, z, z_at, weight, w_at, drive, d_at, U, V, to):
         """The last row; the highest bit of what it gives is set if a neuron is above threshold."""
         spiking = u4(0)
         for n in range(width):
@@ -211,15 +272,15 @@ def row_functions(width: int) -> tuple[Callable, Callable, Callable, Callable]:
             i, up, down, w = here + c, above + c, below + c, weight[w_at + c]
             around_u = (PU[up] + PU[down]) + beside(PU, i)
             around_v = (PV[up] + PV[down]) + beside(PV, i)
-            u = corrected_u(U[to + c], PU[i], PV[i], around_u, w, drive[d_at + c])
-            V[to + c] = corrected_v(V[to + c], PU[i], PV[i], around_v, w, z[z_at + c])
+            u = corrected_u(k, U[to + c], PU[i], PV[i], around_u, w, drive[d_at + c])
+            V[to + c] = corrected_v(k, V[to + c], PU[i], PV[i], around_v, w, z[z_at + c])
             U[to + c] = u
-            spiking = u4(spiking | bits_of(U_SPIKE - u))
+            spiking = u4(spiking | bits_of(k.threshold - u))
         return spiking
 
     @restricted
     def advance(
-        U, V, here, below, weight, w_at, drive, d_at, z, z_at, PU_out, PV_out, to,
+        k, U, V, here, below, weight, w_at, drive, d_at, z, z_at, PU_out, PV_out, to,
         U_up, V_up, up, w_up, later, d_up, z_up, PU, PV, p_above, p_here,
     ):  # fmt: skip
         """Predict a row and correct the one above it, which shares most of what is read.
@@ -232,24 +293,24 @@ def row_functions(width: int) -> tuple[Callable, Callable, Callable, Callable]:
             i, w, old_u, old_v = here + c, weight[w_at + c], U_up[up + c], V_up[up + c]
             around_u = (old_u + U[below + c]) + beside(U, i)
             around_v = (old_v + V[below + c]) + beside(V, i)
-            pu = predicted_u(U[i], V[i], around_u, w, drive[d_at + c])
-            pv = predicted_v(U[i], V[i], around_v, w, z[z_at + c])
+            pu = predicted_u(k, U[i], V[i], around_u, w, drive[d_at + c])
+            pv = predicted_v(k, U[i], V[i], around_v, w, z[z_at + c])
             PU_out[to + c], PV_out[to + c] = pu, pv
 
             i, w = p_here + c, weight[w_up + c]
             around_u = (PU[p_above + c] + pu) + beside(PU, i)
             around_v = (PV[p_above + c] + pv) + beside(PV, i)
-            u = corrected_u(old_u, PU[i], PV[i], around_u, w, later[d_up + c])
-            V_up[up + c] = corrected_v(old_v, PU[i], PV[i], around_v, w, z[z_up + c])
+            u = corrected_u(k, old_u, PU[i], PV[i], around_u, w, later[d_up + c])
+            V_up[up + c] = corrected_v(k, old_v, PU[i], PV[i], around_v, w, z[z_up + c])
             U_up[up + c] = u
-            spiking = u4(spiking | bits_of(U_SPIKE - u))
+            spiking = u4(spiking | bits_of(k.threshold - u))
         return spiking
 
     @restricted
-    def spike(U, at, last_above, n_spikes, to, step):
+    def spike(k, U, at, last_above, n_spikes, to, step):
         for n in range(width):
             c = uint(n)
-            above, last = U[at + c] > U_SPIKE, last_above[to + c]
+            above, last = U[at + c] > k.threshold, last_above[to + c]
             n_spikes[to + c] += i4(above & (step - last > i4(1)))
             last_above[to + c] = step if above else last
 
@@ -488,14 +549,14 @@ def border_functions(at: Layout) -> tuple[Callable, Callable]:
     stride = at.stride
 
     @inlined
-    def push(shared, own, base, counter, scale):
+    def push(numbers, shared, own, base, counter):
         for n in range(4):
             r = own.above + (n if n < 2 else own.rows - 4 + n)
             for c in range(stride):
                 shared.border[base + n * stride + c] = own.U[r * stride + c]
                 shared.border[base + (4 + n) * stride + c] = own.V[r * stride + c]
         to = uint(base + 8 * stride)
-        return normals(shared.border, to, own.a, own.b, own.c, counter, 2 * stride, scale)
+        return normals(numbers, shared.border, to, own.a, own.b, own.c, counter, 2 * stride)
 
     @inlined
     def pull(shared, own, base, r):
@@ -531,8 +592,9 @@ def noise_function(at: Layout) -> Callable:
                         own.z[to + uint(c)] = shared.border[base + (9 - lower) * at.stride + c]
 
     @inlined
-    def make(shared, own, r, start, step, counter, scale):
-        counter = normals(own.z, place(r - start), own.a, own.b, own.c, counter, chunk, scale)
+    def make(numbers, shared, own, r, start, step, counter):
+        to = place(r - start)
+        counter = normals(numbers, own.z, to, own.a, own.b, own.c, counter, chunk)
         if own.threads > 1:
             share(shared, own, r, start, step & 1)
         return counter
@@ -563,44 +625,44 @@ def advance_function(at: Layout) -> Callable:
         return weight_of(g) + uint(3) * stride
 
     @inlined
-    def finish(shared, own, q, spiking, step):
+    def finish(k, shared, own, q, spiking, step):
         mirror(own.U, own.V, row(q), side)
         if spiking >> u4(31):
             to = row(q + own.first - own.above)
-            spike(own.U, row(q), shared.last_above, shared.n_spikes, to, i4(step))
+            spike(k, own.U, row(q), shared.last_above, shared.n_spikes, to, i4(step))
 
     @inlined
-    def advance(shared, own, step, later, counter, scale):
+    def advance(k, numbers, shared, own, step, later, counter):
         total = own.above + own.rows + own.below
         start = max(own.above - 1, 0)
         end = min(own.above + own.rows + 1, total)
         down = own.first - own.above  # from own rows to the lattice's
         for r in range(start, end):
             if (r - start) % CHUNK == 0:
-                counter = make_noise(shared, own, r, start, step, counter, scale)
+                counter = make_noise(numbers, shared, own, r, start, step, counter)
             q, below, z_at = r - 1, row(min(r + 1, total - 1)), noise_at(r - start)
             if q < own.above:
                 predict(
-                    own.U, own.V, row(max(q, 0)), row(r), below, own.z, z_at, shared.weight,
+                    k, own.U, own.V, row(max(q, 0)), row(r), below, own.z, z_at, shared.weight,
                     weight_of(r + down), shared.drive, row(r + down), own.PU, own.PV, slot(r),
                 )  # fmt: skip
             else:
                 spiking = advance_row(
-                    own.U, own.V, row(r), below, shared.weight, weight_of(r + down),
+                    k, own.U, own.V, row(r), below, shared.weight, weight_of(r + down),
                     shared.drive, row(r + down), own.z, z_at, own.PU, own.PV, slot(r),
                     own.U, own.V, row(q), half_weight_of(q + down), later, row(q + down),
                     noise_at(q - start), own.PU, own.PV, slot(max(q - 1, 0)), slot(q),
                 )  # fmt: skip
-                finish(shared, own, q, spiking, step)
+                finish(k, shared, own, q, spiking, step)
             mirror(own.PU, own.PV, slot(r), side)
         if not own.below:
             q = total - 1
             spiking = correct(
-                own.PU, own.PV, slot(q - 1), slot(q), slot(q), own.z, noise_at(q - start),
+                k, own.PU, own.PV, slot(q - 1), slot(q), slot(q), own.z, noise_at(q - start),
                 shared.weight, half_weight_of(q + down), later, row(q + down),
                 own.U, own.V, row(q),
             )  # fmt: skip
-            finish(shared, own, q, spiking, step)
+            finish(k, shared, own, q, spiking, step)
         return counter
 
     return advance
@@ -626,9 +688,9 @@ def compiled(side: int) -> Callable:
                 shared.frames_n_spikes[number, own.first + r, c] = shared.n_spikes[i]
 
     @inlined
-    def exchange(shared, own, step, counter, scale, address):
+    def exchange(numbers, shared, own, step, counter, address):
         base = (step & 1) * own.threads * piece
-        counter = push(shared, own, base + own.thread * piece, counter, scale)
+        counter = push(numbers, shared, own, base + own.thread * piece, counter)
         meet(address, own.threads)
         if own.above:
             pull(shared, own, base + (own.thread - 1) * piece + 2 * stride, 0)
@@ -637,7 +699,7 @@ def compiled(side: int) -> Callable:
         return counter
 
     @outer
-    def run(shared, own, steps, scale, address):
+    def run(k, numbers, shared, own, steps, address):
         counter = u4(0)
         for step in range(steps):
             if step % BLOCK == 0:
@@ -647,11 +709,11 @@ def compiled(side: int) -> Callable:
                 block(shared, own, step)
                 meet(address, own.threads)
             if own.threads > 1:
-                counter = exchange(shared, own, step, counter, scale, address)
+                counter = exchange(numbers, shared, own, step, counter, address)
             later = shared.drive
             if (step + 1) % BLOCK == 0 and stimuli(step) != stimuli(step + 1):
                 later = shared.drive_end
-            counter = advance(shared, own, step, later, counter, scale)
+            counter = advance(k, numbers, shared, own, step, later, counter)
         frame(shared, own, steps // FRAME + 1)
 
     return run
@@ -748,17 +810,18 @@ def simulate(
     image[side // 4 : 3 * side // 4, side // 3 : 2 * side // 3] = True
     shared, loop = _shared(at, image, steps, threads), compiled(side)
     barrier = aligned(16, 0, np.int64)
-    scale, address = f4(_DT * _K * sigma2), uint(barrier.ctypes.data)
+    address = uint(barrier.ctypes.data)
+    given = constants(), polynomials(_DT * _K * sigma2), shared
     workers = [
         threading.Thread(
-            target=loop, args=(shared, _own(at, n, threads, seed), steps, scale, address)
+            target=loop, args=(*given, _own(at, n, threads, seed), steps, address)
         )
         for n in range(1, threads)
     ]
     start = time.perf_counter()
     for worker in workers:
         worker.start()
-    loop(shared, _own(at, 0, threads, seed), steps, scale, address)
+    loop(*given, _own(at, 0, threads, seed), steps, address)
     for worker in workers:
         worker.join()
     return time.perf_counter() - start, shared

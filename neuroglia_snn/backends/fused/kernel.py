@@ -270,7 +270,10 @@ class _Generator:
         for name in ("advance", "advance_quiet") if stimuli else ("advance",):
             lines = (first, second)
             if name == "advance_quiet":
-                lines = tuple(tuple(_without(x, population.gates) for x in part) for part in lines)
+                lines = (
+                    tuple(_without(x, population.gates) for x in first),
+                    tuple(_without(x, population.gates) for x in second),
+                )
             population.variants.append(
                 SimpleNamespace(
                     name=name,
