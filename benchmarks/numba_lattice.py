@@ -187,7 +187,9 @@ class Constants(NamedTuple):
     Arguments for the same reason as `Polynomials`.
     """
 
-    own: np.float32  # U + dt dU/dt = own U + other V + drive + min(max(ramp U + offset, 0), ceiling)
+    own: (
+        np.float32
+    )  # U + dt dU/dt = own U + other V + drive + min(max(ramp U + offset, 0), ceiling)
     other: np.float32
     ramp: np.float32
     offset: np.float32
@@ -380,7 +382,7 @@ def astrocyte_function(width: int, across: int, stride: int) -> Callable:
             ca += STEP / 2 * (a + x)
             Ca[i], IP3[i], h[i] = ca, ip3 + STEP / 2 * (b + y), gate + STEP / 2 * (c + z)
             last_drive[i] = step if (count & i4(0xFFFF)) >= 8 else drive
-            feedback[i] = PULSE if (ca > 0.15) & (count >> i4(16) >= 8) else NOTHING
+            feedback[i] = PULSE if (ca > 0.15) & (count >> i4(16) >= 8) else f4(0)
 
     @inlined
     def advance(
@@ -813,9 +815,7 @@ def simulate(
     address = uint(barrier.ctypes.data)
     given = constants(), polynomials(_DT * _K * sigma2), shared
     workers = [
-        threading.Thread(
-            target=loop, args=(*given, _own(at, n, threads, seed), steps, address)
-        )
+        threading.Thread(target=loop, args=(*given, _own(at, n, threads, seed), steps, address))
         for n in range(1, threads)
     ]
     start = time.perf_counter()

@@ -186,6 +186,7 @@ def execute(
     given: list[str],
     request: Request,
     settings: Mapping[str, object] | None = None,
+    stops_readably: bool = False,
 ) -> str:
     """Run a compiled program to its end.
 
@@ -194,6 +195,7 @@ def execute(
     folder, results : of the program, and for what it writes
     given : command-line arguments
     settings : further environment variables
+    stops_readably : whether an interrupted program is left to write what it has; otherwise it ends
 
     Returns
     -------
@@ -223,9 +225,11 @@ def execute(
         try:
             said = _watch(program, request.progress)
         except KeyboardInterrupt:
-            program.send_signal(signal.SIGINT)
-            said = _last_words(program)
+            if stops_readably:
+                program.send_signal(signal.SIGINT)
+            said = _last_words(program) if stops_readably else ""
             if not said:
+                program.kill()
                 raise
         except BaseException:
             program.kill()

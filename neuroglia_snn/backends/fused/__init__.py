@@ -106,7 +106,7 @@ class _Build:
             settings["NEUROGLIA_CHECKPOINT"] = CHECKPOINT_EVERY
             settings["NEUROGLIA_RESUME"] = int((results / CHECKPOINT).exists())
         given = project.arguments(settings_of(self.network, request), results)
-        said = project.execute(self.folder, results, given, request, settings)
+        said = project.execute(self.folder, results, given, request, settings, True)
         with self.lock:  # the device reads the arrays of one program at a time
             project.adopt(results)
             final = collect.final(self.network)
