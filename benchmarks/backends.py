@@ -73,7 +73,7 @@ CASES: dict[str, Callable[[int], float] | None] = {
     "cpp, 1 thread": backend_step("cpp", 1, "float64", 8),
     "cpp, 2 threads": backend_step("cpp", 2, "float64", 8),
     "numpy": backend_step("numpy", 1, "float64", 0.8),
-    "JAX float32": by_hand("jax_lattice", 8),
+    "JAX float32, 2 threads": by_hand("jax_lattice", 8),
     "Numba float32, 1 thread": by_hand("numba_lattice", 40),
     "Numba float32, 2 threads": by_hand("numba_lattice", 40, threads=2),
     "fused float64, 1 thread": backend_step("fused", 1, "float64", 40),

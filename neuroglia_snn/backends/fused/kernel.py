@@ -33,8 +33,8 @@ from neuroglia_snn.integrators import INTEGRATORS
 FOLDER = Path(__file__).parent
 REACHED = "neuroglia-reached"
 
-#: Longest row of a population that is no lattice.
-ROW = 1024
+#: Longest row of a population that is no lattice: short enough that threads can share its rows.
+ROW = 64
 #: Rows are computed in whole groups of this many columns.
 GROUP = 8
 
@@ -440,7 +440,7 @@ class _Generator:
                         period=population.period, dt=population.dt, size=population.size
                     ),
                     stride=record.stride,
-                    columns=shape[1] if len(shape) == 2 else 0,
+                    shape=shape if len(shape) == 2 else (1, shape[0]),
                     mean=record.reduce == "mean",
                     variables=[
                         SimpleNamespace(code=self.translate(f"neuroglia_value = {v}", population))

@@ -157,13 +157,10 @@ public:
     {
         const int unit = r*at_.cols, from = unit/block, to = (unit + at_.width - 1)/block;
         T* z = slot(r);
-        for (int b = from; b <= to; b++)
-        {
-            if (kept_ && b >= kept_from_ && b <= kept_to_)
-                std::memmove(z + (b - from)*block, kept_ + (b - kept_from_)*block, block*sizeof(T));
-            else
-                neuroglia_normals(z + (b - from)*block, (uint32_t)b, seed_, stream_, step_);
-        }
+        // what the row before has made, then the rest
+        const int had = kept_ ? std::min(std::max(kept_to_ + 1 - from, 0), to + 1 - from) : 0;
+        if (had) std::memmove(z, kept_ + (from - kept_from_)*block, had*block*sizeof(T));
+        neuroglia_normals(z + had*block, (uint32_t)(from + had), (uint32_t)(to + 1 - from - had), seed_, stream_, step_);
         kept_ = z; kept_from_ = from; kept_to_ = to;
         return row(r);
     }
