@@ -27,13 +27,16 @@ from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian.quiet import hush
 
 
-def request(side: int, milliseconds: float, threads: int, precision: str) -> Request:
-    """The memory model on a lattice of another size, with a rectangle as its image."""
+def request(
+    side: int, milliseconds: float, threads: int, precision: str, start: str = "0 ms"
+) -> Request:
+    """The memory model on a lattice of another size, shown a rectangle from ``start``."""
     astrocytes = (side - 4) // 3 + 1
     settings = {
         "population.neuron.shape": f"[{side}, {side}]",
         "population.astrocyte.shape": f"[{astrocytes}, {astrocytes}]",
         "model.duration": f"{milliseconds} ms",
+        "stimulus.train.start": start,
     }
     image = np.zeros((side, side), bool)
     image[side // 4 : 3 * side // 4, side // 3 : 2 * side // 3] = True
@@ -42,14 +45,15 @@ def request(side: int, milliseconds: float, threads: int, precision: str) -> Req
 
 
 def backend_step(
-    name: str, threads: int, precision: str, milliseconds: float
+    name: str, threads: int, precision: str, milliseconds: float, start: str = "0 ms"
 ) -> Callable[[int], float]:
     """Microseconds of a step on a backend: a long run less a short one, for the steps between."""
 
     def measure(side: int) -> float:
         backend = backends.get(name)
         runs = [
-            request(side, length, threads, precision) for length in (milliseconds / 4, milliseconds)
+            request(side, length, threads, precision, start)
+            for length in (milliseconds / 4, milliseconds)
         ]
         for run in runs:
             backend.run(run)  # compiles
@@ -112,7 +116,8 @@ def scaling(rounds: int, out: Path) -> None:
     for _ in range(rounds):
         for side in sides:
             length = min(40, max(0.4, 40 * (130 / side) ** 2))
-            measure = backend_step("fused", 1, "float32", round(length, 1))
+            # no stimulus: short runs would see nothing else
+            measure = backend_step("fused", 1, "float32", round(length, 1), "1 second")
             costs[side].append(measure(side) * 1e3 / side**2)
     for side, values in costs.items():
         print(f"{side:5} x {side:<5} {min(values):.2f} ns a neuron and step")
