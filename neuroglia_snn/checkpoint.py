@@ -49,6 +49,11 @@ def exists(folder: Path) -> bool:
     return (folder / FOLDER / _IDENTITY).exists()
 
 
+def ours(folder: Path) -> bool:
+    """Whether the folder for checkpoints is ours to use and remove: there is none, or we made it."""
+    return not (folder / FOLDER).exists() or exists(folder)
+
+
 def discard(folder: Path) -> None:
     """Remove what a complete run no longer needs."""
     shutil.rmtree(folder / FOLDER, ignore_errors=True)

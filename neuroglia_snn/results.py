@@ -40,16 +40,21 @@ def prepare(folder: Path, force: bool) -> Path:
         raise ResultError(
             f"{folder} holds an interrupted run: go on with --resume, or start anew with --force"
         )
-    if not force and (folder / SUMMARY).exists():
-        raise ResultError(f"{folder} holds a result already; choose another --out, or add --force")
+    if not checkpoint.ours(folder):
+        raise ResultError(f"{folder / checkpoint.FOLDER} is not of ours: choose another --out")
+    earlier = [n for n in (SUMMARY, DATA, CONTROL, *FIGURES) if (folder / n).exists()]
+    if not force and earlier:
+        raise ResultError(
+            f"{folder} holds a result already ({earlier[0]}); choose another --out, or add --force"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResultError(f"{folder} cannot be made a folder ({error.strerror})") from None
     if not os.access(folder, os.W_OK):
         raise ResultError(f"{folder} cannot be written to")
-    for name in (SUMMARY, DATA, CONTROL, *FIGURES):  # an earlier result, that --force gives up
-        (folder / name).unlink(missing_ok=True)
+    for name in earlier:  # --force gives it up
+        (folder / name).unlink()
     checkpoint.discard(folder)
     return folder
 

@@ -125,6 +125,16 @@ def test_run_writes_summary_data_and_figures_and_never_over_them(tmp_path):
     assert forced.returncode == 0
 
 
+@pytest.mark.parametrize("name", ["data.nc", "response.png", "checkpoint/weights.pt", "checkpoint"])
+def test_files_of_the_user_in_the_way_are_left_alone(tmp_path, name):
+    file = tmp_path / "out" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    done = neuroglia("run", "noise_induced_excitability", *QUICK, "--out", tmp_path / "out")
+    assert_refused(done, "--out")
+    assert file.read_text() == "mine"
+
+
 @pytest.fixture(scope="module")
 def memory_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("memory") / "out"

@@ -175,10 +175,11 @@ def _population(
     else:
         gathers = [p for p in incoming if coupling.is_gather(model, p)]
         plans = {p.name: coupling.gather(model, p) for p in gathers} | exchanged.plans()
+    links = {}
     for plan in plans.values():
         texts.append(plan.code)
-        for link, (_, dimensions, _) in plan.links.items():
-            added.append(SingleEquation(PARAMETER, link, dimensions, flags=["linked"]))
+        links |= {link: dimensions for link, (_, dimensions, _) in plan.links.items()}
+    added += [SingleEquation(PARAMETER, n, d, flags=["linked"]) for n, d in links.items()]
     for constant in dict.fromkeys(c for plan in plans.values() for c in plan.constants):
         added.append(SingleEquation(PARAMETER, constant, DIMENSIONLESS, flags=["constant"]))
     for variable in {s.variable for s in stimuli}:
@@ -513,10 +514,11 @@ class _Exchange:
         """Connect the predicted values, and add the first stage."""
         if not self._projections:
             return
-        for projection in self._projections:
-            _link(coupling.gather(self._model, projection), group, group)
-        for plan in self.plans().values():
-            _link(plan, group, group)
+        first = [coupling.gather(self._model, projection) for projection in self._projections]
+        for plan in (*first, *self.plans().values()):
+            # what is no state is read by both stages, under one name
+            new = {n: link for n, link in plan.links.items() if n not in group.variables}
+            _link(dataclasses.replace(plan, links=new), group, group)
         for label, lines in self._operations.items():
             group.run_regularly(  # before the state updater: Brian2 orders by name
                 "\n".join(lines),

@@ -29,6 +29,7 @@ from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network
 from neuroglia_snn.backends.brian.project import PROGRESS
 from neuroglia_snn.backends.fused.statements import Block, translate
 from neuroglia_snn.integrators import INTEGRATORS
+from neuroglia_snn.quantities import UNITS
 
 FOLDER = Path(__file__).parent
 REACHED = "neuroglia-reached"
@@ -183,7 +184,7 @@ class _Generator:
             self._one_stage(population, spec_, group)
         for entry in spec_.regularly:
             steps = self.periods(entry.dt)
-            clock = SimpleNamespace(period=steps, dt=entry.dt, size=spec_.size)
+            clock = SimpleNamespace(period=period, dt=spec_.dt, size=spec_.size)  # t, dt: its own
             block = self.translate(entry.code, population)
             population.regularly.append(SimpleNamespace(code=block, period=steps, clock=clock))
         blocks = [population.update, population.predict, population.correct, population.reset]
@@ -304,8 +305,9 @@ class _Generator:
 
     def _stencil(self, population, own, name, text, count, given) -> list[str]:
         """Statement that sums a coupling over the neighbours; adds what it reads."""
+        states = [n for n, e in own.items() if e.kind == "differential"]
+        weight, text = _split_weight(text, set(self.model.parameters))
         variables = [n for n in own if re.search(rf"\b{n}_pre\b", text)]
-        weight, text = _split_weight(text, set(own))
         # where a neighbour is missing, a mirrored edge gives nothing if equal states give nothing
         mirrored_ends = count == 4 and coupling.vanishes(text) and "N_incoming" not in text
         population.masked |= not mirrored_ends
@@ -326,6 +328,7 @@ class _Generator:
                             column=slot.column,
                             value=value,
                             pointer=f"{variable}_row_{slot.slot}",
+                            later=f"{variable}_{'after' if variable in states else 'before'}",
                         )
                     )
             term = word_substitute(text, names | {f"{n}_post": n for n in own})
@@ -380,8 +383,7 @@ class _Generator:
         return result, files
 
     def _held(self, projection, source, target, variable, text, own) -> SimpleNamespace:
-        theirs = eqs.parse(self.model.populations[target.name].equations)
-        weight, text = _split_weight(text, {*own, *theirs})
+        weight, text = _split_weight(text, set(self.model.parameters))
         pre = [a for a in source.arrays if re.search(rf"\b{a.name}_pre\b", text)]
         post = [a for a in target.arrays if re.search(rf"\b{a.name}_post\b", text)]
         kinds = {"int32_t": np.dtype(np.int32), "char": np.dtype(bool)}
@@ -391,6 +393,10 @@ class _Generator:
         steps = self.periods(projection.dt)
         group = self.network.groups[target.name]
         space = self.network.namespace
+        # where Brian2 would run it: as code of the target, or in synapses with a dt of their own
+        clock = SimpleNamespace(period=steps, dt=projection.dt)
+        if coupling.is_gather(self.model, projection):
+            clock = SimpleNamespace(period=target.period, dt=target.dt)
         return SimpleNamespace(
             space=f"held_{projection.name}_{variable}",
             variable=variable,
@@ -398,7 +404,7 @@ class _Generator:
             source=source,
             target=target,
             period=steps,
-            clock=SimpleNamespace(period=steps, dt=projection.dt, size=target.size),
+            clock=SimpleNamespace(period=clock.period, dt=clock.dt, size=target.size),
             separable=not post and "N_incoming" not in text,
             pre=pre,
             post=post,
@@ -439,7 +445,7 @@ class _Generator:
                     clock=SimpleNamespace(
                         period=population.period, dt=population.dt, size=population.size
                     ),
-                    stride=record.stride,
+                    stride=1 if record.reduce else record.stride,
                     shape=shape if len(shape) == 2 else (1, shape[0]),
                     mean=record.reduce == "mean",
                     variables=[
@@ -497,17 +503,14 @@ def _noise_lines(population: _Population, given: Mapping[str, np.dtype]) -> list
     return [f"const real {n}_ = normal_row[c];" for n in given if n.startswith("normal_")]
 
 
-def _split_weight(text: str, variables: set[str]) -> tuple[str | None, str]:
-    """A coupling as (factor of the number of connections alone, the rest)."""
-    if "N_incoming" not in text:
-        return None, text
-    count = sympy.Symbol("N_incoming", real=True)
+def _split_weight(text: str, parameters: Collection[str]) -> tuple[str | None, str]:
+    """A coupling as (factor of the number of connections and parameters alone, the rest)."""
     whole = str_to_sympy(text)
-    symbols = {s.name: s for s in whole.free_symbols}
-    count = symbols["N_incoming"]
+    count = next((s for s in whole.free_symbols if s.name == "N_incoming"), None)
+    if count is None:
+        return None, text
     rest, factor = whole.as_independent(count, as_Add=False)
-    own = {f"{v}_{side}" for v in variables for side in ("pre", "post")}
-    if {s.name for s in factor.free_symbols} & own:
+    if {s.name for s in factor.free_symbols} - {"N_incoming", *parameters, *UNITS}:
         return None, text
     return sympy_to_str(factor), sympy_to_str(rest)
 
@@ -516,7 +519,9 @@ def _summed(text: str, neighbours: Mapping[str, list[str]], own: Collection[str]
     """A sum over neighbours with as few operations as can be, if the coupling is linear in them."""
     whole = str_to_sympy(text)
     symbols = {s.name: s for s in whole.free_symbols}
-    pre = {v: symbols[f"{v}_pre"] for v in neighbours}
+    pre = {v: symbols[f"{v}_pre"] for v in neighbours if f"{v}_pre" in symbols}
+    if not pre:
+        return None
     slopes = {v: whole.diff(symbol) for v, symbol in pre.items()}
     if any(slope.free_symbols & set(pre.values()) for slope in slopes.values()):
         return None

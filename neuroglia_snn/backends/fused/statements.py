@@ -29,6 +29,8 @@ _FUNCTIONS = {
 
 #: Names of what a block computes for the loop around it begin so.
 RESULT = "neuroglia_"
+#: Ends the name of a shared number in double precision (``x_`` is the one that the loop uses).
+_DOUBLE = "_in_double"
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,12 @@ class Block:
 class _Renderer(CPPNodeRenderer):
     """Expressions as C++ in which every literal has the type ``number``.
 
-    Names of the model get ``prefix`` and a trailing underscore, so that they are never ours.
+    Names of the model get a ``suffix`` with an underscore, so that they are never ours.
     """
 
-    def __init__(self, number: str, prefix: str = ""):
+    def __init__(self, number: str, suffix: str = "_"):
         super().__init__()
-        self._number, self._prefix = number, prefix
+        self._number, self._suffix = number, suffix
 
     def render_Constant(self, node):
         if isinstance(node.value, bool):
@@ -64,8 +66,8 @@ class _Renderer(CPPNodeRenderer):
 
     def render_Name(self, node):
         if node.id in ("inf", "True", "False"):
-            return {"inf": "INFINITY", "True": "true", "False": "false"}[node.id]
-        return f"{self._prefix}{node.id}_"
+            return {"inf": "HUGE_VAL", "True": "true", "False": "false"}[node.id]
+        return f"{node.id}{self._suffix}"
 
     def render_BinOp(self, node):
         left, right = self.render_node(node.left), self.render_node(node.right)
@@ -160,14 +162,14 @@ def _render(scalar, vector, variables, auxiliary, real: str) -> Block:
     for statement in scalar:
         used |= get_identifiers(statement.expr)
     shared = sorted(n for n in used if _is_shared(variables.get(n)))
-    prelude = [f"const double d_{n}_ = {_source(n, variables[n])};" for n in shared]
+    prelude = [f"const double {n}{_DOUBLE} = {_source(n, variables[n])};" for n in shared]
     hoisted = {s.var: s for s in scalar}
-    outer = _Renderer("double", "d_")
-    prelude += [f"const double d_{s.var}_ = {outer.render_expr(s.expr)};" for s in scalar]
+    outer = _Renderer("double", _DOUBLE)
+    prelude += [f"const double {s.var}{_DOUBLE} = {outer.render_expr(s.expr)};" for s in scalar]
     for name in (*shared, *hoisted):
         if name in used_in_loop or name.startswith(RESULT):
             keep = real == "double" or _is_time(name, variables, hoisted)
-            prelude.append(f"const {'double' if keep else real} {name}_ = d_{name}_;")
+            prelude.append(f"const {'double' if keep else real} {name}_ = {name}{_DOUBLE};")
     inner = _Renderer(real)
     body, reads, writes, local = [], set(), set(), set()
     for statement in vector:
@@ -205,7 +207,7 @@ def _is_time(name: str, variables, hoisted) -> bool:
 def _source(name: str, variable: Variable) -> str:
     """Where a shared number comes from."""
     if isinstance(variable, Constant):
-        return repr(float(variable.get_value()))
+        return repr(float(variable.get_value())).replace("inf", "HUGE_VAL")
     if name in ("t", "dt", "N", "t_in_timesteps"):
         return f"neuroglia_{name}"
     return f"brian::{brian2.device.get_array_name(variable)}[0]"

@@ -2,7 +2,7 @@
 
 - any differential equations, subexpressions, thresholds and resets that Brian2 parses;
 - several populations, each on a clock that is a whole multiple of the fastest;
-- couplings that are sums over named connections: a stencil (``lattice`` within a population), a
+- couplings that are sums over named connections: one stencil a population (``lattice`` within it), a
   pooling (``footprint``), a broadcast (``first-footprint``), ``one-to-one`` or ``pairs``;
 - stimuli, images, tables, ``regularly``, and records of states, means and events.
 """
@@ -18,6 +18,8 @@ from neuroglia_snn.backends.brian import coupling
 #: Connection rules that reduce to index lists known before the run.
 RULES = ("lattice", "footprint", "first-footprint", "one-to-one", "pairs")
 _RANDOM = {"rand", "randn", "poisson"}
+#: Names of per-unit values that the loop itself makes.
+_TAKEN = re.compile(r"normal(_xi\w*)?|(weight|mask)_\d+|\w+_predicted|\w+_\d+_neighbour")
 _FLAGS = {"shared", "constant over dt", "unless refractory", "linked"}
 
 
@@ -25,7 +27,7 @@ def reason(model: spec.Model) -> str | None:
     """The first thing in a model that the fused loop cannot do, naming its equation; or None."""
     fastest = min((p.dt for p in model.populations.values()), default=model.dt)
     for population in model.populations.values():
-        said = _population(population, fastest)
+        said = _population(population, fastest) or _stencil(model, population)
         if said:
             return f"population '{population.name}': {said}"
     for projection in model.projections.values():
@@ -46,7 +48,13 @@ def _population(population: spec.Population, fastest: float) -> str | None:
         return f"a refractory period ('{population.refractory}')"
     if population.events:
         return f"the custom event '{next(iter(population.events))}'"
-    for equation in eqs.parse(population.equations).values():
+    own = eqs.parse(population.equations)
+    taken = next((n for n in own if _TAKEN.fullmatch(n)), None)
+    if taken:
+        return (
+            f"the name '{taken}' is one that the fused loop gives to a value of its own: rename it"
+        )
+    for equation in own.values():
         flags = _FLAGS & set(equation.flags)
         if flags:
             return f"the flag '{flags.pop()}' of {equation.label}"
@@ -56,6 +64,56 @@ def _population(population: spec.Population, fastest: float) -> str | None:
         if not _multiple(entry.dt, fastest):
             return f"regularly '{entry.code.strip()}' is not on the clock of {fastest * 1e3:g} ms"
     return _random([text for text in code if text])
+
+
+def _stencil(model: spec.Model, population: spec.Population) -> str | None:
+    """What a coupling that is recomputed within a step does not allow."""
+    lattices = [
+        p
+        for p in model.projections.values()
+        if p.target.name == population.name and coupling.is_recomputed(model, p)
+    ]
+    for projection in lattices:
+        rule = projection.connect["rule"]
+        if rule != "lattice":
+            return f"'{projection.name}' couples it to itself by '{rule}' within a step"
+    if len(lattices) > 1:
+        return f"it has {len(lattices)} lattice couplings, {' and '.join(p.name for p in lattices)}"
+    inputs = coupling.recomputed_inputs(model, population.name)
+    own = eqs.parse(population.equations)
+    code = {
+        f"the threshold '{population.threshold}'": population.threshold,
+        f"the reset '{' '.join((population.reset or '').split())}'": population.reset,
+        **{f"regularly '{r.code.strip()}'": r.code for r in population.regularly},
+    }
+    for projection in model.projections.values():
+        if projection.source.name == population.name:
+            for name, text in coupling.inlined(projection, own).items():
+                read = text if projection not in lattices else re.sub(r"\b\w+_post\b", "", text)
+                code[f"{name} of projection '{projection.name}'"] = re.sub(
+                    r"\b(\w+)_pre\b", r"\1", read
+                )
+    for record in model.records.values():
+        if record.population == population.name:
+            for variable in record.variables:
+                code[f"'{variable}' in record '{record.name}'"] = variable
+    for where, text in code.items():
+        within = _read(own, text or "") & inputs
+        if within:
+            return f"{where} reads '{within.pop()}', which exists only within a step"
+    return None
+
+
+def _read(own: dict[str, eqs.Equation], code: str) -> set[str]:
+    """Names in some code, and in the subexpressions that it names, to any depth."""
+    found: set[str] = set()
+    pending = [code]
+    while pending:
+        new = set(re.findall(r"[A-Za-z_]\w*", pending.pop())) - found
+        found |= new
+        named = [own[n] for n in new if n in own]
+        pending += [e.expression or "" for e in named if e.kind == "subexpression"]
+    return found
 
 
 def _random(texts: list[str]) -> str | None:
@@ -97,9 +155,6 @@ def _record(model: spec.Model, record: spec.Record, fastest: float) -> str | Non
         return None
     if not _multiple(record.every, fastest):
         return f"its interval is no whole multiple of {fastest * 1e3:g} ms"
-    inputs = coupling.recomputed_inputs(model, record.population) & set(record.variables)
-    if inputs:
-        return f"'{inputs.pop()}' exists only within a step"
     return None
 
 
