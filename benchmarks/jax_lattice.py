@@ -76,8 +76,8 @@ def _normals(seed: jax.Array, step: jax.Array, size: int) -> jax.Array:
     exponent = 146 - (bits >> 23).astype(f4)
     radius = jnp.sqrt(f4(2 * np.log(2)) * exponent + q * _polynomial(_LOG, q))
     half_turn = (1 - 2 * (word & 1).astype(i4)).astype(f4)
-    angle = jax.lax.bitcast_convert_type(word << 20, i4).astype(f4) * f4(np.pi / 2**32)
-    return radius * half_turn * _polynomial(_COSINE, (angle + f4(np.pi / 2**13)) ** 2)
+    angle = jax.lax.bitcast_convert_type((word & 0xFFE) << 20, i4).astype(f4) * f4(np.pi / 2**32)
+    return radius * half_turn * _polynomial(_COSINE, (angle + f4(np.pi / 2**12)) ** 2)
 
 
 def _step(state, step, laplacian, glio, image, seed):

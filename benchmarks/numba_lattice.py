@@ -13,7 +13,7 @@ What makes it fast, so that a reader can judge whether the comparison is fair:
 - Drive (stimulus and gliotransmitter) is added up only when it changes, every 0.1 ms.
 - Noise is not our package's Threefry but SFC32 (Doty-Humphrey's small fast chaotic generator; NumPy
   ships the 64-bit one), in 16 parallel streams, and the Box-Muller transform with polynomials to 2e-6:
-  20 bits of radius, 12 of angle. Its numbers depend on the number of threads, ours do not; in return it
+  20 bits of radius, 11 of angle, a sign. Its numbers depend on the number of threads, ours do not; in return it
   takes a third of the instructions for the random bits.
 - Threads own blocks of rows, meet once a step at a spinning barrier, and predict the rows at their
   borders twice, from copies of their neighbours' states (`numba.prange` costs more than the step).
@@ -134,7 +134,7 @@ class Polynomials(NamedTuple):
 
 def polynomials(scale: float) -> Polynomials:
     """For noise of one variance."""
-    others = 0.5, 1, 2, _R / 2**23, math.pi / 2 / 2**31, math.pi / 2 / 2**12, scale
+    others = 0.5, 1, 2, _R / 2**23, math.pi / 2 / 2**31, math.pi / 2 / 2**11, scale
     words = f4(2**20).view(i4), u4(0x7FFFFF), u4(0x3F800000)
     return Polynomials(*(f4(x) for x in (*_LOG, *_SINE, *_COSINE, *others)), *words)
 
@@ -148,9 +148,9 @@ def box_muller(k, word):
     rest = k.l0 + m * (k.l1 + m * (k.l2 + m * (k.l3 + m * k.l4)))
     square = k.per_bit * f4(i4(k.top - i4(bits))) + (m - k.one) * (m - k.two) * rest
     radius = math.sqrt(k.scale * square)
-    # angle: in the right half of the circle, then the lowest bit turns every other by half a turn
+    # angle: in the right half of the circle, then the lowest bit turns it by half a turn
     radius = from_bits(u4(bits_of(radius) ^ u4(word << u4(31))))
-    y = f4(i4(u4(word << u4(20)))) * k.angle + k.middle
+    y = f4(i4(u4((word & u4(0xFFE)) << u4(20)))) * k.angle + k.middle
     y2 = y * y
     cosine = k.c0 + y2 * (k.c1 + y2 * (k.c2 + y2 * k.c3))
     sine = y * (k.s0 + y2 * (k.s1 + y2 * (k.s2 + y2 * k.s3)))

@@ -37,6 +37,19 @@ def test_moments_up_to_the_fourth():
         assert abs(np.mean(x**order) - moment) < 4 * np.sqrt(variance / x.size), order
 
 
+def test_angles_leave_no_mean_and_share_the_radius_evenly():
+    """All directions of one radius: what a sample of millions is too small to see."""
+    word = np.arange(2**12, dtype=np.uint32) + np.uint32(123456 << 12)
+    pair = np.array(noise._box_muller(word))
+    square = np.mean(pair**2, axis=1)
+    assert np.abs(pair.mean(axis=1)).max() < 1e-14
+    assert abs(np.mean(pair[0] * pair[1])) < 1e-14
+    np.testing.assert_allclose(square[0], square[1], rtol=1e-6)
+    radii = np.arange(2**20, dtype=np.uint32) << np.uint32(12)
+    squares = sum(x**2 for x in noise._box_muller(radii))
+    assert abs(squares.mean() - 2) < 1e-5  # of the whole distribution of the radius
+
+
 def test_distribution_is_normal():
     assert stats.kstest(sample(), "norm").pvalue > 1e-3
     assert stats.kstest(noise.gaussian(1, 7, np.array([5]), 0), "norm").pvalue > 1e-6
@@ -109,8 +122,8 @@ int main() {{
     for (int64_t step : steps) for (int block = 0; block < 32; block++)
     {{
         double z[{noise.BLOCK}]; float s[{noise.BLOCK}];
-        neuroglia_normals(z, block, 4294967290u, 3735928559u, step);
-        neuroglia_normals(s, block, 4294967290u, 3735928559u, step);
+        neuroglia_normals(z, block, 1, 4294967290u, 3735928559u, step);
+        neuroglia_normals(s, block, 1, 4294967290u, 3735928559u, step);
         for (int i = 0; i < {noise.BLOCK}; i++)
             printf("%.17g %.17g %.17g\\n", z[i], s[i],
                    neuroglia_gaussian(4294967290.0, 3735928559.0, block*{noise.BLOCK} + i, step));
