@@ -1,4 +1,4 @@
-"""The command line: ``neuroglia list | show | check | copy | diff | run | doctor``.
+"""The command line: ``neuroglia list | show | check | copy | diff | run | build | doctor``.
 
 Exit status: 0 done, 1 our error, 2 the user's mistake, 130 interrupted.
 """
@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("run", _run, "run a model and write results, figures and summary.json")
     sub.add_argument("model", metavar="MODEL", help=_MODEL)
     _add_run(sub)
+    sub = command("build", _build, "generate and compile a program for a GPU, here or elsewhere")
+    sub.add_argument("model", metavar="MODEL", help=_MODEL)
+    _add_build(sub)
     sub = command("doctor", _doctor, "what is installed here, and which backends can run")
     sub.add_argument("--json", action="store_true", help="as JSON")
     return parser
@@ -89,7 +92,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend",
         default="auto",
-        help="fused, cpp or numpy; auto (default) takes the first of fused and cpp that can",
+        help="fused, cpp, numpy or cuda; auto (default) takes the first of fused and cpp that can",
     )
     parser.add_argument(
         "--precision",
@@ -131,6 +134,25 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     images.add_argument(
         "--control", action="store_true", help="also run without astrocytes, for the figure"
     )
+
+
+def _add_build(parser: argparse.ArgumentParser) -> None:
+    _add_set(parser)
+    parser.add_argument("--backend", default="cuda", choices=["cuda"], help="cuda (default)")
+    parser.add_argument(
+        "--no-run", action="store_true", help="said for clarity: a build never runs the program"
+    )
+    parser.add_argument(
+        "--arch", metavar="sm_NN", help="GPU architecture, sm_90 for one (default: of the GPU here)"
+    )
+    parser.add_argument(
+        "--fast-math", action="store_true", help="nvcc's -use_fast_math: quicker, less exact"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the project (default: MODEL-cuda)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the summary on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no word of progress")
 
 
 def overrides(settings: Sequence[str]) -> dict[str, str]:
@@ -285,6 +307,21 @@ def _progress(label: str):
             bar.close()
 
     return update
+
+
+def _build(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn.build import build
+    from neuroglia_snn.results import dumps
+
+    summary = build(
+        arguments.model,
+        arguments.out or Path(f"{Path(arguments.model).stem}-cuda"),
+        overrides(arguments.set),
+        arguments.arch,
+        arguments.fast_math,
+        announce=not arguments.quiet,
+    )
+    print(dumps(summary) if arguments.json else f"{summary['program']} ({summary['architecture']})")
 
 
 def _doctor(arguments: argparse.Namespace) -> None:

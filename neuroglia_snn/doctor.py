@@ -9,8 +9,10 @@ from importlib import metadata
 
 from neuroglia_snn import backends
 from neuroglia_snn.backends.brian import collect, project
+from neuroglia_snn.backends.cuda import toolkit
 from neuroglia_snn.catalog import files
 from neuroglia_snn.catalog.load import load
+from neuroglia_snn.errors import BackendError
 
 _PACKAGES = (
     "neuroglia_snn",
@@ -30,6 +32,10 @@ def examine() -> dict:
     cache = project.cache_folder()
     builds = [p for p in cache.glob("*/main")] if cache.is_dir() else []
     model = load(files.names("models")[0])
+    reasons = {name: backends.get(name).unsupported(model) for name in backends.BACKENDS}
+    gpu, lacking = _gpu()
+    if lacking and not reasons["cuda"]:
+        reasons["cuda"] = f"{lacking} (it can build)"
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -37,7 +43,8 @@ def examine() -> dict:
         "compiler": f"{compiler}: {collect.compiler_version(compiler)}" if compiler else None,
         "make": shutil.which("make"),
         "build_cache": {"folder": str(cache), "builds": len(builds)},
-        "backends": {name: backends.get(name).unsupported(model) for name in backends.BACKENDS},
+        "gpu": gpu,
+        "backends": reasons,
     }
 
 
@@ -50,11 +57,21 @@ def report(findings: dict) -> str:
     ]
     lines.append(f"compiler   {findings['compiler'] or 'none: apt-get install g++'}")
     lines.append(f"make       {findings['make'] or 'none: apt-get install make'}")
+    lines.append(f"GPU        {findings['gpu'] or 'none'}")
     cache = findings["build_cache"]
     lines.append(f"builds     {cache['builds']} in {cache['folder']}")
     for name, reason in findings["backends"].items():
         lines.append(f"backend {name:8} {'can run' if reason is None else 'cannot run: ' + reason}")
     return "\n".join(lines)
+
+
+def _gpu() -> tuple[str | None, str | None]:
+    """The GPU, or why there is none."""
+    try:
+        found = toolkit.gpu()
+    except BackendError as error:
+        return None, str(error)
+    return f"{found.name}, {found.architecture}, {found.free_memory >> 20} MiB free", None
 
 
 def _version(name: str) -> str | None:

@@ -124,7 +124,11 @@ def _rounds_text() -> str:
 #: C++ of the above for float and double. ``neuroglia_normals`` makes the numbers of ``BLOCK*count``
 #: units that begin at unit ``BLOCK*block``; ``neuroglia_gaussian`` makes one.
 CPP = f"""
+#ifdef __CUDACC__
+#define NEUROGLIA_INLINE static __host__ __device__ __forceinline__
+#else
 #define NEUROGLIA_INLINE static inline __attribute__((always_inline))
+#endif
 
 NEUROGLIA_INLINE void neuroglia_threefry(uint32_t& x0, uint32_t& x1, const uint32_t k0, const uint32_t k1)
 {{
@@ -174,7 +178,7 @@ template <class T> static __attribute__((noinline)) void neuroglia_normals(
         }}
 }}
 
-static inline double neuroglia_gaussian(const double seed, const double stream, const int unit,
+NEUROGLIA_INLINE double neuroglia_gaussian(const double seed, const double stream, const int unit,
                                         const int64_t step)
 {{
     const uint32_t key = (uint32_t)(int64_t)stream ^ ((uint32_t)(step >> 32) * {_FAR:#x}u);

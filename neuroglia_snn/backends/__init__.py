@@ -6,6 +6,7 @@ from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Backend
 from neuroglia_snn.backends.brian.runtime import NumpyBackend
 from neuroglia_snn.backends.brian.standalone import CppBackend
+from neuroglia_snn.backends.cuda import CudaBackend
 from neuroglia_snn.backends.fused import FusedBackend
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError
@@ -14,6 +15,7 @@ BACKENDS: dict[str, type[Backend]] = {
     "fused": FusedBackend,
     "cpp": CppBackend,
     "numpy": NumpyBackend,
+    "cuda": CudaBackend,
 }
 
 

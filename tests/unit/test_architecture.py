@@ -25,14 +25,14 @@ LAYERS = [
     {"checks"},
     {"backends.base"},
     {"backends.brian"},
-    {"backends.fused"},
+    {"backends.cuda", "backends.fused"},
     {"backends"},
     {"measures"},
     {"experiments"},
     {"checkpoint"},
     {"results"},
     {"plots"},
-    {"run", "doctor"},
+    {"build", "run", "doctor"},
     {"cli"},
 ]
 

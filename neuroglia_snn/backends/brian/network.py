@@ -15,7 +15,7 @@ import brian2
 import numpy as np
 from brian2.equations.codestrings import Expression
 from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations, SingleEquation
-from brian2.units.fundamentalunits import DIMENSIONLESS, Quantity
+from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, Quantity
 from brian2.utils.stringtools import word_substitute
 
 from neuroglia_snn import equations as eqs
@@ -175,7 +175,7 @@ def _population(
     else:
         gathers = [p for p in incoming if coupling.is_gather(model, p)]
         plans = {p.name: coupling.gather(model, p) for p in gathers} | exchanged.plans()
-    links = {}
+    links: dict[str, Dimension] = {}
     for plan in plans.values():
         texts.append(plan.code)
         links |= {link: dimensions for link, (_, dimensions, _) in plan.links.items()}

@@ -70,10 +70,12 @@ def missing() -> str | None:
 
 
 @contextmanager
-def device(threads: int, flags: list[str] | None = None) -> Iterator[None]:
-    """The standalone device, from a clean start, and the runtime device again afterwards.
+def device(
+    threads: int, flags: list[str] | None = None, name: str = "cpp_standalone"
+) -> Iterator[None]:
+    """A standalone device, from a clean start, and the runtime device again afterwards.
 
-    ``flags`` are added to those of the compiler.
+    ``flags`` are added to those of the C++ compiler.
     """
     preferences = brian2.prefs.devices.cpp_standalone
     before, usual = preferences.openmp_threads, brian2.prefs.codegen.cpp.extra_compile_args_gcc
@@ -81,7 +83,7 @@ def device(threads: int, flags: list[str] | None = None) -> Iterator[None]:
     if "clang" not in compiler_line():
         brian2.prefs.codegen.cpp.extra_compile_args_gcc = [*usual, *(flags or [])]
     gc.collect()  # objects of an earlier run would keep their names, and ours get others: a new build
-    brian2.set_device("cpp_standalone", build_on_run=False)
+    brian2.set_device(name, build_on_run=False)
     get_device().reinit()
     get_device().activate(build_on_run=False)
     brian2.start_scope()
@@ -103,9 +105,9 @@ def adopt(results: Path) -> None:
     current.array_cache.clear()
 
 
-def _digest(folder: Path) -> str:
-    """Hash of all generated files, the compiler and the processor (the code is made for it)."""
-    content = hashlib.sha256(compiler_line().encode())
+def _digest(folder: Path, tools: str) -> str:
+    """Hash of all generated files, the compilers and the processor (the code is made for it)."""
+    content = hashlib.sha256((compiler_line() + tools).encode())
     content.update(_processor().encode())
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         content.update(str(path.relative_to(folder)).encode() + b"\0")
@@ -133,10 +135,44 @@ def _canonical(text: bytes) -> bytes:
     return b"\n".join(lines)
 
 
-def compiled(code: Path, announce: bool) -> tuple[Path, bool]:
-    """Folder with the compiled program for this code, and whether it had to be compiled."""
+def make(
+    folder: Path, announce: bool, environment: Mapping[str, str] | None = None, jobs: int = 0
+) -> None:
+    """Compile a generated project where it is.
+
+    Raises
+    ------
+    BackendError
+        With the compiler's first error.
+    """
+    if announce:
+        print("compiling...", end="", file=sys.stderr, flush=True)
+    done = subprocess.run(
+        ["make", "-j", str(jobs or os.cpu_count() or 1)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if announce:
+        print("\r" + " " * 12 + "\r", end="", file=sys.stderr, flush=True)
+    if done.returncode:
+        first = next((x for x in done.stderr.splitlines() if "error" in x), done.stderr[-300:])
+        raise BackendError(f"the compiler failed: {first.strip()}")
+    for waste in (*folder.rglob("*.o"), *folder.rglob("*.d")):
+        waste.unlink()
+
+
+def compiled(
+    code: Path, announce: bool, environment: Mapping[str, str] | None = None, tools: str = ""
+) -> tuple[Path, bool]:
+    """Folder with the compiled program for this code, and whether it had to be compiled.
+
+    ``tools`` names compilers beside the C++ compiler.
+    """
     cache = cache_folder()
-    folder = cache / _digest(code)
+    folder = cache / _digest(code, tools)
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -146,19 +182,7 @@ def compiled(code: Path, announce: bool) -> tuple[Path, bool]:
     with FileLock(f"{folder}.lock"):
         if folder.exists():
             return folder, False
-        if announce:
-            print("compiling...", end="", file=sys.stderr, flush=True)
-        jobs = str(os.cpu_count() or 1)
-        done = subprocess.run(
-            ["make", "-j", jobs], cwd=code, capture_output=True, text=True, check=False
-        )
-        if announce:
-            print("\r" + " " * 12 + "\r", end="", file=sys.stderr, flush=True)
-        if done.returncode:
-            first = next((x for x in done.stderr.splitlines() if "error" in x), done.stderr[-300:])
-            raise BackendError(f"the C++ compiler failed: {first.strip()}")
-        for waste in (*code.rglob("*.o"), *code.rglob("*.d")):
-            waste.unlink()
+        make(code, announce, environment)
         partial = folder.with_suffix(".partial")  # a build that is cut off never counts as one
         for stale in (partial, folder):
             shutil.rmtree(stale, ignore_errors=True)

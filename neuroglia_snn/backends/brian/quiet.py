@@ -20,4 +20,5 @@ def hush() -> None:
     sys.excepthook = sys.__excepthook__
     for name in _KNOWN:
         brian2.BrianLogger.suppress_name(name)
+    brian2.BrianLogger.suppress_hierarchy("brian2cuda")  # its preferences, one by one
     brian2.prefs.logging.delete_log_on_exit = True

@@ -81,7 +81,7 @@ def _stencil(model: spec.Model, population: spec.Population) -> str | None:
         return f"it has {len(lattices)} lattice couplings, {' and '.join(p.name for p in lattices)}"
     inputs = coupling.recomputed_inputs(model, population.name)
     own = eqs.parse(population.equations)
-    code = {
+    code: dict[str, str | None] = {
         f"the threshold '{population.threshold}'": population.threshold,
         f"the reset '{' '.join((population.reset or '').split())}'": population.reset,
         **{f"regularly '{r.code.strip()}'": r.code for r in population.regularly},
@@ -97,8 +97,8 @@ def _stencil(model: spec.Model, population: spec.Population) -> str | None:
         if record.population == population.name:
             for variable in record.variables:
                 code[f"'{variable}' in record '{record.name}'"] = variable
-    for where, text in code.items():
-        within = _read(own, text or "") & inputs
+    for where, written in code.items():
+        within = _read(own, written or "") & inputs
         if within:
             return f"{where} reads '{within.pop()}', which exists only within a step"
     return None

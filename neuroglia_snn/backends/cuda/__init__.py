@@ -1,0 +1,240 @@
+"""Backend ``cuda``: Brian2's CUDA standalone device, from the package brian2cuda.
+
+A program is generated and compiled on any machine that has a toolkit (see `toolkit`); only running it
+takes a GPU. Everything is in double precision, as in ``cpp``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import brian2
+from brian2.devices.device import get_device
+
+from neuroglia_snn import noise, spec
+from neuroglia_snn.backends.base import Outcome, Request, require_replicas
+from neuroglia_snn.backends.brian import collect, project
+from neuroglia_snn.backends.brian.failures import root_cause
+from neuroglia_snn.backends.brian.network import SECOND, Network, build, recorded_indices
+from neuroglia_snn.backends.cuda import toolkit
+from neuroglia_snn.errors import BackendError
+
+#: Units that a record may keep: brian2cuda holds a vector in the GPU's memory for each.
+MAX_RECORDED = 20_000
+#: Flags of every build; brian2cuda's own have -use_fast_math and C++11, which CUDA 13 cannot compile.
+_FLAGS = ["-w", "-std=c++17", "-O3"]
+_SEED = 'random_number_buffer.set_seed(std::strtoull(std::getenv("NEUROGLIA_SEED"), NULL, 10));'
+#: Overflow is found at the end of a run: a kernel cannot stop the program in words.
+_CHECK = """
+static __device__ __forceinline__ double neuroglia_check(const double, const double, const int, const double)
+{ return 0.0; }
+"""
+
+
+class CudaBackend:
+    """Brian2 CUDA standalone, on the first GPU."""
+
+    name = "cuda"
+    precisions: tuple[str, ...] = ("float64",)
+    resumes = False
+
+    def __init__(self, fast_math: bool = False):
+        self._flags = [*_FLAGS, *(["-use_fast_math"] if fast_math else [])]
+
+    def unsupported(self, model: spec.Model) -> str | None:
+        """What is missing here, or a record that a GPU cannot keep."""
+        if importlib.util.find_spec("brian2cuda") is None:
+            return f"brian2cuda is not installed: {toolkit.INSTALL}"
+        try:
+            toolkit.find()
+        except BackendError as error:
+            return str(error)
+        return project.missing() or _too_much_recorded(model)
+
+    def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
+        """Run replicas one after the other."""
+        require_replicas(requests)
+        return [self.run(request) for request in requests]
+
+    def run(self, request: Request) -> Outcome:
+        """Build (or take from the cache) for the GPU of this machine, and run.
+
+        Raises
+        ------
+        BackendError
+            Before anything is built, if something is missing or the GPU is too small.
+        """
+        self._require(request.model)
+        gpu = toolkit.gpu()
+        tools = toolkit.find()
+        _require_driver(gpu, tools)
+        _require_memory(gpu, request.model)
+        start = time.perf_counter()
+        with _scratch() as scratch, _device(tools, gpu.architecture, self._flags):
+            network = _generated(request, scratch / "code")
+            folder, compiled = _compiled(scratch / "code", bool(request.progress), tools)
+            built = time.perf_counter()
+            results = scratch / "results"
+            results.mkdir()
+            project.execute(folder, results, project.arguments(network.settings, results), request)
+            project.adopt(results)
+            return Outcome(
+                records=collect.records(network),
+                events=collect.events(network),
+                final=collect.final(network),
+                build_seconds=built - start,
+                run_seconds=time.perf_counter() - built,
+                compiled=compiled,
+                versions=collect.versions() | {"compiler": tools.line, "gpu": gpu.name},
+            )
+
+    def build(self, request: Request, folder: Path, architecture: str | None) -> dict[str, object]:
+        """Generate and compile into a folder, for an architecture such as ``sm_90``.
+
+        ``None`` is the architecture of this machine's GPU. Gives what a summary says of the build.
+        """
+        self._require(request.model)
+        tools = toolkit.find()
+        try:
+            chosen = architecture or toolkit.gpu().architecture
+        except BackendError as error:
+            raise BackendError(f"{error}: name an architecture, --arch sm_90") from None
+        tools.require(chosen)
+        start = time.perf_counter()
+        with _device(tools, chosen, self._flags):
+            _generated(request, folder)
+            project.make(folder, bool(request.progress), _environment(tools))
+        return {
+            "architecture": chosen,
+            "versions": collect.versions() | {"compiler": tools.line},
+            "build_seconds": round(time.perf_counter() - start, 3),
+        }
+
+    def _require(self, model: spec.Model) -> None:
+        reason = self.unsupported(model)
+        if reason:
+            raise BackendError(f"backend 'cuda' cannot run '{model.name}': {reason}")
+
+
+def _too_much_recorded(model: spec.Model) -> str | None:
+    for record in model.records.values():
+        if record.events or record.reduce:
+            continue
+        units = recorded_indices(model.populations[record.population], record.stride).size
+        if units > MAX_RECORDED:
+            return (
+                f"record '{record.name}' keeps {units} units, a GPU at most {MAX_RECORDED}:"
+                " give it a stride or reduce = 'mean'"
+            )
+    return None
+
+
+def _require_driver(gpu: toolkit.Gpu, tools: toolkit.Toolkit) -> None:
+    if gpu.cuda is not None and gpu.cuda[0] < tools.version[0]:
+        raise BackendError(
+            f"the driver runs CUDA {gpu.cuda[0]}.{gpu.cuda[1]} at most, the toolkit in {tools.path}"
+            f" is {tools.version[0]}.{tools.version[1]}: a newer driver is needed"
+        )
+
+
+def _require_memory(gpu: toolkit.Gpu, model: spec.Model) -> None:
+    """At least the variables of all populations must fit (16 of 8 bytes a unit, roughly)."""
+    needed = sum(16 * 8 * p.size for p in model.populations.values())
+    if needed > gpu.free_memory:
+        raise BackendError(
+            f"{gpu.name} has {gpu.free_memory >> 20} MiB free, '{model.name}' needs about"
+            f" {needed >> 20} MiB"
+        )
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder of lower-case name: brian2cuda's programs change file names to lower case."""
+    with tempfile.TemporaryDirectory(prefix="neuroglia-") as folder:
+        if folder != folder.lower():
+            raise BackendError(
+                f"TMPDIR must be of lower case for brian2cuda, not {tempfile.gettempdir()}"
+            )
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _device(tools: toolkit.Toolkit, architecture: str, flags: list[str]) -> Iterator[None]:
+    """The CUDA device with its preferences, and all as it was afterwards."""
+    import brian2cuda  # registers the device and its preferences  # noqa: F401
+    from brian2cuda.utils import gputools
+
+    cuda, cpp = "devices.cuda_standalone.cuda_backend", "codegen.cpp"
+    settings = {
+        f"{cuda}.detect_gpus": False,
+        f"{cuda}.gpu_id": 0,
+        f"{cuda}.compute_capability": tools.require(architecture),
+        f"{cuda}.detect_cuda": False,
+        f"{cuda}.cuda_path": str(tools.path),
+        f"{cuda}.cuda_runtime_version": tools.version[0] + tools.version[1] / 10,
+        f"{cuda}.extra_compile_args_nvcc": list(flags),
+        f"{cpp}.extra_compile_args_gcc": ["-w", "-O3", "-std=c++17"],
+        f"{cpp}.library_dirs": [str(tools.libraries)],
+        f"{cpp}.runtime_library_dirs": [str(tools.libraries)],
+    }
+    before = {name: brian2.prefs[name] for name in settings}
+    for name, value in settings.items():
+        brian2.prefs[name] = value
+    gputools.reset_cuda_installation()
+    gputools.reset_gpu_selection()
+    try:
+        with project.device(1, name="cuda_standalone"):
+            yield
+    finally:
+        for name, value in before.items():
+            brian2.prefs[name] = value
+
+
+def _generated(request: Request, folder: Path) -> Network:
+    """Write the CUDA project; the same model always gives the same files."""
+    device = get_device()
+    device.insert_code("after_start", _SEED)
+
+    def apply(network: Network) -> None:
+        device.apply_run_args()
+
+    try:
+        network = build(request.model, request.images, request.seed, apply)
+        _implement(network)
+        simulation = brian2.Network(network.objects(), name="network")
+        simulation.run(
+            request.model.duration * SECOND,
+            namespace={},
+            report=project.REPORT,
+            report_period=0.2 * SECOND,
+        )
+        device.build(directory=str(folder), compile=False, run=False, with_output=False)
+    except BackendError:
+        raise
+    except Exception as error:
+        raise root_cause(error) from error
+    return network
+
+
+def _implement(network: Network) -> None:
+    """Our functions for the GPU."""
+    functions = [network.namespace[f"neuroglia_{name}"] for name in ("gaussian", "check")]
+    gaussian, check = (f for f in functions if isinstance(f, brian2.Function))
+    gaussian.implementations.add_implementation(
+        "cuda", noise.CPP, compiler_kwds={"headers": list(noise.CPP_HEADERS)}
+    )
+    check.implementations.add_implementation("cuda", _CHECK)
+
+
+def _environment(tools: toolkit.Toolkit) -> dict[str, str]:
+    return {"CUDA_PATH": str(tools.path), "CXX": project.compiler() or "g++", **os.environ}
+
+
+def _compiled(code: Path, announce: bool, tools: toolkit.Toolkit) -> tuple[Path, bool]:
+    return project.compiled(code, announce, _environment(tools), tools.line)

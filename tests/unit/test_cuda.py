@@ -1,0 +1,160 @@
+"""The CUDA toolkit and GPU as they are found, and what is said where something is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuroglia_snn import backends, load
+from neuroglia_snn.backends.base import Request
+from neuroglia_snn.backends.brian import project
+from neuroglia_snn.backends.cuda import _too_much_recorded, toolkit
+from neuroglia_snn.errors import BackendError
+
+NVCC = """#!/bin/sh
+case "$1" in
+--version) echo "Cuda compilation tools, release 13.0, V13.0.88";;
+--list-gpu-arch) echo compute_80; echo compute_90; echo compute_103;;
+esac
+"""
+SMI = """#!/bin/sh
+case "$1" in
+--query-gpu*) echo "NVIDIA H100 80GB HBM3, 9.0, 70000"; echo "other, 8.0, 10";;
+*) echo "Driver Version: 580.1   CUDA Version: 13.0";;
+esac
+"""
+
+
+def script(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def fill(root: Path, libraries: str, names: tuple[str, ...], nvcc: str = NVCC) -> Path:
+    script(root / "bin" / "nvcc", nvcc)
+    headers = ("cuda_runtime.h", "curand_kernel.h", "cuda_profiler_api.h", "thrust/device_vector.h")
+    for name in (*(f"include/{h}" for h in headers), *(f"{libraries}/{n}" for n in names)):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    (root / "nvvm").mkdir()
+    return root
+
+
+@pytest.fixture
+def bare(tmp_path, monkeypatch):
+    """A machine without CUDA."""
+    toolkit._toolkit.cache_clear()
+    monkeypatch.setattr(toolkit, "_system", lambda: [])
+    monkeypatch.setattr(toolkit, "_wheels", lambda: None)
+    monkeypatch.setenv("NEUROGLIA_CACHE", str(tmp_path / "cache"))
+    return monkeypatch
+
+
+def test_a_complete_toolkit_of_the_system_is_taken(bare, tmp_path):
+    root = fill(tmp_path / "cuda", "lib64", ("libcudart_static.a", "libcurand.so"))
+    bare.setattr(toolkit, "_system", lambda: [root])
+    found = toolkit.find()
+    assert (found.path, found.version, found.line) == (root, (13, 0), "nvcc V13.0.88")
+    assert found.architectures() == ["sm_80", "sm_90", "sm_103"]
+    assert found.require("sm_90") == 9.0 and found.require("sm_103") == 10.3
+    for unknown in ("sm_12", "90", "compute_90", ""):
+        with pytest.raises(BackendError, match=r"CUDA 13.0 .*'.*it does for sm_80, sm_90, sm_103"):
+            found.require(unknown)
+
+
+def test_an_incomplete_one_is_passed_over_for_the_wheels(bare, tmp_path):
+    system = fill(tmp_path / "cuda", "lib64", ("libcudart_static.a",))
+    wheels = fill(
+        tmp_path / "site" / "nvidia" / "cu13", "lib", ("libcudart_static.a", "libcurand.so.10")
+    )
+    bare.setattr(toolkit, "_system", lambda: [system])
+    with pytest.raises(BackendError, match=r"cuda lacks libcurand.so; .*pip install"):
+        toolkit.find()
+    bare.setattr(toolkit, "_wheels", lambda: wheels)
+    found = toolkit.find()
+    assert (found.libraries / "libcurand.so").resolve() == wheels / "lib" / "libcurand.so.10"
+    assert found.nvcc.exists()
+    assert toolkit.find() == found  # the links are there already
+
+
+def test_no_toolkit_at_all_says_how_to_get_one(bare):
+    with pytest.raises(BackendError, match=r"not installed: pip install 'neuroglia_snn\[cuda\]'"):
+        toolkit.find()
+
+
+def test_a_gpu_is_described(tmp_path, monkeypatch):
+    script(tmp_path / "nvidia-smi", SMI)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    found = toolkit.gpu()
+    assert found == toolkit.Gpu("NVIDIA H100 80GB HBM3", 9.0, 70000 << 20, (13, 0))
+    assert found.architecture == "sm_90"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "no NVIDIA driver found"),
+        ("#!/bin/sh\necho 'No devices were found'\nexit 6\n", "No devices were found"),
+        ("#!/bin/sh\n", "finds no usable GPU"),
+    ],
+    ids=["driver", "device", "silent"],
+)
+def test_no_gpu_is_said_in_one_sentence(tmp_path, monkeypatch, text, said):
+    if text:
+        script(tmp_path / "nvidia-smi", text)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    with pytest.raises(BackendError, match=said) as error:
+        toolkit.gpu()
+    assert "\n" not in str(error.value)
+
+
+def test_records_too_large_for_a_gpu_are_refused():
+    assert _too_much_recorded(load("noise_induced_memory")) is None
+    wide = {
+        "population.neuron.shape": "[400, 400]",
+        "population.astrocyte.shape": "[133, 133]",
+    }
+    said = _too_much_recorded(load("noise_induced_memory", wide))
+    assert said is not None and "record 'frames' keeps 160000 units" in said
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("brian2cuda") is not None, reason="brian2cuda is installed"
+)
+@pytest.mark.parametrize("command", [["run", "--backend", "cuda"], ["build", "--arch", "sm_90"]])
+def test_without_brian2cuda_the_command_line_says_what_to_install(tmp_path, command):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "neuroglia_snn", command[0], "noise_induced_excitability"),
+            *(*command[1:], "--out", str(tmp_path / "out")),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "brian2cuda is not installed: pip install 'neuroglia_snn[cuda]'" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@pytest.mark.parametrize("name", ["noise_induced_memory", "tripartite_coba"])
+def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, architecture):
+    pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
+    monkeypatch.setattr(project, "make", lambda *_, **__: None)
+    model = load(name)
+    images = {n: np.zeros(shape, bool) for n, shape in model.images().items()}
+    backend = backends.get("cuda")
+    made = backend.build(Request(model, images), tmp_path / "code", architecture)
+    assert made["architecture"] == architecture
+    flags = (tmp_path / "code" / "makefile").read_text()
+    assert f"-arch={architecture}" in flags and "-std=c++17" in flags
+    assert "use_fast_math" not in flags
+    assert (tmp_path / "code" / "main.cu").exists()
