@@ -29,7 +29,9 @@ from neuroglia_snn.errors import BackendError
 MAX_RECORDED = 20_000
 #: Flags of every build; brian2cuda's own have -use_fast_math and C++11, which CUDA 13 cannot compile.
 _FLAGS = ["-w", "-std=c++17", "-O3"]
-_SEED = 'brian::random_number_buffer.set_seed(std::strtoull(std::getenv("NEUROGLIA_SEED"), NULL, 10));'
+_SEED = (
+    'brian::random_number_buffer.set_seed(std::strtoull(std::getenv("NEUROGLIA_SEED"), NULL, 10));'
+)
 #: Overflow is found at the end of a run: a kernel cannot stop the program in words.
 _CHECK = """
 static __device__ __forceinline__ double neuroglia_check(const double, const double, const int, const double)
