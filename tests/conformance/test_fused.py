@@ -156,10 +156,19 @@ LATERAL = {
 }
 
 
-def zoo(folder: Path, lateral: str = "difference", seed: int = 3, **options) -> Request:
+def zoo(
+    folder: Path,
+    lateral: str = "difference",
+    seed: int = 3,
+    change: tuple[str, str] = ("", ""),
+    **options,
+) -> Request:
+    """The model, with one text changed for another."""
+    assert change[0] in ZOO
     neighbours, text = LATERAL[lateral]
+    changed = ZOO.replace(*change) if change[0] else ZOO
     file = folder / "zoo.toml"
-    file.write_text(ZOO.replace("@NEIGHBOURS@", str(neighbours)).replace("@LATERAL@", text))
+    file.write_text(changed.replace("@NEIGHBOURS@", str(neighbours)).replace("@LATERAL@", text))
     spot = np.zeros((9, 11), bool)
     spot[2:6, 3:8] = True
     return Request(load(str(file)), {"spot": spot}, seed, **options)
@@ -305,12 +314,8 @@ def test_seeds_parameters_and_images_do_not_compile_again_but_count(tmp_path):
 
 
 def test_a_changed_equation_changes_the_kernel(tmp_path):
-    request = zoo(tmp_path)
-    first = backends.get("fused").run(request)
-    text = ZOO.replace("2*M)/tau", "2.5*M)/tau").replace("@NEIGHBOURS@", "4")
-    file = tmp_path / "other.toml"
-    file.write_text(text.replace("@LATERAL@", LATERAL["difference"][1]))
-    changed = Request(load(str(file)), request.images, request.seed)
+    first = backends.get("fused").run(zoo(tmp_path))
+    changed = zoo(tmp_path, change=("2*M)/tau", "2.5*M)/tau"))
     second = backends.get("fused").run(changed)
     assert second.compiled
     assert not np.array_equal(first.final["sheet"]["x"], second.final["sheet"]["x"])
@@ -346,11 +351,7 @@ def test_a_changed_equation_changes_the_kernel(tmp_path):
     ],
 )
 def test_what_it_cannot_do_is_refused_before_a_build(tmp_path, old, new, said):
-    assert old in ZOO
-    text = ZOO.replace(old, new).replace("@NEIGHBOURS@", "4")
-    file = tmp_path / "model.toml"
-    file.write_text(text.replace("@LATERAL@", LATERAL["difference"][1]))
-    reason = backends.get("fused").unsupported(load(str(file)))
+    reason = backends.get("fused").unsupported(zoo(tmp_path, change=(old, new)).model)
     assert reason is not None
     assert re.search(said, reason), reason
 

@@ -135,9 +135,7 @@ def _canonical(text: bytes) -> bytes:
     return b"\n".join(lines)
 
 
-def make(
-    folder: Path, announce: bool, environment: Mapping[str, str] | None = None, jobs: int = 0
-) -> None:
+def make(folder: Path, announce: bool, environment: Mapping[str, str] | None = None) -> None:
     """Compile a generated project where it is.
 
     Raises
@@ -148,7 +146,7 @@ def make(
     if announce:
         print("compiling...", end="", file=sys.stderr, flush=True)
     done = subprocess.run(
-        ["make", "-j", str(jobs or os.cpu_count() or 1)],
+        ["make", "-j", str(os.cpu_count() or 1)],
         cwd=folder,
         env=environment,
         capture_output=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import brian2
@@ -47,36 +47,67 @@ class CppBackend:
             tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch,
             project.device(request.threads, _FLAGS),
         ):
-            try:
-                network = _generate(request, Path(scratch) / "code")
-            except Exception as error:
-                raise root_cause(error) from error
+            network = generate(request, Path(scratch) / "code", project.SEED)
             folder, compiled = project.compiled(Path(scratch) / "code", bool(request.progress))
-            built = time.perf_counter()
-            results = Path(scratch) / "results"
-            results.mkdir()
-            project.execute(folder, results, project.arguments(network.settings, results), request)
-            project.adopt(results)
-            return Outcome(
-                records=collect.records(network),
-                events=collect.events(network),
-                final=collect.final(network),
-                build_seconds=built - start,
-                run_seconds=time.perf_counter() - built,
-                compiled=compiled,
-                versions=collect.versions() | {"compiler": project.compiler_line()},
-            )
+            versions = {"compiler": project.compiler_line()}
+            return run_program(request, network, folder, compiled, start, versions)
 
 
-def _generate(request: Request, folder: Path) -> Network:
-    """Write the C++ project; the same model always gives the same files."""
+def run_program(
+    request: Request,
+    network: Network,
+    folder: Path,
+    compiled: bool,
+    start: float,
+    versions: dict[str, str],
+) -> Outcome:
+    """Run a compiled program once, and read what it wrote.
+
+    ``start`` is when its generation began, ``versions`` are those beside the packages'.
+    """
+    built = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
+        results = Path(scratch)
+        project.execute(folder, results, project.arguments(network.settings, results), request)
+        project.adopt(results)
+        return Outcome(
+            records=collect.records(network),
+            events=collect.events(network),
+            final=collect.final(network),
+            build_seconds=built - start,
+            run_seconds=time.perf_counter() - built,
+            compiled=compiled,
+            versions=collect.versions() | versions,
+        )
+
+
+def generate(
+    request: Request,
+    folder: Path,
+    seed: str,
+    implement: Callable[[Network], None] = lambda network: None,
+) -> Network:
+    """Write the current device's project; the same model always gives the same files.
+
+    ``seed`` is code that seeds the device's generators, ``implement`` adds our functions for it.
+    """
+    try:
+        return _generate(request, folder, seed, implement)
+    except Exception as error:
+        raise root_cause(error) from error
+
+
+def _generate(
+    request: Request, folder: Path, seed: str, implement: Callable[[Network], None]
+) -> Network:
     device = get_device()
-    device.insert_code("after_start", project.SEED)
+    device.insert_code("after_start", seed)
 
     def apply(network: Network) -> None:
         device.apply_run_args()
 
     network = build(request.model, request.images, request.seed, apply)
+    implement(network)
     simulation = brian2.Network(network.objects(), name="network")
     simulation.run(
         request.model.duration * SECOND,

@@ -15,13 +15,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import brian2
-from brian2.devices.device import get_device
 
 from neuroglia_snn import noise, spec
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas
-from neuroglia_snn.backends.brian import collect, project
-from neuroglia_snn.backends.brian.failures import root_cause
-from neuroglia_snn.backends.brian.network import SECOND, Network, build, recorded_indices
+from neuroglia_snn.backends.brian import collect, project, standalone
+from neuroglia_snn.backends.brian.network import Network, recorded_indices
 from neuroglia_snn.backends.cuda import toolkit
 from neuroglia_snn.errors import BackendError
 
@@ -79,22 +77,13 @@ class CudaBackend:
         _require_memory(gpu, request.model)
         start = time.perf_counter()
         with _scratch() as scratch, _device(tools, gpu.architecture, self._flags):
-            network = _generated(request, scratch / "code")
-            folder, compiled = _compiled(scratch / "code", bool(request.progress), tools)
-            built = time.perf_counter()
-            results = scratch / "results"
-            results.mkdir()
-            project.execute(folder, results, project.arguments(network.settings, results), request)
-            project.adopt(results)
-            return Outcome(
-                records=collect.records(network),
-                events=collect.events(network),
-                final=collect.final(network),
-                build_seconds=built - start,
-                run_seconds=time.perf_counter() - built,
-                compiled=compiled,
-                versions=collect.versions() | {"compiler": tools.line, "gpu": gpu.name},
+            network = standalone.generate(request, scratch / "code", _SEED, _implement)
+            announce = bool(request.progress)
+            folder, compiled = project.compiled(
+                scratch / "code", announce, _environment(tools), tools.line
             )
+            versions = {"compiler": tools.line, "gpu": gpu.name}
+            return standalone.run_program(request, network, folder, compiled, start, versions)
 
     def build(self, request: Request, folder: Path, architecture: str | None) -> dict[str, object]:
         """Generate and compile into a folder, for an architecture such as ``sm_90``.
@@ -107,10 +96,9 @@ class CudaBackend:
             chosen = architecture or toolkit.gpu().architecture
         except BackendError as error:
             raise BackendError(f"{error}: name an architecture, --arch sm_90") from None
-        tools.require(chosen)
         start = time.perf_counter()
         with _device(tools, chosen, self._flags):
-            _generated(request, folder)
+            standalone.generate(request, folder, _SEED, _implement)
             project.make(folder, bool(request.progress), _environment(tools))
         return {
             "architecture": chosen,
@@ -198,32 +186,6 @@ def _device(tools: toolkit.Toolkit, architecture: str, flags: list[str]) -> Iter
             brian2.prefs[name] = value
 
 
-def _generated(request: Request, folder: Path) -> Network:
-    """Write the CUDA project; the same model always gives the same files."""
-    device = get_device()
-    device.insert_code("after_start", _SEED)
-
-    def apply(network: Network) -> None:
-        device.apply_run_args()
-
-    try:
-        network = build(request.model, request.images, request.seed, apply)
-        _implement(network)
-        simulation = brian2.Network(network.objects(), name="network")
-        simulation.run(
-            request.model.duration * SECOND,
-            namespace={},
-            report=project.REPORT,
-            report_period=0.2 * SECOND,
-        )
-        device.build(directory=str(folder), compile=False, run=False, with_output=False)
-    except BackendError:
-        raise
-    except Exception as error:
-        raise root_cause(error) from error
-    return network
-
-
 def _implement(network: Network) -> None:
     """Our functions for the GPU."""
     functions = [network.namespace[f"neuroglia_{name}"] for name in ("gaussian", "check")]
@@ -236,7 +198,3 @@ def _implement(network: Network) -> None:
 
 def _environment(tools: toolkit.Toolkit) -> dict[str, str]:
     return {"CUDA_PATH": str(tools.path), "CXX": project.compiler() or "g++", **os.environ}
-
-
-def _compiled(code: Path, announce: bool, tools: toolkit.Toolkit) -> tuple[Path, bool]:
-    return project.compiled(code, announce, _environment(tools), tools.line)

@@ -305,7 +305,6 @@ class _Generator:
 
     def _stencil(self, population, own, name, text, count, given) -> list[str]:
         """Statement that sums a coupling over the neighbours; adds what it reads."""
-        states = [n for n, e in own.items() if e.kind == "differential"]
         weight, text = _split_weight(text, set(self.model.parameters))
         variables = [n for n in own if re.search(rf"\b{n}_pre\b", text)]
         # where a neighbour is missing, a mirrored edge gives nothing if equal states give nothing
@@ -328,7 +327,7 @@ class _Generator:
                             column=slot.column,
                             value=value,
                             pointer=f"{variable}_row_{slot.slot}",
-                            later=f"{variable}_{'after' if variable in states else 'before'}",
+                            later=f"{variable}_{'after' if variable in population.state else 'before'}",
                         )
                     )
             term = word_substitute(text, names | {f"{n}_post": n for n in own})
@@ -394,9 +393,9 @@ class _Generator:
         group = self.network.groups[target.name]
         space = self.network.namespace
         # where Brian2 would run it: as code of the target, or in synapses with a dt of their own
-        clock = SimpleNamespace(period=steps, dt=projection.dt)
+        clock = SimpleNamespace(period=steps, dt=projection.dt, size=target.size)
         if coupling.is_gather(self.model, projection):
-            clock = SimpleNamespace(period=target.period, dt=target.dt)
+            clock = SimpleNamespace(period=target.period, dt=target.dt, size=target.size)
         return SimpleNamespace(
             space=f"held_{projection.name}_{variable}",
             variable=variable,
@@ -404,7 +403,7 @@ class _Generator:
             source=source,
             target=target,
             period=steps,
-            clock=SimpleNamespace(period=clock.period, dt=clock.dt, size=target.size),
+            clock=clock,
             separable=not post and "N_incoming" not in text,
             pre=pre,
             post=post,

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from brian2.utils.stringtools import get_identifiers
+
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import expressions, spec
 from neuroglia_snn.backends.brian import coupling
@@ -109,7 +111,7 @@ def _read(own: dict[str, eqs.Equation], code: str) -> set[str]:
     found: set[str] = set()
     pending = [code]
     while pending:
-        new = set(re.findall(r"[A-Za-z_]\w*", pending.pop())) - found
+        new = get_identifiers(pending.pop()) - found
         found |= new
         named = [own[n] for n in new if n in own]
         pending += [e.expression or "" for e in named if e.kind == "subexpression"]
