@@ -11,6 +11,7 @@ from neuroglia_snn.backends.brian.network import state_updater
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.checks import check_file
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.run import Options, run
+from neuroglia_snn.options import Options
+from neuroglia_snn.run import run
 
 __all__ = ["Options", "UserError", "check_file", "load", "run", "state_updater"]

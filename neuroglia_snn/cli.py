@@ -1,4 +1,5 @@
-"""The command line: ``neuroglia list | show | check | copy | diff | run | build | doctor``.
+"""The command line: ``neuroglia list | show | check | copy | diff | run | build | reproduce |
+doctor``.
 
 Exit status: 0 done, 1 our error, 2 the user's mistake, 130 interrupted.
 """
@@ -68,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("build", _build, "generate and compile a program for a GPU, here or elsewhere")
     sub.add_argument("model", metavar="MODEL", help=_MODEL)
     _add_build(sub)
+    sub = command("reproduce", _reproduce, "reproduce a published paper: numbers, tables, figures")
+    _add_papers(sub)
     sub = command("doctor", _doctor, "what is installed here, and which backends can run")
     sub.add_argument("--json", action="store_true", help="as JSON")
     return parser
@@ -122,6 +125,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         metavar="POPULATION",
         help="leave a population and its projections out; may be repeated",
     )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="data set, for models that learn from one"
+    )
     parser.add_argument("--json", action="store_true", help="print the summary on stdout")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     images = parser.add_argument_group("associative memory")
@@ -153,6 +159,26 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the summary on stdout")
     parser.add_argument("--quiet", action="store_true", help="no word of progress")
+
+
+def _add_papers(parser: argparse.ArgumentParser) -> None:
+    from neuroglia_snn import studies
+
+    papers = parser.add_subparsers(required=True, metavar="PAPER", dest="paper")
+    for name in studies.PAPERS:
+        study = studies.of_paper(name)
+        sub = papers.add_parser(name, help=study.TITLE, description=study.TITLE)
+        sub.add_argument(
+            "--out", type=Path, metavar="DIR", help=f"results folder (default: {name})"
+        )
+        sub.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
+        sub.add_argument(
+            "--resume", action="store_true", help="go on with the interrupted study in --out"
+        )
+        sub.add_argument("--force", action="store_true", help="write over an earlier result")
+        sub.add_argument("--json", action="store_true", help="print the summary on stdout")
+        sub.add_argument("--quiet", action="store_true", help="no progress bar")
+        study.add_options(sub)
 
 
 def overrides(settings: Sequence[str]) -> dict[str, str]:
@@ -240,7 +266,8 @@ def _diff(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from neuroglia_snn.run import Options, run
+    from neuroglia_snn.options import Options
+    from neuroglia_snn.run import run
 
     name = Path(arguments.model).stem
     summary = run(
@@ -262,6 +289,7 @@ def _run(arguments: argparse.Namespace) -> int:
             test=arguments.test,
             clean=arguments.clean,
             resize=arguments.resize,
+            data=arguments.data,
         ),
         force=arguments.force,
         progress=None if arguments.quiet else _progress,
@@ -279,13 +307,35 @@ def _run(arguments: argparse.Namespace) -> int:
         return 130
     if arguments.json:
         return 0
+    _print_results(summary)
+    return 0
+
+
+def _print_results(summary: dict) -> None:
+    """The numbers of a summary, with spreads where it has them, and the paths of what was written."""
     spread = summary.get("standard_deviations", {})
     for key, value in summary["results"].items():
         text = f"{value:.4g}" if isinstance(value, float) else str(value)
         print(f"{key:40} {text}" + (f" +- {spread[key]:.2g}" if key in spread else ""))
-    for path in (*summary["figures"], summary["data"]):
+    for path in (*summary["figures"], *([summary["data"]] if "data" in summary else [])):
         print(path)
-    return 0
+
+
+def _reproduce(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn import studies
+    from neuroglia_snn.results import dumps
+
+    summary = studies.reproduce(
+        arguments.paper,
+        arguments.out or Path(arguments.paper),
+        arguments,
+        force=arguments.force,
+        progress=None if arguments.quiet else _progress,
+    )
+    if arguments.json:
+        print(dumps(summary))
+    else:
+        _print_results(summary)
 
 
 def _progress(label: str):

@@ -7,8 +7,8 @@ import hashlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,31 +23,13 @@ from neuroglia_snn import (
     plots,
     results,
     spec,
+    studies,
 )
 from neuroglia_snn.backends.base import Backend, Outcome, Progress, Request
+from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.experiments import mean_field, memory
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a user can ask of a run; the command line's flags by the same names."""
-
-    backend: str = "auto"
-    precision: str | None = None
-    seed: int = 0
-    threads: int = 1
-    replicas: int = 1
-    workers: int = 1
-    resume: bool = False
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    without: tuple[str, ...] = ()
-    no_astrocytes: bool = False
-    control: bool = False
-    train: Path | None = None
-    test: Path | None = None
-    clean: Path | None = None
-    resize: bool = False
+from neuroglia_snn.options import Options
 
 
 def run(
@@ -88,8 +70,13 @@ def run(
     ``resume`` goes on from there, to the same bits as without the interruption.
     """
     start = time.perf_counter()
-    plan = _plan(name_or_path, options or Options())
+    options = options or Options()
     folder = Path(out)
+    model = load(name_or_path, dict(options.overrides))
+    study = studies.of_kind(model)
+    if study is not None:
+        return studies.run(study, model, folder, options, force, progress)
+    plan = _plan(name_or_path, options)
     if plan.options.resume:
         checkpoint.require_same(folder, _identity(plan))
     else:
@@ -189,6 +176,8 @@ def _plan(name_or_path: str, options: Options) -> _Plan:
             options.clean,
             options.resize,
         )
+    elif options.data is not None:
+        raise UserError(f"model '{model.name}' takes no data set (--data)")
     elif options.train or options.test or options.clean:
         raise UserError(f"model '{model.name}' takes no images (its experiment is not a memory)")
     plan = _Plan(model, control, images, options, backend)

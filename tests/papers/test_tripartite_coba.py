@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuroglia_snn.run import Options, run
+from neuroglia_snn.options import Options
+from neuroglia_snn.run import run
 
 #: name: (mean, standard deviation over 4 seeds)
 REFERENCE = {

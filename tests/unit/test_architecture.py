@@ -10,7 +10,7 @@ import neuroglia_snn
 PACKAGE = Path(neuroglia_snn.__file__).parent
 #: From the bottom up; a module imports only from groups before its own, or from its own.
 LAYERS = [
-    {"errors"},
+    {"errors", "options"},
     {"quantities"},
     {"expressions", "spec"},
     {"catalog.files", "catalog.schema"},
@@ -32,6 +32,8 @@ LAYERS = [
     {"checkpoint"},
     {"results"},
     {"plots"},
+    {"studies.base"},
+    {"studies"},
     {"build", "run", "doctor"},
     {"cli"},
 ]

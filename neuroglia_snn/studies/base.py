@@ -1,0 +1,100 @@
+"""What a study is given, and what it must offer."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from neuroglia_snn import checkpoint, spec
+from neuroglia_snn.backends.base import Progress
+from neuroglia_snn.options import Options
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where a study works: its results folder, its progress, and the parts it need not do again."""
+
+    folder: Path
+    progress: Callable[[str], Progress] | None = None
+
+    def watch(self, label: str) -> Progress:
+        """The callback that shows the progress of one stage: (fraction done, model time in s)."""
+        return self.progress(label) if self.progress else _unseen
+
+    def part(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
+        """The arrays of a finished part of the work, computed where an interrupted run had not.
+
+        ``name`` is a file name; it must say all that tells one part from another. The file appears
+        only when complete, so a kill at any moment loses at most the part in hand.
+        """
+        path = self.folder / checkpoint.FOLDER / "parts" / f"{name}.npz"
+        if path.exists():
+            with np.load(path, allow_pickle=False) as stored:
+                return dict(stored)
+        arrays = compute()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        partial.replace(path)
+        return arrays
+
+
+def _unseen(fraction: float, model_time: float) -> None:
+    """Progress that nobody watches."""
+
+
+class Study(Protocol):
+    """A module of this folder. Heavy packages are imported inside its functions.
+
+    ``TITLE`` says in one line what `reproduce` does; ``add_options`` adds its flags to the command
+    line's parser (``--out --seed --resume --force --json --quiet`` are there already). A study of a
+    paper offers those two, `identity` and `reproduce`; one of a kind of experiment offers
+    `model_identity` and `run`.
+    """
+
+    TITLE: str
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def identity(self, options: argparse.Namespace) -> dict:
+        """Check the options and the data; give all that the numbers depend on.
+
+        Raises
+        ------
+        UserError
+        """
+
+    def reproduce(self, options: argparse.Namespace, work: Work) -> dict:
+        """Carry the study out; gives what the summary shall hold, ``results`` and ``figures`` too.
+
+        Raises
+        ------
+        UserError
+        """
+
+    def model_identity(self, model: spec.Model, options: Options) -> dict:
+        """As `identity`, for a model whose experiment this study carries out.
+
+        Refuses options that mean nothing for it.
+
+        Raises
+        ------
+        UserError
+        """
+
+    def run(self, model: spec.Model, options: Options, work: Work) -> dict:
+        """Carry out the model's experiment; gives what `reproduce` does.
+
+        Raises
+        ------
+        UserError
+        """
