@@ -9,7 +9,7 @@ from importlib import metadata
 
 from neuroglia_snn import backends
 from neuroglia_snn.backends.brian import collect, project
-from neuroglia_snn.backends.cuda import toolkit
+from neuroglia_snn.backends import toolkit
 from neuroglia_snn.catalog import files
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import BackendError

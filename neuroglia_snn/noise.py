@@ -122,7 +122,7 @@ def _rounds_text() -> str:
 
 
 #: C++ of the above for float and double. ``neuroglia_normals`` makes the numbers of ``BLOCK*count``
-#: units that begin at unit ``BLOCK*block``; ``neuroglia_gaussian`` makes one.
+#: units that begin at unit ``BLOCK*block``; ``neuroglia_normal`` makes one.
 CPP = f"""
 #ifdef __CUDACC__
 #define NEUROGLIA_INLINE static __host__ __device__ __forceinline__
@@ -178,15 +178,19 @@ template <class T> static __attribute__((noinline)) void neuroglia_normals(
         }}
 }}
 
+template <class T> NEUROGLIA_INLINE T neuroglia_normal(const uint32_t seed, const uint32_t stream,
+                                                      const uint32_t unit, const int64_t step)
+{{
+    const uint32_t key = stream ^ ((uint32_t)(step >> 32) * {_FAR:#x}u);
+    uint32_t x0 = unit/{BLOCK}u*{LANES}u + unit%{LANES}u, x1 = (uint32_t)step;
+    neuroglia_threefry(x0, x1, seed, key);
+    T cosine, sine;
+    neuroglia_box_muller((unit & {2 * LANES}u) ? x1 : x0, cosine, sine);
+    return (unit & {LANES}u) ? sine : cosine;
+}}
+
 NEUROGLIA_INLINE double neuroglia_gaussian(const double seed, const double stream, const int unit,
                                         const int64_t step)
-{{
-    const uint32_t key = (uint32_t)(int64_t)stream ^ ((uint32_t)(step >> 32) * {_FAR:#x}u);
-    uint32_t x0 = (uint32_t)unit/{BLOCK}u*{LANES}u + (uint32_t)unit%{LANES}u, x1 = (uint32_t)step;
-    neuroglia_threefry(x0, x1, (uint32_t)(int64_t)seed, key);
-    double cosine, sine;
-    neuroglia_box_muller(((uint32_t)unit & {2 * LANES}u) ? x1 : x0, cosine, sine);
-    return ((uint32_t)unit & {LANES}u) ? sine : cosine;
-}}
+{{ return neuroglia_normal<double>((uint32_t)(int64_t)seed, (uint32_t)(int64_t)stream, (uint32_t)unit, step); }}
 """
 CPP_HEADERS = ("<cstring>", "<cstdint>", "<cmath>")

@@ -8,6 +8,7 @@ from neuroglia_snn.backends.brian.runtime import NumpyBackend
 from neuroglia_snn.backends.brian.standalone import CppBackend
 from neuroglia_snn.backends.cuda import CudaBackend
 from neuroglia_snn.backends.fused import FusedBackend
+from neuroglia_snn.backends.fused.cuda import FusedCudaBackend
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError
 
@@ -16,6 +17,7 @@ BACKENDS: dict[str, type[Backend]] = {
     "cpp": CppBackend,
     "numpy": NumpyBackend,
     "cuda": CudaBackend,
+    "fused-cuda": FusedCudaBackend,
 }
 
 

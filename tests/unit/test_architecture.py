@@ -25,6 +25,7 @@ LAYERS = [
     {"checks"},
     {"backends.base"},
     {"backends.brian"},
+    {"backends.toolkit"},
     {"backends.cuda", "backends.fused"},
     {"backends"},
     {"measures"},

@@ -13,7 +13,8 @@ import pytest
 from neuroglia_snn import backends, load
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import project
-from neuroglia_snn.backends.cuda import _too_much_recorded, toolkit
+from neuroglia_snn.backends import toolkit
+from neuroglia_snn.backends.cuda import _too_much_recorded
 from neuroglia_snn.errors import BackendError
 
 NVCC = """#!/bin/sh

@@ -20,7 +20,7 @@ from neuroglia_snn import noise, spec
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas
 from neuroglia_snn.backends.brian import collect, project, standalone
 from neuroglia_snn.backends.brian.network import Network, recorded_indices
-from neuroglia_snn.backends.cuda import toolkit
+from neuroglia_snn.backends import toolkit
 from neuroglia_snn.errors import BackendError
 
 #: Units that a record may keep: brian2cuda holds a vector in the GPU's memory for each.
@@ -52,7 +52,7 @@ class CudaBackend:
         if importlib.util.find_spec("brian2cuda") is None:
             return f"brian2cuda is not installed: {toolkit.INSTALL}"
         try:
-            toolkit.find()
+            toolkit.find(toolkit.BRIAN2CUDA)
         except BackendError as error:
             return str(error)
         return project.missing() or _too_much_recorded(model)
@@ -72,9 +72,10 @@ class CudaBackend:
         """
         self._require(request.model)
         gpu = toolkit.gpu()
-        tools = toolkit.find()
-        _require_driver(gpu, tools)
-        _require_memory(gpu, request.model)
+        tools = toolkit.find(toolkit.BRIAN2CUDA)
+        toolkit.require_driver(gpu, tools)
+        needed = sum(16 * 8 * p.size for p in request.model.populations.values())  # roughly
+        toolkit.require_memory(gpu, needed, request.model.name)
         start = time.perf_counter()
         with _scratch() as scratch, _device(tools, gpu.architecture, self._flags):
             network = standalone.generate(request, scratch / "code", _SEED, _implement)
@@ -91,11 +92,8 @@ class CudaBackend:
         ``None`` is the architecture of this machine's GPU. Gives what a summary says of the build.
         """
         self._require(request.model)
-        tools = toolkit.find()
-        try:
-            chosen = architecture or toolkit.gpu().architecture
-        except BackendError as error:
-            raise BackendError(f"{error}: name an architecture, --arch sm_90") from None
+        tools = toolkit.find(toolkit.BRIAN2CUDA)
+        chosen = toolkit.architecture(architecture)
         start = time.perf_counter()
         with _device(tools, chosen, self._flags):
             standalone.generate(request, folder, _SEED, _implement)
@@ -123,24 +121,6 @@ def _too_much_recorded(model: spec.Model) -> str | None:
                 " give it a stride or reduce = 'mean'"
             )
     return None
-
-
-def _require_driver(gpu: toolkit.Gpu, tools: toolkit.Toolkit) -> None:
-    if gpu.cuda is not None and gpu.cuda[0] < tools.version[0]:
-        raise BackendError(
-            f"the driver runs CUDA {gpu.cuda[0]}.{gpu.cuda[1]} at most, the toolkit in {tools.path}"
-            f" is {tools.version[0]}.{tools.version[1]}: a newer driver is needed"
-        )
-
-
-def _require_memory(gpu: toolkit.Gpu, model: spec.Model) -> None:
-    """At least the variables of all populations must fit (16 of 8 bytes a unit, roughly)."""
-    needed = sum(16 * 8 * p.size for p in model.populations.values())
-    if needed > gpu.free_memory:
-        raise BackendError(
-            f"{gpu.name} has {gpu.free_memory >> 20} MiB free, '{model.name}' needs about"
-            f" {needed >> 20} MiB"
-        )
 
 
 @contextlib.contextmanager

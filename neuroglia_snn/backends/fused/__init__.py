@@ -11,7 +11,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +25,9 @@ from neuroglia_snn.backends.base import Outcome, Recorded, Request, require_repl
 from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import Network, build, recorded_indices, settings_of
+from neuroglia_snn.backends.fused import kernel as kernels
 from neuroglia_snn.backends.fused import supported
-from neuroglia_snn.backends.fused.kernel import REACHED, generate
+from neuroglia_snn.backends.fused.kernel import REACHED
 from neuroglia_snn.errors import BackendError
 
 #: The widest vectors pay here; a later -std wins over Brian2's own.
@@ -64,13 +65,11 @@ class FusedBackend:
             tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch,
             project.device(1, _FLAGS),
         ):
-            try:
-                network = _generate(first, Path(scratch) / "code")
-            except Exception as error:
-                raise root_cause(error) from error
+            network = generate(first, Path(scratch) / "code")
             announce = any(r.progress for r in requests)
             folder, compiled = project.compiled(Path(scratch) / "code", announce)
-            build = _Build(network, folder, time.perf_counter() - start, compiled)
+            versions = {"compiler": project.compiler_line()}
+            build = Build(network, folder, time.perf_counter() - start, compiled, versions)
             if len(requests) == 1:  # in this thread, which is the one that an interrupt reaches
                 return [build.run(first, first.checkpoint or Path(scratch) / "results")]
             with ThreadPoolExecutor(workers) as pool:
@@ -87,43 +86,68 @@ class FusedBackend:
 
 
 @dataclass(frozen=True)
-class _Build:
+class Build:
     """A compiled program, and the Brian2 objects that its arrays belong to."""
 
     network: Network
     folder: Path
     seconds: float
     compiled: bool
+    versions: Mapping[str, str]
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, request: Request, results: Path) -> Outcome:
         """Run the program for one request, with its files in ``results``."""
         start = time.perf_counter()
+        said = self.execute(request, results)
+        return self.outcome(request, results, said, time.perf_counter() - start)
+
+    def execute(
+        self, request: Request, results: Path, settings: Mapping[str, object] | None = None
+    ) -> str:
+        """Run the program; what it said. ``settings`` are further environment variables."""
         results.mkdir(parents=True, exist_ok=True)
         results = results.resolve()
-        settings: dict[str, object] = {"NEUROGLIA_THREADS": request.threads}
+        environment: dict[str, object] = {"NEUROGLIA_THREADS": request.threads, **(settings or {})}
         if request.checkpoint:
-            settings["NEUROGLIA_CHECKPOINT"] = CHECKPOINT_EVERY
-            settings["NEUROGLIA_RESUME"] = int((results / CHECKPOINT).exists())
+            environment["NEUROGLIA_CHECKPOINT"] = CHECKPOINT_EVERY
+            environment["NEUROGLIA_RESUME"] = int((results / CHECKPOINT).exists())
         given = project.arguments(settings_of(self.network, request), results)
-        said = project.execute(self.folder, results, given, request, settings, True)
+        return project.execute(self.folder, results, given, request, environment, True)
+
+    def outcome(self, request: Request, results: Path, said: str, seconds: float) -> Outcome:
+        """What a program that took so many seconds wrote to ``results``."""
         with self.lock:  # the device reads the arrays of one program at a time
-            project.adopt(results)
+            project.adopt(results.resolve())
             final = collect.final(self.network)
         return Outcome(
             records=_records(request.model, results),
             events=_events(request.model, results),
             final=final,
             build_seconds=self.seconds,
-            run_seconds=time.perf_counter() - start,
+            run_seconds=seconds,
             compiled=self.compiled,
-            versions=collect.versions() | {"compiler": project.compiler_line()},
+            versions=collect.versions() | self.versions,
             reached=_reached(request.model, said),
         )
 
 
-def _generate(request: Request, folder: Path) -> Network:
-    """Write the C++ project with the kernel; the same model always gives the same files."""
+def generate(request: Request, folder: Path, gpu: bool = False) -> Network:
+    """Write the C++ project with the kernel; the same model always gives the same files.
+
+    With ``gpu`` the kernel is CUDA, and compiling and linking it are left to the caller.
+
+    Raises
+    ------
+    UserError
+    """
+    try:
+        return _generate(request, folder, gpu)
+    except Exception as error:
+        raise root_cause(error) from error
+
+
+def _generate(request: Request, folder: Path, gpu: bool) -> Network:
     device = get_device()
     device.insert_code("after_start", project.SEED)
 
@@ -132,14 +156,14 @@ def _generate(request: Request, folder: Path) -> Network:
 
     brian2.BrianLogger.suppress_name("unused_brian_object")  # Brian2 does not run these groups
     network = build(request.model, request.images, request.seed, apply, own_loop=True)
-    kernel = generate(network, request.precision)
+    kernel = kernels.generate(network, request.precision, gpu)
     device.insert_code("main", "void neuroglia_run(); neuroglia_run();")
     device.build(
         directory=str(folder),
         compile=False,
         run=False,
         with_output=False,
-        additional_source_files=["neuroglia_kernel.cpp"],
+        additional_source_files=[] if gpu else ["neuroglia_kernel.cpp"],
     )
     for name, content in kernel.files.items():
         data = content.encode() if isinstance(content, str) else content

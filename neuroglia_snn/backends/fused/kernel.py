@@ -1,4 +1,4 @@
-"""A model as the C++ of one loop: what the template `kernel.cpp.jinja` is filled with.
+"""A model as the C++ of one loop: what `kernel.cpp.jinja` is filled with, or `kernel.cu.jinja` for GPUs.
 
 Nothing here knows an equation; statements come from `statements.translate`.
 """
@@ -17,6 +17,7 @@ import brian2
 import jinja2
 import numpy as np
 import sympy
+from brian2.codegen.generators.cpp_generator import c_data_type
 from brian2.core.variables import ArrayVariable
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 from brian2.stateupdaters.base import StateUpdateMethod
@@ -33,11 +34,17 @@ from neuroglia_snn.quantities import UNITS
 
 FOLDER = Path(__file__).parent
 REACHED = "neuroglia-reached"
+#: Followed by the seconds that a GPU's loop took, and its steps.
+LOOP = "neuroglia-loop"
+_SHARED = re.compile(r"brian::(\w+)\[0\]")
 
 #: Longest row of a population that is no lattice: short enough that threads can share its rows.
 ROW = 64
 #: Rows are computed in whole groups of this many columns.
 GROUP = 8
+
+#: On a GPU, the sum of a mean is taken in so many parts at most.
+PARTS = 4096
 
 _TYPES = {"f": "double", "i": "int32_t", "b": "char"}
 _OFFSETS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -88,6 +95,8 @@ class _Population:
     exchanged: list[SimpleNamespace] = field(default_factory=list)
     exchanged_names: set[str] = field(default_factory=set)
     mirrored: list[str] = field(default_factory=list)
+    normals: list[str] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
     shifts: list[SimpleNamespace] = field(default_factory=list)
     slots: list[SimpleNamespace] = field(default_factory=list)
     masked: bool = False
@@ -111,7 +120,8 @@ _PAD = 16  # Layout::pad
 
 
 class _Generator:
-    def __init__(self, network: Network, precision: str):
+    def __init__(self, network: Network, precision: str, gpu: bool):
+        self.gpu = gpu
         self.network, self.model = network, network.model
         self.base = min(p.dt for p in self.model.populations.values())
         self.real = {"float32": "float", "float64": "double"}[precision]
@@ -190,6 +200,8 @@ class _Generator:
         blocks = [population.update, population.predict, population.correct, population.reset]
         blocks += [r.code for r in population.regularly]
         written = set().union(*(b.writes for b in blocks if b))
+        blocks.append(population.threshold)
+        population.touched = written.union(*(b.reads for b in blocks if b))
         written |= {t for p in self.model.projections.values() for t in self._filled(p, spec_.name)}
         for array in arrays:
             array.changes = array.name in written
@@ -245,7 +257,8 @@ class _Generator:
             method = StateUpdateMethod.stateupdaters[spec_.integrator]
             code = method(group.equations, group.variables)
         population.update = self.translate(code, population, given)
-        population.given_update = _noise_lines(population, given)
+        population.given_update = _noise_lines(given)
+        population.normals = [n for n in given if n.startswith("normal_")]
 
     # ------------------------------------------------------------------ stencils
 
@@ -293,7 +306,8 @@ class _Generator:
             f"const {s.type} {s.value}_ = {s.pointer}[c + ({s.column})];" for s in population.shifts
         ]
         edges = [f"const real {w}_ = {w}_row[c];" for w in population.edge_tables]
-        noises = _noise_lines(population, given)
+        noises = _noise_lines(given)
+        population.normals = [n for n in given if n.startswith("normal_")]
         population.given_predict = [*neighbours, *edges, *noises]
         population.given_correct = [
             *(
@@ -414,14 +428,21 @@ class _Generator:
         )
 
     def _index(self, projection, source: _Population, target: _Population) -> np.ndarray:
-        """Position of every target's sources, (slot, target position), 0 where there is none."""
+        """Position of every target's sources, (slot, target position), 0 where there is none.
+
+        On a GPU, sources are numbered from 1 and targets from 0.
+        """
         sources, targets = pairs(self.model, projection)
         order = np.argsort(targets, kind="stable")
         sources, targets = sources[order], targets[order]
         counts = np.bincount(targets, minlength=target.size)
         slot = np.arange(targets.size) - np.repeat(np.cumsum(counts) - counts, counts)
-        length = target.rows * target.stride + _PAD
-        index = np.zeros((max(counts.max(initial=0), 1), length), np.int32)
+        slots = max(counts.max(initial=0), 1)
+        if self.gpu:
+            index = np.zeros((slots, target.size), np.int32)
+            index[slot, targets] = sources + 1
+            return index
+        index = np.zeros((slots, target.rows * target.stride + _PAD), np.int32)
         index[slot, target.positions(targets)] = source.positions(sources)
         return index
 
@@ -436,6 +457,9 @@ class _Generator:
             population = self.populations[record.population]
             shape = self.model.populations[record.population].shape
             steps = self.periods(record.every)
+            shape = shape if len(shape) == 2 else (1, shape[0])
+            stride = 1 if record.reduce else record.stride
+            kept = [-(-n // stride) for n in shape]
             result.append(
                 SimpleNamespace(
                     name=record.name,
@@ -444,8 +468,10 @@ class _Generator:
                     clock=SimpleNamespace(
                         period=population.period, dt=population.dt, size=population.size
                     ),
-                    stride=1 if record.reduce else record.stride,
-                    shape=shape if len(shape) == 2 else (1, shape[0]),
+                    stride=stride,
+                    shape=shape,
+                    columns=kept[1],
+                    kept=min(population.size, PARTS) if record.reduce else kept[0] * kept[1],
                     mean=record.reduce == "mean",
                     variables=[
                         SimpleNamespace(code=self.translate(f"neuroglia_value = {v}", population))
@@ -498,7 +524,7 @@ def _noise_names(step: stages.Step) -> dict[str, np.dtype]:
     return {_normal(line.split(" = ", 1)[0]): np.dtype(float) for line in step.noise}
 
 
-def _noise_lines(population: _Population, given: Mapping[str, np.dtype]) -> list[str]:
+def _noise_lines(given: Mapping[str, np.dtype]) -> list[str]:
     return [f"const real {n}_ = normal_row[c];" for n in given if n.startswith("normal_")]
 
 
@@ -531,26 +557,27 @@ def _summed(text: str, neighbours: Mapping[str, list[str]], own: Collection[str]
     return word_substitute(" + ".join([*parts, f"({sympy_to_str(sympy.expand(rest))})"]), names)
 
 
-@functools.lru_cache(maxsize=1)
-def _template() -> jinja2.Template:
+@functools.lru_cache(maxsize=2)
+def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("kernel.cpp.jinja")
+    return environment.get_template(name)
 
 
-def generate(network: Network, precision: str) -> Kernel:
+def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
     """The kernel of a network.
 
     Parameters
     ----------
     network : built with ``own_loop``
     precision : ``float32`` or ``float64``, of populations on the fastest clock; others are float64
+    gpu : for CUDA, not for processors
     """
-    generator = _Generator(network, precision)
+    generator = _Generator(network, precision, gpu)
     model = network.model
     couplings, files = generator.couplings()
     records = generator.records()
@@ -566,27 +593,56 @@ def generate(network: Network, precision: str) -> Kernel:
     fast = {k.period for k in (*couplings, *records)} | {
         b.period for p in populations for b in p.regularly
     }
-    text = _template().render(
-        model=model.name,
-        base_dt=repr(generator.base),
-        steps=round(model.duration / generator.base),
-        populations=populations,
-        couplings=couplings,
-        records=records,
-        events=events,
-        sinks=[r.name for r in model.records.values()],
-        functions=generator.functions(),
-        periods=sorted((periods - {1}) | ({1} & fast)),
-        progress=PROGRESS,
-        nonfinite=NONFINITE,
-        reached=REACHED,
-    )
+    content = {
+        "model": model.name,
+        "base_dt": repr(generator.base),
+        "steps": round(model.duration / generator.base),
+        "populations": populations,
+        "couplings": couplings,
+        "records": records,
+        "events": events,
+        "sinks": [r.name for r in model.records.values()],
+        "functions": generator.functions(),
+        "periods": sorted((periods - {1}) | ({1} & fast)),
+        "progress": PROGRESS,
+        "nonfinite": NONFINITE,
+        "reached": REACHED,
+    }
     header = "\n".join(f"#include {h}" for h in noise.CPP_HEADERS)
-    return Kernel(
-        {
-            "neuroglia_kernel.cpp": text,
-            "runtime.hpp": (FOLDER / "runtime.hpp").read_text(encoding="utf-8"),
-            "noise.hpp": f"#pragma once\n{header}\n#define NEUROGLIA_BLOCK {noise.BLOCK}\n{noise.CPP}",
-            **files,
-        }
-    )
+    files |= {
+        "noise.hpp": f"#pragma once\n{header}\n#define NEUROGLIA_BLOCK {noise.BLOCK}\n{noise.CPP}",
+        "runtime.hpp": (FOLDER / "runtime.hpp").read_text(encoding="utf-8"),
+    }
+    if gpu:
+        files["neuroglia_kernel.cu"] = _gpu_text(network, content)
+        files["device.hpp"] = (FOLDER / "device.hpp").read_text(encoding="utf-8")
+    else:
+        files["neuroglia_kernel.cpp"] = _template("kernel.cpp.jinja").render(content)
+        files["rows.hpp"] = (FOLDER / "rows.hpp").read_text(encoding="utf-8")
+    return Kernel(files)
+
+
+def _gpu_text(network: Network, content: dict) -> str:
+    """The kernel for GPUs; numbers that all units share come from a structure, not from Brian2's arrays."""
+    variables = {
+        brian2.device.get_array_name(v): v
+        for group in network.groups.values()
+        for v in group.variables.values()
+        if isinstance(v, ArrayVariable)
+    }
+    populations = content["populations"]
+    content = content | {
+        "loop": LOOP,
+        "parameters": [],
+        "brian_arrays": [],
+        # the fastest lattice; with it alone, many steps are one launch
+        "together": next((p for p in populations if p.period == 1 and p.correct), None),
+    }
+    template = _template("kernel.cu.jinja")
+    parameters = sorted(set(_SHARED.findall(template.render(content))))
+    names = [*parameters, *(a.brian for p in populations for a in p.arrays)]
+    content["parameters"] = parameters
+    content["brian_arrays"] = [
+        SimpleNamespace(name=n, type=c_data_type(variables[n].dtype)) for n in names
+    ]
+    return _SHARED.sub(r"given.\1", template.render(content))

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -11,172 +10,51 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
-#include <sched.h>
 #if defined(__linux__)
 #include <sys/prctl.h>
 #endif
-#if defined(__x86_64__)
-#include <immintrin.h>
+
+#ifdef __CUDACC__
+#define NEUROGLIA_BOTH __host__ __device__
+#else
+#define NEUROGLIA_BOTH
 #endif
 
 // ------------------------------------------------------------------ functions of model equations
 namespace fn {
-template <int N, class T> inline T power(const T x)
+template <int N, class T> NEUROGLIA_BOTH inline T power(const T x)
 {
     if constexpr (N == 1) return x;
     else if constexpr (N % 2) return x*power<N - 1>(x);
     else { const T half = power<N/2>(x); return half*half; }
 }
-template <class T> inline T clip(const T x, const T low, const T high) { return std::min(std::max(x, low), high); }
-template <class T> inline T absolute(const T x) { return x < T(0) ? -x : x; }
-template <class T> inline int32_t sign(const T x) { return (x > T(0)) - (x < T(0)); }
-template <class T> inline T mod(const T x, const T y) { return x - y*std::floor(x/y); }
-template <class T> inline T exprel(const T x) { return absolute(x) < T(1e-7) ? T(1) + x/2 : std::expm1(x)/x; }
-template <class T> inline T timestep(const T t, const T dt) { return std::floor((t + T(1e-3)*dt)/dt); }
-inline int32_t integer(const bool x) { return x; }
-template <class T> inline int32_t integer(const T x) { return (int32_t)x; }
+template <class T> NEUROGLIA_BOTH inline T clip(const T x, const T low, const T high) { return std::min(std::max(x, low), high); }
+template <class T> NEUROGLIA_BOTH inline T absolute(const T x) { return x < T(0) ? -x : x; }
+template <class T> NEUROGLIA_BOTH inline int32_t sign(const T x) { return (x > T(0)) - (x < T(0)); }
+template <class T> NEUROGLIA_BOTH inline T mod(const T x, const T y) { return x - y*std::floor(x/y); }
+template <class T> NEUROGLIA_BOTH inline T exprel(const T x) { return absolute(x) < T(1e-7) ? T(1) + x/2 : std::expm1(x)/x; }
+template <class T> NEUROGLIA_BOTH inline T timestep(const T t, const T dt) { return std::floor((t + T(1e-3)*dt)/dt); }
+NEUROGLIA_BOTH inline int32_t integer(const bool x) { return x; }
+template <class T> NEUROGLIA_BOTH inline int32_t integer(const T x) { return (int32_t)x; }
 using std::acos; using std::asin; using std::atan; using std::ceil; using std::cos; using std::cosh;
 using std::exp; using std::expm1; using std::floor; using std::log; using std::log10; using std::log1p;
 using std::sin; using std::sinh; using std::sqrt; using std::tan; using std::tanh;
 
 // 1 during [start + n period, start + n period + duration), n < count; times in whole nanoseconds
-inline double gate(const double t, const int64_t start, const int64_t duration, const int64_t period,
+NEUROGLIA_BOTH inline double gate(const double t, const int64_t start, const int64_t duration, const int64_t period,
                    const int64_t count)
 {
     const int64_t since = (int64_t)std::floor(t*1e9 + 0.5) - start;
     return since >= 0 && since/period < count && since%period < duration;
 }
-template <int N> inline double table(const double t, const double dt, const double (&values)[N])
+template <int N> NEUROGLIA_BOTH inline double table(const double t, const double dt, const double (&values)[N])
 {
     const double position = t/dt + 1e-6;  // a time on the grid belongs to the interval that it opens
     return values[position <= 0 ? 0 : position >= N ? N - 1 : (int)position];
 }
 }
-
-// ------------------------------------------------------------------ units in rows
-// Units lie in rows of `cols`, with room at both sides of a row for mirrored edges; loops run over
-// `width` >= cols columns, so that no vector ends in single elements. Position 0 is never a unit.
-struct Layout {
-    static constexpr int pad = 16;
-    int rows, cols, width, stride, size;
-    constexpr size_t row(const int r) const { return (size_t)r*stride + pad; }
-    constexpr size_t position(const int unit) const { return row(unit/cols) + unit%cols; }
-    constexpr size_t length() const { return (size_t)rows*stride + pad; }
-    constexpr int columns(const int r) const { return std::min(cols, size - r*cols); }
-};
-
-template <class T> inline T* allocate(const size_t count)
-{
-    void* p = nullptr;
-    if (posix_memalign(&p, 64, (count + 64)*sizeof(T))) { std::fprintf(stderr, "out of memory\n"); std::_Exit(4); }
-    std::memset(p, 0, (count + 64)*sizeof(T));
-    return (T*)p;
-}
-
-template <class T, class S> inline void load_units(T* to, const S* from, const Layout& at)
-{
-    for (int r = 0; r < at.rows; r++)
-        for (int c = 0; c < at.width; c++)  // beyond the last unit: copies of it, which do no harm
-            to[at.row(r) + c] = (T)from[std::min(r*at.cols + std::min(c, at.cols - 1), at.size - 1)];
-}
-template <class T, class S> inline void store_units(const T* from, S* to, const Layout& at)
-{
-    for (int unit = 0; unit < at.size; unit++) to[unit] = (S)from[at.position(unit)];
-}
-template <class T> inline void mirror_row(T* row, const Layout& at) { row[-1] = row[0]; row[at.cols] = row[at.cols - 1]; }
-
-// The first unit whose value is not finite, or -1 (by bits: the compiler may assume finite numbers).
-template <class T> inline int find_nonfinite(const T* x, const Layout& at)
-{
-    for (int unit = 0; unit < at.size; unit++)
-    {
-        const double value = (double)x[at.position(unit)];
-        uint64_t bits;
-        std::memcpy(&bits, &value, 8);
-        if ((bits & 0x7ff0000000000000ull) == 0x7ff0000000000000ull) return unit;
-    }
-    return -1;
-}
-
-// ------------------------------------------------------------------ threads
-// Rows [first, last) of one thread; a population with few rows belongs to the first thread alone.
-struct Rows { int first, last; };
-inline Rows share(const int rows, const int id, const int threads)
-{
-    if (rows < 4*threads) return id ? Rows{rows, rows} : Rows{0, rows};
-    return {(int)((int64_t)rows*id/threads), (int)((int64_t)rows*(id + 1)/threads)};
-}
-
-// Waiting threads spin for a moment, then let others run: on shared cores a pure spin would collapse.
-class Barrier {
-public:
-    explicit Barrier(const int count) : count_(count), waiting_(0), round_(0) {}
-    void wait()
-    {
-        if (count_ == 1) return;
-        const unsigned round = round_.load(std::memory_order_acquire);
-        if (waiting_.fetch_add(1, std::memory_order_acq_rel) == count_ - 1)
-        {
-            waiting_.store(0, std::memory_order_relaxed);
-            round_.store(round + 1, std::memory_order_release);
-            return;
-        }
-        for (int spin = 0; round_.load(std::memory_order_acquire) == round; spin++)
-        {
-            if (spin < 4000) pause();
-            else sched_yield();
-        }
-    }
-private:
-    static void pause()
-    {
-#if defined(__x86_64__)
-        _mm_pause();
-#endif
-    }
-    const int count_;
-    alignas(64) std::atomic<int> waiting_;
-    alignas(64) std::atomic<unsigned> round_;
-};
-
-// ------------------------------------------------------------------ noise by rows
-// Normals of the units of consecutive rows. They are made in blocks that do not end where rows end, so
-// what a block holds beyond a row is kept for the next.
-template <class T> class NoiseRows {
-public:
-    NoiseRows(const Layout& at, const int slots)
-        : at_(at), slots_(slots), length_(at.width + 2*block), z_(allocate<T>((size_t)slots*length_)) {}
-    void begin(const uint32_t seed, const uint32_t stream, const int64_t step)
-    {
-        seed_ = seed; stream_ = stream; step_ = step; kept_ = nullptr;
-    }
-    const T* make(const int r)
-    {
-        const int unit = r*at_.cols, from = unit/block, to = (unit + at_.width - 1)/block;
-        T* z = slot(r);
-        // what the row before has made, then the rest
-        const int had = kept_ ? std::min(std::max(kept_to_ + 1 - from, 0), to + 1 - from) : 0;
-        if (had) std::memmove(z, kept_ + (from - kept_from_)*block, had*block*sizeof(T));
-        neuroglia_normals(z + had*block, (uint32_t)(from + had), (uint32_t)(to + 1 - from - had), seed_, stream_, step_);
-        kept_ = z; kept_from_ = from; kept_to_ = to;
-        return row(r);
-    }
-    const T* row(const int r) const { return slot(r) + (r*at_.cols)%block; }
-private:
-    static constexpr int block = NEUROGLIA_BLOCK;
-    T* slot(const int r) const { return z_ + (size_t)(r%slots_)*length_; }
-    const Layout at_;
-    const int slots_;
-    const size_t length_;
-    T* const z_;
-    const T* kept_ = nullptr;
-    int kept_from_ = 0, kept_to_ = 0;
-    uint32_t seed_ = 0, stream_ = 0;
-    int64_t step_ = 0;
-};
 
 // ------------------------------------------------------------------ files
 inline void fail(const std::string& what, const std::string& path)

@@ -22,9 +22,11 @@ from neuroglia_snn.backends.brian.project import cache_folder
 from neuroglia_snn.errors import BackendError
 
 INSTALL = "pip install 'neuroglia_snn[cuda]'"
-#: What a build of brian2cuda's needs of a toolkit.
-_HEADERS = ("cuda_runtime.h", "curand_kernel.h", "cuda_profiler_api.h", "thrust/device_vector.h")
-_LIBRARIES = ("libcudart_static.a", "libcurand.so")
+#: What every build needs of a toolkit.
+PLAIN = ("cuda_runtime.h", "cooperative_groups.h", "libcudart_static.a")
+#: And what one of brian2cuda's needs.
+BRIAN2CUDA = (*PLAIN, "curand_kernel.h", "cuda_profiler_api.h", "thrust/device_vector.h")
+BRIAN2CUDA += ("libcurand.so",)
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,8 @@ class Gpu:
         return f"sm_{round(self.capability * 10)}"
 
 
-def find() -> Toolkit:
-    """The toolkit to use.
+def find(needs: tuple[str, ...] = PLAIN) -> Toolkit:
+    """The toolkit to use: the first with the headers and libraries that a build needs.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def find() -> Toolkit:
     """
     reasons = []
     for path in _system():
-        lacks = _lacking(path)
+        lacks = _lacking(path, needs)
         if not lacks:
             return _toolkit(path)
         reasons.append(f"{path} lacks {', '.join(lacks)}")
@@ -103,7 +105,7 @@ def find() -> Toolkit:
         reasons.append("NVIDIA's wheels are not installed")
     else:
         path = _linked(wheels)
-        lacks = _lacking(path)
+        lacks = _lacking(path, needs)
         if not lacks:
             return _toolkit(path)
         reasons.append(f"{wheels} lacks {', '.join(lacks)}")
@@ -132,6 +134,48 @@ def gpu() -> Gpu:
         raise BackendError(f"nvidia-smi finds no usable GPU: {_first_line(error)}") from None
 
 
+def architecture(wanted: str | None) -> str:
+    """The architecture to compile for: the one that is wanted, or that of this machine's GPU.
+
+    Raises
+    ------
+    BackendError
+        If there is neither.
+    """
+    try:
+        return wanted or gpu().architecture
+    except BackendError as error:
+        raise BackendError(f"{error}: name an architecture, --arch sm_90") from None
+
+
+def require_driver(gpu: Gpu, tools: Toolkit) -> None:
+    """Refuse a driver that is too old for programs of a toolkit.
+
+    Raises
+    ------
+    BackendError
+    """
+    if gpu.cuda is not None and gpu.cuda[0] < tools.version[0]:
+        raise BackendError(
+            f"the driver runs CUDA {gpu.cuda[0]}.{gpu.cuda[1]} at most, the toolkit in {tools.path}"
+            f" is {tools.version[0]}.{tools.version[1]}: a newer driver is needed"
+        )
+
+
+def require_memory(gpu: Gpu, needed: int, what: str) -> None:
+    """Refuse a GPU with less free memory than ``needed`` bytes.
+
+    Raises
+    ------
+    BackendError
+    """
+    if needed > gpu.free_memory:
+        raise BackendError(
+            f"{gpu.name} has {gpu.free_memory >> 20} MiB free, '{what}' needs about"
+            f" {needed >> 20} MiB"
+        )
+
+
 def _said(command: list[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -152,12 +196,11 @@ def _system() -> list[Path]:
     return list(dict.fromkeys(p.resolve() for p in paths if p.exists()))
 
 
-def _lacking(path: Path) -> list[str]:
+def _lacking(path: Path, needs: tuple[str, ...]) -> list[str]:
     """What a build needs and a toolkit does not have."""
+    places = [path / "include", path / "include" / "cccl", path / "lib64"]
     lacks = [] if (path / "bin" / "nvcc").exists() else ["bin/nvcc"]
-    includes = [path / "include", path / "include" / "cccl"]
-    lacks += [h for h in _HEADERS if not any((i / h).exists() for i in includes)]
-    return lacks + [n for n in _LIBRARIES if not (path / "lib64" / n).exists()]
+    return lacks + [name for name in needs if not any((p / name).exists() for p in places)]
 
 
 def _wheels() -> Path | None:

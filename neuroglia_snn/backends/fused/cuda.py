@@ -1,0 +1,189 @@
+"""Backend ``fused-cuda``: the fused loop on a GPU, from the same equations.
+
+The kernel is one CUDA file in Brian2's C++ standalone project: nvcc compiles it, the C++ compiler the
+rest. Many networks run in one launch, so that replicas fill the GPU.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import brian2
+
+from neuroglia_snn import spec
+from neuroglia_snn.backends import toolkit
+from neuroglia_snn.backends.base import Outcome, Progress, Request, require_replicas
+from neuroglia_snn.backends.brian import collect, project
+from neuroglia_snn.backends.fused import Build, generate, supported
+from neuroglia_snn.backends.fused.kernel import LOOP
+from neuroglia_snn.errors import BackendError
+
+_OBJECT = "neuroglia_kernel.o"
+_RULES = """
+main: {object}
+{object}: neuroglia_kernel.cu device.hpp runtime.hpp noise.hpp makefile
+	{compiler} -c neuroglia_kernel.cu -o {object}
+"""
+#: nvcc's: constexpr functions of the C++ library are called on the GPU, too.
+_FLAGS = "-std=c++17 -O3 --expt-relaxed-constexpr -w"
+
+
+class FusedCudaBackend:
+    """The fused loop on the first GPU."""
+
+    name = "fused-cuda"
+    precisions: tuple[str, ...] = spec.PRECISIONS
+    resumes = True
+
+    def __init__(self, fast_math: bool = False):
+        self._flags = _FLAGS + (" -use_fast_math" if fast_math else "")
+
+    def unsupported(self, model: spec.Model) -> str | None:
+        """What is missing here, or see `neuroglia_snn.backends.fused.supported`."""
+        try:
+            toolkit.find()
+        except BackendError as error:
+            return str(error)
+        return project.missing() or supported.reason(model)
+
+    def run(self, request: Request) -> Outcome:
+        """Build (or take from the cache) and run the program."""
+        return self.run_many([request])[0]
+
+    def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
+        """Run all replicas together, in one program; ``workers`` of them begin and end side by side.
+
+        Raises
+        ------
+        BackendError
+            Before anything is built, if something is missing or the GPU is too small.
+        """
+        require_replicas(requests)
+        self._require(requests[0].model)
+        gpu, tools = toolkit.gpu(), toolkit.find()
+        toolkit.require_driver(gpu, tools)
+        needed = len(requests) * needed_memory(requests[0])
+        toolkit.require_memory(gpu, needed, requests[0].model.name)
+        compiler = self._compiler(tools, gpu.architecture)
+        versions = {"compiler": tools.line, "gpu": gpu.name}
+        return run_together(requests, compiler, _libraries(tools), versions)
+
+    def build(self, request: Request, folder: Path, architecture: str | None) -> dict[str, object]:
+        """Generate and compile into a folder, for an architecture such as ``sm_90``.
+
+        ``None`` is the architecture of this machine's GPU. Gives what a summary says of the build.
+        """
+        self._require(request.model)
+        tools = toolkit.find()
+        chosen = toolkit.architecture(architecture)
+        tools.require(chosen)
+        start = time.perf_counter()
+        with _device(_libraries(tools)):
+            _write(request, folder, self._compiler(tools, chosen))
+            project.make(folder, bool(request.progress))
+        return {
+            "architecture": chosen,
+            "versions": collect.versions() | {"compiler": tools.line},
+            "build_seconds": round(time.perf_counter() - start, 3),
+        }
+
+    def _require(self, model: spec.Model) -> None:
+        reason = self.unsupported(model)
+        if reason:
+            raise BackendError(f"backend '{self.name}' cannot run '{model.name}': {reason}")
+
+    def _compiler(self, tools: toolkit.Toolkit, architecture: str) -> str:
+        return f"{tools.nvcc} -arch={architecture} {self._flags}"
+
+
+def needed_memory(request: Request) -> int:
+    """Bytes that the arrays of one network take on the GPU, at most (16 a unit, each twice)."""
+    size = 8 if request.precision == "float64" else 4
+    return sum(2 * 16 * size * p.size for p in request.model.populations.values())
+
+
+def run_together(
+    requests: Sequence[Request], compiler: str, libraries: Sequence[str], versions: Mapping[str, str]
+) -> list[Outcome]:
+    """Build with a compiler of the kernel, and run the networks of all requests in one program.
+
+    Parameters
+    ----------
+    compiler : command that makes an object of ``neuroglia_kernel.cu``
+    libraries : what the program is linked with beside that object
+    versions : what the outcomes say of the compiler and the GPU
+    """
+    first = requests[0]
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch, _device(libraries):
+        network = _write(first, Path(scratch) / "code", compiler)
+        announce = any(r.progress for r in requests)
+        folder, compiled = project.compiled(Path(scratch) / "code", announce, tools=compiler)
+        build = Build(network, folder, time.perf_counter() - start, compiled, versions)
+        if len(requests) == 1:
+            return [build.run(first, first.checkpoint or Path(scratch) / "results")]
+        return _together(build, requests, Path(scratch))
+
+
+def _together(build: Build, requests: Sequence[Request], scratch: Path) -> list[Outcome]:
+    """One program for the networks of all requests.
+
+    Brian2's program makes the initial state of one network at a time, and writes the final state of
+    one: both are short runs of the same program, before and after the one that steps them all.
+    """
+    start = time.perf_counter()
+    folders = [scratch / f"results-{n}" for n in range(len(requests))]
+    for request, folder in zip(requests, folders, strict=True):
+        build.execute(replace(request, progress=None), folder, {"NEUROGLIA_PART": "begin"})
+    networks = "\n".join(f"{folder.resolve()}/" for folder in folders)
+    together = {"NEUROGLIA_PART": "advance", "NEUROGLIA_NETWORKS": networks}
+    everyone = replace(requests[0], progress=_all([r.progress for r in requests]))
+    said = build.execute(everyone, scratch / "together", together)
+    outcomes = []
+    for request, folder in zip(requests, folders, strict=True):
+        build.execute(replace(request, progress=None), folder, {"NEUROGLIA_PART": "finish"})
+        seconds = (time.perf_counter() - start) / len(requests)
+        outcomes.append(build.outcome(request, folder, said, seconds))
+    return outcomes
+
+
+def _all(watchers: Sequence[Progress | None]) -> Progress | None:
+    """The progress of everyone's run as that of each."""
+    watching = [w for w in watchers if w]
+
+    def update(fraction: float, model_time: float) -> None:
+        for watcher in watching:
+            watcher(fraction, model_time)
+
+    return update if watching else None
+
+
+@contextlib.contextmanager
+def _device(libraries: Sequence[str]) -> Iterator[None]:
+    """Brian2's C++ device, whose programs are linked with the kernel's object."""
+    preferences = brian2.prefs.codegen.cpp
+    before = preferences.extra_link_args
+    preferences.extra_link_args = [*before, _OBJECT, *libraries]
+    try:
+        with project.device(1, ["-std=c++17"]):
+            yield
+    finally:
+        preferences.extra_link_args = before
+
+
+def _write(request: Request, folder: Path, compiler: str):
+    """Write the project, with the rules that make the kernel."""
+    network = generate(request, folder, gpu=True)
+    makefile = folder / "makefile"
+    rules = _RULES.format(object=_OBJECT, compiler=compiler)
+    makefile.write_text(makefile.read_text(encoding="utf-8") + rules, encoding="utf-8")
+    return network
+
+
+def _libraries(tools: toolkit.Toolkit) -> list[str]:
+    return [f"-L{tools.libraries}", "-lcudart_static", "-ldl", "-lrt", "-lpthread"]
