@@ -1,5 +1,6 @@
 # make demo    a first network, from nothing: an environment in .venv, results in demo/
 # make test    everything that CI checks
+# make test-cuda   compiles a model with brian2cuda (minutes), in an environment of its own: .venv-cuda
 # make format  mend what `make test` says about formatting
 #
 # Another Python than python3:  make PYTHON=python3.12 demo
@@ -12,7 +13,7 @@ BIN = .venv/bin
 READY = .venv/ready
 TESTED = .venv/tested
 
-.PHONY: setup demo test format wheel clean
+.PHONY: setup demo test test-cuda format wheel clean
 
 setup: $(READY)
 	@:
@@ -29,8 +30,8 @@ $(READY): pyproject.toml
 
 # lava-nc declares Python 3.10 alone, but runs on newer ones: docs/lava.md
 $(TESTED): $(READY)
-	@echo 'Installing what the tests need (PyTorch among it) ...'
-	@$(BIN)/python -m pip install --quiet --editable '.[test,torch]'
+	@echo 'Installing what the tests need (PyTorch and nvcc among it) ...'
+	@$(BIN)/python -m pip install --quiet --editable '.[nvcc,test,torch]'
 	@$(BIN)/python -m pip install --quiet --ignore-requires-python --no-deps lava-nc==0.10.0
 	@touch $(TESTED)
 
@@ -43,6 +44,13 @@ test: $(TESTED)
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q -n 2 $(PYTEST_FLAGS)
 
+# brian2cuda pins a Brian2 of its own.
+test-cuda:
+	@test -x .venv-cuda/bin/pip || $(PYTHON) -m venv --clear .venv-cuda
+	@.venv-cuda/bin/python -m pip install --quiet --upgrade pip
+	@.venv-cuda/bin/python -m pip install --quiet --editable '.[cuda,test]'
+	@.venv-cuda/bin/pytest -q tests/unit/test_cuda.py $(PYTEST_FLAGS)
+
 format: $(TESTED)
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
@@ -51,5 +59,5 @@ wheel: $(TESTED)
 	@$(BIN)/python -m build --no-isolation --outdir dist .
 
 clean:
-	@rm -rf .venv build demo dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-cuda build demo dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find neuroglia_snn tests -name __pycache__ -type d -prune -exec rm -rf {} +

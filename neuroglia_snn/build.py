@@ -11,12 +11,20 @@ import numpy as np
 from neuroglia_snn import checks, results
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.cuda import CudaBackend
+from neuroglia_snn.backends.fused.cuda import FusedCudaBackend
 from neuroglia_snn.errors import ResultError
+
+#: Backends whose programs can be built on a machine that cannot run them.
+BUILDERS: dict[str, type[CudaBackend] | type[FusedCudaBackend]] = {
+    "cuda": CudaBackend,
+    "fused-cuda": FusedCudaBackend,
+}
 
 
 def build(
     name_or_path: str,
     out: Path,
+    backend: str = "cuda",
     overrides: Mapping[str, str] | None = None,
     architecture: str | None = None,
     fast_math: bool = False,
@@ -26,6 +34,7 @@ def build(
 
     Parameters
     ----------
+    backend : {"cuda", "fused-cuda"}
     architecture : str, optional
         As ``sm_90``; of this machine's GPU if none is given.
     fast_math : bool
@@ -39,13 +48,16 @@ def build(
     model, _ = checks.load_checked(name_or_path, dict(overrides or {}))
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ResultError(f"{out} exists and is not an empty folder; choose another --out")
+    builder = BUILDERS[backend](fast_math)
+    precision = model.precision if model.precision in builder.precisions else "float64"
     blank = {name: np.zeros(shape, bool) for name, shape in model.images().items()}
-    request = Request(model, blank, progress=(lambda *_: None) if announce else None)
+    watched = (lambda *_: None) if announce else None
+    request = Request(model, blank, precision=precision, progress=watched)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f"{out.name}-") as partial:
             code = Path(partial) / "code"  # `out` appears only when complete
-            built = CudaBackend(fast_math).build(request, code, architecture)
+            built = builder.build(request, code, architecture)
             if out.exists():
                 out.rmdir()
             code.rename(out)
@@ -55,7 +67,8 @@ def build(
         "model": model.name,
         "title": model.title,
         "model_digest": model.digest,
-        "backend": CudaBackend.name,
+        "backend": backend,
+        "precision": precision,
         "fast_math": fast_math,
         "set": dict(overrides or {}),
         **built,

@@ -95,7 +95,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend",
         default="auto",
-        help="fused, cpp, numpy or cuda; auto (default) takes the first of fused and cpp that can",
+        help="fused, cpp, numpy, cuda or fused-cuda; auto (default) takes the first of fused and cpp that can",
     )
     parser.add_argument(
         "--precision",
@@ -144,7 +144,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
     _add_set(parser)
-    parser.add_argument("--backend", default="cuda", choices=["cuda"], help="cuda (default)")
+    parser.add_argument(
+        "--backend",
+        default="cuda",
+        choices=["cuda", "fused-cuda"],
+        help="cuda (brian2cuda, the default) or fused-cuda",
+    )
     parser.add_argument(
         "--no-run", action="store_true", help="said for clarity: a build never runs the program"
     )
@@ -155,7 +160,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--fast-math", action="store_true", help="nvcc's -use_fast_math: quicker, less exact"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for the project (default: MODEL-cuda)"
+        "--out", type=Path, metavar="DIR", help="folder for the project (default: MODEL-BACKEND)"
     )
     parser.add_argument("--json", action="store_true", help="print the summary on stdout")
     parser.add_argument("--quiet", action="store_true", help="no word of progress")
@@ -365,7 +370,8 @@ def _build(arguments: argparse.Namespace) -> None:
 
     summary = build(
         arguments.model,
-        arguments.out or Path(f"{Path(arguments.model).stem}-cuda"),
+        arguments.out or Path(f"{Path(arguments.model).stem}-{arguments.backend}"),
+        arguments.backend,
         overrides(arguments.set),
         arguments.arch,
         arguments.fast_math,

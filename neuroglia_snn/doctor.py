@@ -8,8 +8,8 @@ import shutil
 from importlib import metadata
 
 from neuroglia_snn import backends
-from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.backends import toolkit
+from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.catalog import files
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import BackendError
@@ -34,8 +34,9 @@ def examine() -> dict:
     model = load(files.names("models")[0])
     reasons = {name: backends.get(name).unsupported(model) for name in backends.BACKENDS}
     gpu, lacking = _gpu()
-    if lacking and not reasons["cuda"]:
-        reasons["cuda"] = f"{lacking} (it can build)"
+    for name in ("cuda", "fused-cuda"):
+        if lacking and not reasons[name]:
+            reasons[name] = f"{lacking} (it can build)"
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -61,7 +62,9 @@ def report(findings: dict) -> str:
     cache = findings["build_cache"]
     lines.append(f"builds     {cache['builds']} in {cache['folder']}")
     for name, reason in findings["backends"].items():
-        lines.append(f"backend {name:8} {'can run' if reason is None else 'cannot run: ' + reason}")
+        lines.append(
+            f"backend {name:10} {'can run' if reason is None else 'cannot run: ' + reason}"
+        )
     return "\n".join(lines)
 
 

@@ -331,6 +331,7 @@ def _summary(plan: _Plan, outcome: Outcome) -> dict:
         "wall_seconds": {
             "build": round(outcome.build_seconds, 3),
             "run": round(outcome.run_seconds, 3),
+            **({} if outcome.loop_seconds is None else {"loop": round(outcome.loop_seconds, 3)}),
         },
         "compiled": outcome.compiled,
     }

@@ -83,6 +83,8 @@ class Outcome:
     build_seconds, run_seconds : wall time
     compiled : False where a cached build was used or nothing is compiled
     versions : of the packages and compilers that made the result
+    loop_seconds : wall time of the time loop alone, of all replicas that ran together; None where a
+        backend does not take it
     reached : model time in s at which an interrupted run stopped; None for a complete one
     """
 
@@ -93,6 +95,7 @@ class Outcome:
     run_seconds: float
     compiled: bool
     versions: Mapping[str, str]
+    loop_seconds: float | None = None
     reached: float | None = None
 
 

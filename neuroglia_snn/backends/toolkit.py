@@ -1,6 +1,6 @@
 """The CUDA toolkit and the GPU of this machine: which, and what is missing.
 
-A toolkit of the system is used where it is complete; otherwise the one that the extra ``cuda``
+A toolkit of the system is used where it is complete; otherwise the one that the extra ``nvcc``
 installs from PyPI (NVIDIA's wheels, one folder ``nvidia/cu13``). The wheels have neither ``lib64`` nor
 the name that a linker looks for (``libcurand.so``): both are links in a folder beside the builds.
 """
@@ -21,12 +21,21 @@ from filelock import FileLock
 from neuroglia_snn.backends.brian.project import cache_folder
 from neuroglia_snn.errors import BackendError
 
-INSTALL = "pip install 'neuroglia_snn[cuda]'"
 #: What every build needs of a toolkit.
 PLAIN = ("cuda_runtime.h", "cooperative_groups.h", "libcudart_static.a")
 #: And what one of brian2cuda's needs.
-BRIAN2CUDA = (*PLAIN, "curand_kernel.h", "cuda_profiler_api.h", "thrust/device_vector.h")
-BRIAN2CUDA += ("libcurand.so",)
+BRIAN2CUDA = (
+    *PLAIN,
+    "curand_kernel.h",
+    "cuda_profiler_api.h",
+    "thrust/device_vector.h",
+    "libcurand.so",
+)
+#: What brings each.
+INSTALL = {
+    PLAIN: "pip install 'neuroglia_snn[nvcc]'",
+    BRIAN2CUDA: "pip install 'neuroglia_snn[cuda]'",
+}
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,7 @@ def find(needs: tuple[str, ...] = PLAIN) -> Toolkit:
         if not lacks:
             return _toolkit(path)
         reasons.append(f"{wheels} lacks {', '.join(lacks)}")
-    raise BackendError(f"no complete CUDA toolkit: {'; '.join(reasons)}: {INSTALL}")
+    raise BackendError(f"no complete CUDA toolkit: {'; '.join(reasons)}: {INSTALL[needs]}")
 
 
 def gpu() -> Gpu:

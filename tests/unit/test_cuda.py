@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from neuroglia_snn import backends, load
+from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import project
-from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.cuda import _too_much_recorded
 from neuroglia_snn.errors import BackendError
 
@@ -39,7 +39,7 @@ def script(path: Path, text: str) -> None:
 
 def fill(root: Path, libraries: str, names: tuple[str, ...], nvcc: str = NVCC) -> Path:
     script(root / "bin" / "nvcc", nvcc)
-    headers = ("cuda_runtime.h", "curand_kernel.h", "cuda_profiler_api.h", "thrust/device_vector.h")
+    headers = [name for name in toolkit.BRIAN2CUDA if name.endswith(".h")]
     for name in (*(f"include/{h}" for h in headers), *(f"{libraries}/{n}" for n in names)):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
@@ -60,7 +60,7 @@ def bare(tmp_path, monkeypatch):
 def test_a_complete_toolkit_of_the_system_is_taken(bare, tmp_path):
     root = fill(tmp_path / "cuda", "lib64", ("libcudart_static.a", "libcurand.so"))
     bare.setattr(toolkit, "_system", lambda: [root])
-    found = toolkit.find()
+    found = toolkit.find(toolkit.BRIAN2CUDA)
     assert (found.path, found.version, found.line) == (root, (13, 0), "nvcc V13.0.88")
     assert found.architectures() == ["sm_80", "sm_90", "sm_103"]
     assert found.require("sm_90") == 9.0 and found.require("sm_103") == 10.3
@@ -76,17 +76,26 @@ def test_an_incomplete_one_is_passed_over_for_the_wheels(bare, tmp_path):
     )
     bare.setattr(toolkit, "_system", lambda: [system])
     with pytest.raises(BackendError, match=r"cuda lacks libcurand.so; .*pip install"):
-        toolkit.find()
+        toolkit.find(toolkit.BRIAN2CUDA)
     bare.setattr(toolkit, "_wheels", lambda: wheels)
-    found = toolkit.find()
+    found = toolkit.find(toolkit.BRIAN2CUDA)
     assert (found.libraries / "libcurand.so").resolve() == wheels / "lib" / "libcurand.so.10"
     assert found.nvcc.exists()
-    assert toolkit.find() == found  # the links are there already
+    assert toolkit.find(toolkit.BRIAN2CUDA) == found  # the links are there already
 
 
-def test_no_toolkit_at_all_says_how_to_get_one(bare):
-    with pytest.raises(BackendError, match=r"not installed: pip install 'neuroglia_snn\[cuda\]'"):
-        toolkit.find()
+def test_the_fused_kernel_needs_no_curand(bare, tmp_path):
+    root = fill(tmp_path / "cuda", "lib64", ("libcudart_static.a",))
+    bare.setattr(toolkit, "_system", lambda: [root])
+    assert toolkit.find().path == root
+
+
+@pytest.mark.parametrize(("needs", "extra"), [("PLAIN", "nvcc"), ("BRIAN2CUDA", "cuda")])
+def test_no_toolkit_at_all_says_how_to_get_one(bare, needs, extra):
+    with pytest.raises(
+        BackendError, match=rf"not installed: pip install 'neuroglia_snn\[{extra}\]'"
+    ):
+        toolkit.find(getattr(toolkit, needs))
 
 
 def test_a_gpu_is_described(tmp_path, monkeypatch):
@@ -159,3 +168,12 @@ def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, ar
     assert f"-arch={architecture}" in flags and "-std=c++17" in flags
     assert "use_fast_math" not in flags
     assert (tmp_path / "code" / "main.cu").exists()
+
+
+@pytest.mark.slow
+def test_a_project_compiles_without_a_gpu(tmp_path):
+    """Minutes: every Brian2 object is a file of its own."""
+    pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
+    request = Request(load("noise_induced_excitability"))
+    backends.get("cuda").build(request, tmp_path / "code", "sm_90")
+    assert b"sm_90" in (tmp_path / "code" / "main").read_bytes()

@@ -17,10 +17,10 @@ from pathlib import Path
 import brian2
 
 from neuroglia_snn import noise, spec
+from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas
 from neuroglia_snn.backends.brian import collect, project, standalone
 from neuroglia_snn.backends.brian.network import Network, recorded_indices
-from neuroglia_snn.backends import toolkit
 from neuroglia_snn.errors import BackendError
 
 #: Units that a record may keep: brian2cuda holds a vector in the GPU's memory for each.
@@ -50,7 +50,7 @@ class CudaBackend:
     def unsupported(self, model: spec.Model) -> str | None:
         """What is missing here, or a record that a GPU cannot keep."""
         if importlib.util.find_spec("brian2cuda") is None:
-            return f"brian2cuda is not installed: {toolkit.INSTALL}"
+            return f"brian2cuda is not installed: {toolkit.INSTALL[toolkit.BRIAN2CUDA]}"
         try:
             toolkit.find(toolkit.BRIAN2CUDA)
         except BackendError as error:

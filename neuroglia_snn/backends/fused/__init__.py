@@ -27,7 +27,7 @@ from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import Network, build, recorded_indices, settings_of
 from neuroglia_snn.backends.fused import kernel as kernels
 from neuroglia_snn.backends.fused import supported
-from neuroglia_snn.backends.fused.kernel import REACHED
+from neuroglia_snn.backends.fused.kernel import LOOP, REACHED
 from neuroglia_snn.errors import BackendError
 
 #: The widest vectors pay here; a later -std wins over Brian2's own.
@@ -127,7 +127,8 @@ class Build:
             build_seconds=self.seconds,
             run_seconds=seconds,
             compiled=self.compiled,
-            versions=collect.versions() | self.versions,
+            versions={**collect.versions(), **self.versions},
+            loop_seconds=_loop_seconds(said),
             reached=_reached(request.model, said),
         )
 
@@ -177,6 +178,11 @@ def _reached(model: spec.Model, said: str) -> float | None:
     assert found is not None
     base = min(p.dt for p in model.populations.values())
     return None if int(found[1]) == round(model.duration / base) else int(found[1]) * base
+
+
+def _loop_seconds(said: str) -> float | None:
+    found = re.search(rf"{LOOP} (\S+)", said)
+    return float(found[1]) if found else None
 
 
 def _records(model: spec.Model, results: Path) -> dict[str, Recorded]:

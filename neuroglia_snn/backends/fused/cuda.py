@@ -20,7 +20,6 @@ from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Progress, Request, require_replicas
 from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.backends.fused import Build, generate, supported
-from neuroglia_snn.backends.fused.kernel import LOOP
 from neuroglia_snn.errors import BackendError
 
 _OBJECT = "neuroglia_kernel.o"
@@ -108,7 +107,10 @@ def needed_memory(request: Request) -> int:
 
 
 def run_together(
-    requests: Sequence[Request], compiler: str, libraries: Sequence[str], versions: Mapping[str, str]
+    requests: Sequence[Request],
+    compiler: str,
+    libraries: Sequence[str],
+    versions: Mapping[str, str],
 ) -> list[Outcome]:
     """Build with a compiler of the kernel, and run the networks of all requests in one program.
 

@@ -9,7 +9,7 @@ import ast
 import functools
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,21 +21,22 @@ from brian2.codegen.generators.cpp_generator import c_data_type
 from brian2.core.variables import ArrayVariable
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 from brian2.stateupdaters.base import StateUpdateMethod
-from brian2.utils.stringtools import word_substitute
+from brian2.utils.stringtools import get_identifiers, word_substitute
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import noise, spec, stages
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
 from neuroglia_snn.backends.brian.project import PROGRESS
-from neuroglia_snn.backends.fused.statements import Block, translate
+from neuroglia_snn.backends.fused.statements import RESULT, Block, translate
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import UNITS
 
 FOLDER = Path(__file__).parent
 REACHED = "neuroglia-reached"
-#: Followed by the seconds that a GPU's loop took, and its steps.
+#: Followed by the seconds that the loop took.
 LOOP = "neuroglia-loop"
+_LINE = re.compile(r"const (\w+) (\w+) = (.*);")
 _SHARED = re.compile(r"brian::(\w+)\[0\]")
 
 #: Longest row of a population that is no lattice: short enough that threads can share its rows.
@@ -579,7 +580,7 @@ def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
     """
     generator = _Generator(network, precision, gpu)
     model = network.model
-    couplings, files = generator.couplings()
+    couplings, indices = generator.couplings()
     records = generator.records()
     events = [
         SimpleNamespace(name=r.name, population=generator.populations[r.population])
@@ -607,9 +608,11 @@ def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
         "progress": PROGRESS,
         "nonfinite": NONFINITE,
         "reached": REACHED,
+        "loop": LOOP,
     }
     header = "\n".join(f"#include {h}" for h in noise.CPP_HEADERS)
-    files |= {
+    files: dict[str, str | bytes] = {
+        **indices,
         "noise.hpp": f"#pragma once\n{header}\n#define NEUROGLIA_BLOCK {noise.BLOCK}\n{noise.CPP}",
         "runtime.hpp": (FOLDER / "runtime.hpp").read_text(encoding="utf-8"),
     }
@@ -631,8 +634,22 @@ def _gpu_text(network: Network, content: dict) -> str:
         if isinstance(v, ArrayVariable)
     }
     populations = content["populations"]
+    derived = _Derived()
+    for p in populations:
+        blocks = ("update", "threshold", "reset", "predict", "correct")
+        for name in blocks:
+            setattr(p, name, derived.of(getattr(p, name), p))
+        for v in p.variants:
+            v.predict, v.correct = derived.of(v.predict, p), derived.of(v.correct, p)
+        for entry in (*p.regularly, *p.weights):
+            entry.code = derived.of(entry.code, getattr(entry, "clock", p))
+    for k in content["couplings"]:
+        k.code, k.weight = derived.of(k.code, k.clock), derived.of(k.weight, k.clock)
+    for k in content["records"]:
+        for v in k.variables:
+            v.code = derived.of(v.code, k.clock)
     content = content | {
-        "loop": LOOP,
+        "derived": derived.groups,
         "parameters": [],
         "brian_arrays": [],
         # the fastest lattice; with it alone, many steps are one launch
@@ -646,3 +663,42 @@ def _gpu_text(network: Network, content: dict) -> str:
         SimpleNamespace(name=n, type=c_data_type(variables[n].dtype)) for n in names
     ]
     return _SHARED.sub(r"given.\1", template.render(content))
+
+
+class _Derived:
+    """Numbers that follow from parameters alone: worked out once, on the host, not by every thread."""
+
+    def __init__(self) -> None:
+        self.groups: list[SimpleNamespace] = []
+
+    def of(self, block: Block | None, clock) -> Block | None:
+        """The block, with such numbers read from the structure."""
+        if block is None:
+            return None
+        lines = [match.groups() for match in map(_LINE.fullmatch, block.prelude) if match]
+        assert len(lines) == len(block.prelude)
+        fixed, moving = [], []
+        changing = {"neuroglia_t", "neuroglia_t_in_timesteps"}
+        for kind, name, text in lines:
+            if get_identifiers(text) & changing:
+                changing.add(name)
+                moving.append((kind, name, text))
+            else:
+                fixed.append((kind, name, text))
+        later = set().union(
+            *(get_identifiers(text) for *_, text in moving), *map(get_identifiers, block.body)
+        )
+        fields = [
+            SimpleNamespace(type=kind, name=name, field=f"of_{len(self.groups)}_{name}")
+            for kind, name, _ in fixed
+            if name in later or name.startswith(RESULT)
+        ]
+        self.groups.append(
+            SimpleNamespace(fields=fields, lines=[_written(line) for line in fixed], clock=clock)
+        )
+        read = [f"const {f.type} {f.name} = given.{f.field};" for f in fields]
+        return replace(block, prelude=(*read, *map(_written, moving)))
+
+
+def _written(line: tuple[str, str, str]) -> str:
+    return "const {} {} = {};".format(*line)

@@ -1,0 +1,163 @@
+"""The CUDA kernel gives what the processor's gives: its file, compiled for the host, runs here.
+
+Only launches, memory transfers and the waiting of blocks for each other need a GPU; a GPU's own runs are
+compared by ``benchmarks/gpu.py``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuroglia_snn import backends, load
+from neuroglia_snn.backends import toolkit
+from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.backends.brian import project
+from neuroglia_snn.backends.fused import cuda
+from neuroglia_snn.build import BUILDERS
+from neuroglia_snn.errors import BackendError, NumericalError
+
+_SPEC = importlib.util.spec_from_file_location("zoo", Path(__file__).with_name("test_fused.py"))
+assert _SPEC is not None and _SPEC.loader is not None
+_FUSED = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_FUSED)
+zoo = _FUSED.zoo
+
+#: In place of nvcc: without ``__CUDACC__`` the kernel is C++.
+HOST = "g++ -x c++ -std=c++17 -O1 -w"
+
+
+def run(*requests: Request) -> list[Outcome]:
+    return cuda.run_together(requests, HOST, [], {})
+
+
+def blank(name: str, **changes) -> Request:
+    model = load(name, changes.pop("set", {}))
+    images = {n: np.zeros(shape, bool) for n, shape in model.images().items()}
+    return Request(model, images, **changes)
+
+
+def require_same(found: Outcome, expected: Outcome, tolerance: float) -> None:
+    """Records, events and final states, to a fraction of the largest value of each variable."""
+    for name, record in expected.records.items():
+        np.testing.assert_array_equal(found.records[name].times, record.times)
+        np.testing.assert_array_equal(found.records[name].indices, record.indices)
+        for variable, values in record.values.items():
+            atol = tolerance * np.abs(values).max()
+            np.testing.assert_allclose(
+                found.records[name].values[variable], values, 0, atol, err_msg=f"{name} {variable}"
+            )
+    for name, (times, units) in expected.events.items():
+        np.testing.assert_array_equal(found.events[name][0], times)
+        np.testing.assert_array_equal(found.events[name][1], units)
+    for name, state in expected.final.items():
+        for variable, values in state.items():
+            values = np.asarray(values, float)
+            atol = tolerance * np.abs(values).max()
+            np.testing.assert_allclose(
+                np.asarray(found.final[name][variable], float), values, 0, atol, err_msg=variable
+            )
+
+
+@pytest.mark.parametrize("lateral", ["difference", "moore", "nonlinear"])
+def test_every_feature_equals_the_processors_loop(tmp_path, lateral):
+    request = zoo(tmp_path, lateral)
+    expected = backends.get("fused").run(request)
+    assert sum(len(times) for times, _ in expected.events.values()) > 10
+    require_same(run(request)[0], expected, 1e-12)
+
+
+def test_single_precision_equals_the_processors(tmp_path):
+    request = zoo(tmp_path, precision="float32")
+    require_same(run(request)[0], backends.get("fused").run(request), 2e-5)
+
+
+def test_networks_of_one_program_equal_those_that_run_alone(tmp_path):
+    requests = [zoo(tmp_path, seed=seed) for seed in (3, 4, 2**32 - 1)]
+    together = run(*requests)
+    for found, request in zip(together, requests, strict=True):
+        require_same(found, run(request)[0], 0)
+    assert not np.array_equal(together[0].final["sheet"]["x"], together[1].final["sheet"]["x"])
+
+
+def test_networks_differ_in_parameters_and_images(tmp_path):
+    name, short = "noise_induced_memory", {"model.duration": "4 ms"}
+    requests = [blank(name, set=short | {"sigma2": value}) for value in ("0.02", "0.12")]
+    shown = {n: np.ones_like(image) for n, image in requests[1].images.items()}
+    requests[1] = Request(requests[1].model, shown, 1)
+    for found, request in zip(run(*requests), requests, strict=True):
+        require_same(found, backends.get("fused").run(request), 1e-10)
+
+
+def test_a_run_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path):
+    """An interrupted program and its continuation: as in the loop for processors."""
+    whole = run(zoo(tmp_path))[0]
+    kept = tmp_path / "kept"
+    stopping = zoo(tmp_path, checkpoint=kept, change=('duration = "6 ms"', 'duration = "3 ms"'))
+    run(stopping)  # ends halfway, and leaves its checkpoint
+    resumed = run(zoo(tmp_path, checkpoint=kept))[0]
+    require_same(resumed, whole, 0)
+
+
+def test_trouble_names_the_unit_and_time():
+    """Steps of 0.05 ms are ten times too long for the lattice."""
+    request = blank("noise_induced_excitability", set={"model.dt": "0.05 ms"})
+    with pytest.raises(NumericalError, match="population 'neuron'"):
+        run(request)
+
+
+def test_too_little_memory_and_an_old_driver_are_said_before_a_build():
+    small = toolkit.Gpu("small", 9.0, 1 << 20, (12, 8))
+    tools = toolkit.Toolkit(Path("/cuda"), (13, 0), "nvcc")
+    needed = cuda.needed_memory(blank("noise_induced_memory"))
+    with pytest.raises(BackendError, match=r"small has 1 MiB free, 'memory' needs about \d+ MiB"):
+        toolkit.require_memory(small, needed, "memory")
+    with pytest.raises(BackendError, match=r"driver runs CUDA 12.8 at most.*a newer driver"):
+        toolkit.require_driver(small, tools)
+
+
+@pytest.fixture(scope="module")
+def compilers() -> toolkit.Toolkit:
+    try:
+        return toolkit.find()
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.slow
+def test_the_kernel_compiles_for_a_gpu(tmp_path, compilers):
+    """All of the format's features, in single precision, for the H100."""
+    request = zoo(tmp_path, "moore", precision="float32")
+    built = BUILDERS["fused-cuda"]().build(request, tmp_path / "code", "sm_90")
+    assert built["architecture"] == "sm_90"
+    code = (tmp_path / "code" / "main").read_bytes()
+    assert b".nv_fatbin" in code and b"sm_90" in code
+
+
+@pytest.mark.parametrize("architecture", ["sm_12", "90"])
+def test_an_unknown_architecture_is_refused_before_anything_is_written(
+    tmp_path, monkeypatch, compilers, architecture
+):
+    monkeypatch.setattr(project, "make", lambda *_, **__: pytest.fail("compiled"))
+    with pytest.raises(BackendError, match=f"does not compile for '{architecture}'"):
+        BUILDERS["fused-cuda"]().build(zoo(tmp_path), tmp_path / "code", architecture)
+    assert not (tmp_path / "code").exists()
+
+
+def test_what_the_loop_does_not_run_is_refused(compilers):
+    with pytest.raises(BackendError, match="'fused-cuda' cannot run 'tripartite_coba': "):
+        backends.get("fused-cuda").run(blank("tripartite_coba"))
+
+
+def test_without_a_gpu_it_is_said_before_a_build(monkeypatch, compilers):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    if subprocess.run(["which", "nvidia-smi"], capture_output=True).returncode == 0:
+        pytest.skip("there is a GPU")
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda **_: pytest.fail("began"))
+    with pytest.raises(BackendError, match="no NVIDIA driver found"):
+        backends.get("fused-cuda").run(blank("noise_induced_excitability"))
