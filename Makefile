@@ -31,7 +31,7 @@ $(READY): pyproject.toml
 # lava-nc declares Python 3.10 alone, but runs on newer ones: docs/lava.md
 $(TESTED): $(READY)
 	@echo 'Installing what the tests need (PyTorch and nvcc among it) ...'
-	@$(BIN)/python -m pip install --quiet --editable '.[nvcc,test,torch]'
+	@$(BIN)/python -m pip install --quiet --editable '.[nvcc,sweep,test,torch]'
 	@$(BIN)/python -m pip install --quiet --ignore-requires-python --no-deps lava-nc==0.10.0
 	@touch $(TESTED)
 

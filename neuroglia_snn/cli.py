@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("build", _build, "generate and compile a program for a GPU, here or elsewhere")
     sub.add_argument("model", metavar="MODEL", help=_MODEL)
     _add_build(sub)
+    sub = command("sweep", _sweep, "run a model over a grid of settings and seeds, side by side")
+    sub.add_argument("model", metavar="MODEL", help=_MODEL)
+    _add_sweep(sub)
     sub = command("reproduce", _reproduce, "reproduce a published paper: numbers, tables, figures")
     _add_papers(sub)
     sub = command("doctor", _doctor, "what is installed here, and which backends can run")
@@ -130,6 +133,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the summary on stdout")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_images(parser)
+    parser.add_argument(
+        "--control", action="store_true", help="also run without astrocytes, for the figure"
+    )
+
+
+def _add_images(parser: argparse.ArgumentParser) -> None:
     images = parser.add_argument_group("associative memory")
     for name, text in (("train", "training image"), ("test", "cue"), ("clean", "ideal pattern")):
         images.add_argument(
@@ -137,9 +147,42 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         )
     images.add_argument("--resize", action="store_true", help="scale images to the lattice")
     images.add_argument("--no-astrocytes", action="store_true", help="neurons alone")
-    images.add_argument(
-        "--control", action="store_true", help="also run without astrocytes, for the figure"
+
+
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    _add_set(parser)
+    parser.add_argument(
+        "--over",
+        action="append",
+        default=[],
+        metavar="NAME=VALUES",
+        help="what --set takes, with values A,B,C or START:STOP:COUNT; may be repeated",
     )
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds of every point")
+    parser.add_argument("--seed", type=int, default=0, help="the first of them (default 0)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="results folder (default: MODEL-sweep); a sweep that it holds goes on",
+    )
+    parser.add_argument("--force", action="store_true", help="give up the sweep in --out")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes here (default 1)"
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="a Dask scheduler instead, as tcp://host:8786"
+    )
+    parser.add_argument(
+        "--best", metavar="MEASURE", help="the measure to draw (default: the first)"
+    )
+    parser.add_argument("--backend", default="auto", help="as for run")
+    parser.add_argument("--precision", help="as for run")
+    parser.add_argument("--threads", type=int, default=1, help="of one run (default 1)")
+    parser.add_argument("--without", action="append", default=[], metavar="POPULATION")
+    _add_images(parser)
+    parser.add_argument("--json", action="store_true", help="print the summary on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
@@ -359,6 +402,63 @@ def _progress(label: str):
         bar.set_postfix_str(f"t = {model_time * 1e3:.4g} ms", refresh=False)
         bar.update(100 * fraction - bar.n)
         if fraction >= 1:
+            bar.close()
+
+    return update
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from neuroglia_snn.options import Options
+    from neuroglia_snn.results import dumps
+    from neuroglia_snn.sweep import Grid, axis, sweep
+
+    summary = sweep(
+        arguments.model,
+        Grid(tuple(map(axis, arguments.over)), arguments.seeds, arguments.seed),
+        arguments.out or Path(f"{Path(arguments.model).stem}-sweep"),
+        Options(
+            backend=arguments.backend,
+            precision=arguments.precision,
+            threads=arguments.threads,
+            overrides=overrides(arguments.set),
+            without=tuple(arguments.without),
+            no_astrocytes=arguments.no_astrocytes,
+            train=arguments.train,
+            test=arguments.test,
+            clean=arguments.clean,
+            resize=arguments.resize,
+        ),
+        arguments.workers,
+        arguments.scheduler,
+        arguments.best,
+        arguments.force,
+        None if arguments.quiet else _points(),
+    )
+    if arguments.json:
+        print(dumps(summary))
+    for point, message in summary["failed"].items():
+        print(f"neuroglia: {point} failed: {message}", file=sys.stderr)
+    if "interrupted" in summary:
+        print("neuroglia: interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    if not arguments.json:
+        _print_results(summary)
+    return 0
+
+
+def _points():
+    """A progress bar over the points of a sweep, with the time that remains and the best so far."""
+    from tqdm import tqdm
+
+    bar = tqdm(file=sys.stderr, unit="point")
+
+    def update(done: int, total: int, best: str) -> None:
+        if bar.total is None:
+            bar.reset(total)
+            bar.initial = done
+        bar.set_postfix_str(best, refresh=False)
+        bar.update(done - bar.n)
+        if done == total:
             bar.close()
 
     return update

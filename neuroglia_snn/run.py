@@ -95,6 +95,30 @@ def run(
     return summary
 
 
+def choose(name_or_path: str, options: Options) -> str:
+    """The name of the backend that a run would use; the run is checked as far as can be without it.
+
+    Raises
+    ------
+    UserError
+        See `neuroglia_snn.errors`.
+    """
+    return _plan(name_or_path, options).backend.name
+
+
+def measure(name_or_path: str, options: Options) -> dict[str, float | int | None]:
+    """The measures of one run, of which nothing is written.
+
+    Raises
+    ------
+    UserError
+        See `neuroglia_snn.errors`.
+    """
+    plan = _plan(name_or_path, options)
+    outcome = plan.backend.run(plan.request(plan.model))
+    return _measure(plan.model, results.dataset(plan.model, outcome), plan.images_of(0))
+
+
 @dataclass(frozen=True)
 class _Plan:
     """A run whose every input has been read and checked."""

@@ -36,6 +36,9 @@ LAYERS = [
     {"studies.base"},
     {"studies"},
     {"build", "run", "doctor"},
+    {"sweep.grid", "sweep.store", "sweep.figures"},
+    {"sweep.carry_out"},
+    {"sweep"},
     {"cli"},
 ]
 

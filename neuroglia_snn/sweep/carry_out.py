@@ -1,0 +1,257 @@
+"""Carrying a sweep out: one build, many runs, spread over processes by Dask."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neuroglia_snn import __version__, checkpoint, checks, results
+from neuroglia_snn.errors import BackendError, UserError
+from neuroglia_snn.options import Options
+from neuroglia_snn.run import choose, measure
+from neuroglia_snn.sweep import figures
+from neuroglia_snn.sweep.grid import Grid, Point
+from neuroglia_snn.sweep.store import DATA, IDENTITY, JOURNAL, Store
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: Seconds between two writings of the dataset while points come in.
+WRITE_EVERY = 10.0
+
+#: Called with (points done, points in all, the best so far in words).
+Watch = Callable[[int, int, str], None]
+
+
+def sweep(
+    name_or_path: str,
+    grid: Grid,
+    out: Path | str,
+    options: Options | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
+    best: str | None = None,
+    force: bool = False,
+    watch: Watch | None = None,
+) -> dict:
+    """Run a model at every point of a grid; ``sweep.nc``, figures and ``summary.json`` in ``out``.
+
+    A sweep that was cut off goes on where it was; points that failed are tried again.
+
+    Parameters
+    ----------
+    name_or_path : str
+        Catalogue name or path of a model file.
+    grid : Grid
+    out : path
+    options : Options
+        Of every run; the grid's settings come on top, and its seeds instead.
+    workers : int
+        Processes on this machine.
+    scheduler : str, optional
+        Address of a Dask scheduler to use instead, as ``tcp://host:8786``.
+    best : str, optional
+        The measure that the figure shows and of which ``watch`` hears the largest value.
+    force : bool
+        Give up what the folder holds.
+    watch : callable, optional
+
+    Raises
+    ------
+    UserError
+        See `neuroglia_snn.errors`; in particular if ``out`` holds another sweep.
+    """
+    start = time.perf_counter()
+    options, out = options or Options(), Path(out)
+    if workers < 1:
+        raise UserError(f"--workers must be at least 1, not {workers}")
+    identity = _identity(name_or_path, grid, options)
+    if force:
+        _discard(out)
+    with Store(out, grid, identity) as store:
+        points = store.missing()
+        already = grid.size - len(points)
+        interrupted = False
+        if points:
+            try:
+                with _client(workers, scheduler) as client:
+                    _spread(client, name_or_path, options, identity, points, store, best, watch)
+            except KeyboardInterrupt:
+                interrupted = True
+        store.write()
+        summary = {
+            **identity,
+            "workers": workers,
+            "scheduler": scheduler,
+            "data": str(out / DATA),
+            "points": {"all": grid.size, "failed": len(store.failed), "found_earlier": already},
+            "results": _results(store, best),
+            "failed": {
+                str(p): store.failed[p.place] for p in grid.points() if p.place in store.failed
+            },
+            "figures": [str(path) for path in figures.draw(store.dataset(), best, out)],
+            "wall_seconds": {"total": round(time.perf_counter() - start, 3)},
+        }
+    if interrupted:
+        return summary | {"interrupted": True}
+    results.write_summary(summary, out)
+    return summary
+
+
+def _identity(name_or_path: str, grid: Grid, options: Options) -> dict:
+    """What the numbers depend on; the first point is checked, so that a sweep fails before it begins."""
+    first = next(grid.points())
+    plain, _ = checks.load_checked(name_or_path, dict(options.overrides))
+    chosen = choose(name_or_path, _options_of(options, first))
+    chosen_options = dataclasses.asdict(options)
+    for name in ("resume", "workers", "replicas", "seed", "overrides", "threads"):
+        chosen_options.pop(name)
+    return {
+        "model": plain.name,
+        "title": plain.title,
+        "model_digest": plain.digest,
+        "set": dict(options.overrides),
+        **grid.describe(),
+        "backend": chosen,
+        "options": {k: v for k, v in chosen_options.items() if v},
+        "version": __version__,
+    }
+
+
+def _options_of(options: Options, point: Point) -> Options:
+    return dataclasses.replace(
+        options, overrides={**options.overrides, **point.settings}, seed=point.seed
+    )
+
+
+def _spread(
+    client: Client,
+    name_or_path: str,
+    options: Options,
+    identity: Mapping,
+    points: list[Point],
+    store: Store,
+    best: str | None,
+    watch: Watch | None,
+) -> None:
+    """Hand the points to the workers; keep each result as it comes."""
+    from distributed import as_completed
+
+    path = str(Path(name_or_path).resolve()) if name_or_path.endswith(".toml") else name_or_path
+    futures = {
+        client.submit(
+            _measured, path, identity["model_digest"], options, p, pure=False, retries=2
+        ): p
+        for p in points
+    }
+    written = time.monotonic()
+    if watch:
+        watch(store.grid.size - len(points), store.grid.size, "")
+    try:
+        for future in as_completed(futures):
+            point = futures[future]
+            try:
+                store.add(point, *future.result())
+            except Exception as error:  # a worker that died, again and again
+                store.add(point, None, f"{type(error).__name__}: {error}")
+            if watch:
+                done = len(store.found) + len(store.failed)
+                watch(done, store.grid.size, _best_in_words(store, best))
+            if time.monotonic() - written > WRITE_EVERY:
+                store.write()
+                written = time.monotonic()
+    except BaseException:
+        client.cancel(list(futures), force=True)
+        raise
+
+
+def _measured(
+    name_or_path: str, digest: str, options: Options, point: Point
+) -> tuple[dict | None, str]:
+    """One point, in a worker: its measures, or why there are none."""
+    try:
+        plain, _ = checks.load_checked(name_or_path, dict(options.overrides))
+        if plain.digest != digest:
+            raise UserError(f"{name_or_path} has changed since the sweep began")
+        return measure(name_or_path, _options_of(options, point)), ""
+    except UserError as error:
+        return None, str(error)
+
+
+@contextlib.contextmanager
+def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
+    """A Dask cluster of this machine's own, or the one of an address."""
+    try:
+        import dask
+        from distributed import Client, LocalCluster
+    except ImportError:
+        raise BackendError("Dask is not installed: pip install 'neuroglia_snn[sweep]'") from None
+    quiet = {"logging.distributed": "critical", "distributed.admin.log-format": "%(message)s"}
+    with dask.config.set(quiet):
+        if scheduler is not None:
+            try:
+                client = Client(scheduler, timeout=10)
+            except (OSError, TimeoutError, ValueError) as error:
+                raise BackendError(f"no Dask scheduler answers at {scheduler} ({error})") from None
+            with client:
+                yield client
+            return
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        with (
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address=None,
+                silence_logs=50,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+
+
+def _results(store: Store, best: str | None) -> dict:
+    """Where the measure is largest, on average over seeds."""
+    data = store.dataset()
+    name = figures.shown(data, best)
+    if name is None:
+        return {}
+    mean = data[name].mean("seed", skipna=True)
+    if not np.isfinite(mean.values).any():
+        return {}
+    place = np.unravel_index(np.nanargmax(mean.values), mean.shape)
+    settings = {str(d): mean[d].values[k].item() for d, k in zip(mean.dims, place, strict=True)}
+    spread = data[name].std("seed", ddof=1).values[place] if data.sizes["seed"] > 1 else np.nan
+    return {
+        f"largest_{name}": float(mean.values[place]),
+        "standard_deviation": None if np.isnan(spread) else float(spread),
+        **{f"at_{k}": v for k, v in settings.items()},
+    }
+
+
+def _best_in_words(store: Store, best: str | None) -> str:
+    names = next(iter(store.found.values()), {})
+    name = best or next(iter(names), None)
+    values = (
+        [(f[name], p) for p, f in store.found.items() if f.get(name) is not None] if name else []
+    )
+    if not values:
+        return ""
+    value, place = max(values)
+    parts = zip(store.grid.axes, place, strict=False)
+    return f"{name} {value:.4g} at " + ", ".join(f"{a.name} = {a.values[k]}" for a, k in parts)
+
+
+def _discard(out: Path) -> None:
+    """Give up what a sweep has left in a folder."""
+    for name in (JOURNAL, IDENTITY, DATA, results.SUMMARY, figures.FILE):
+        (out / name).unlink(missing_ok=True)
+    if checkpoint.exists(out):
+        checkpoint.discard(out)

@@ -1,0 +1,146 @@
+"""What a sweep has finished: a journal that survives a kill at any moment, and the dataset made of it.
+
+``points.jsonl`` gets one line for each finished point as it comes in, and is flushed to the disk; a line
+that was cut off is no line. ``sweep.nc`` is that journal as one labelled dataset.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from neuroglia_snn import results
+from neuroglia_snn.errors import ResultError
+from neuroglia_snn.sweep.grid import Grid, Point
+
+JOURNAL = "points.jsonl"
+IDENTITY = "sweep.json"
+DATA = "sweep.nc"
+
+
+class Store:
+    """The results of a sweep in a folder.
+
+    Parameters
+    ----------
+    folder : path
+    grid : Grid
+    identity : dict
+        Everything that the numbers depend on.
+
+    Raises
+    ------
+    ResultError
+        If the folder holds something else than this very sweep, or cannot be written.
+    """
+
+    def __init__(self, folder: Path, grid: Grid, identity: Mapping[str, object]):
+        self.folder, self.grid = folder, grid
+        self.found: dict[tuple[int, ...], dict] = {}
+        self.failed: dict[tuple[int, ...], str] = {}
+        identity = json.loads(results.dumps(identity))
+        try:
+            before = json.loads((folder / IDENTITY).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            self._begin(identity)
+        except (OSError, ValueError):
+            raise ResultError(f"{folder / IDENTITY} cannot be read: choose another --out") from None
+        else:
+            changed = [k for k in {**identity, **before} if before.get(k) != identity.get(k)]
+            if changed:
+                raise ResultError(
+                    f"{folder} holds a sweep with another {', '.join(sorted(changed))}:"
+                    " choose another --out, or add --force"
+                )
+            self._read()
+        self._journal = (folder / JOURNAL).open("a", encoding="utf-8")
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._journal.close()
+
+    def _begin(self, identity: Mapping[str, object]) -> None:
+        results.prepare(self.folder, force=False)
+        if (self.folder / JOURNAL).exists():
+            raise ResultError(
+                f"{self.folder / JOURNAL} is not of a sweep here: choose another --out"
+            )
+        partial = self.folder / f"{IDENTITY}.partial"
+        partial.write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
+        partial.replace(self.folder / IDENTITY)
+
+    def _read(self) -> None:
+        """Take in the journal, and end it after its last whole line."""
+        path = self.folder / JOURNAL
+        whole = 0
+        for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                break
+            if not line.endswith(b"\n"):
+                break
+            whole += len(line)
+            self._take(entry)
+        if path.exists():
+            os.truncate(path, whole)
+
+    def _take(self, entry: Mapping) -> None:
+        place = tuple(entry["place"])
+        if "error" in entry:
+            self.failed[place] = entry["error"]
+        else:
+            self.found[place] = entry["results"]
+            self.failed.pop(place, None)
+
+    def missing(self) -> list[Point]:
+        """Points that are not finished; those that failed are tried again."""
+        return [p for p in self.grid.points() if p.place not in self.found]
+
+    def add(self, point: Point, found: Mapping[str, object] | None, error: str = "") -> None:
+        """Keep the results of a point, or why it has none."""
+        entry = {
+            "place": point.place,
+            **({"error": error} if found is None else {"results": found}),
+        }
+        self._journal.write(json.dumps(entry, default=float) + "\n")
+        self._journal.flush()
+        os.fsync(self._journal.fileno())
+        self._take(json.loads(json.dumps(entry, default=float)))
+
+    def dataset(self) -> xr.Dataset:
+        """All results; NaN where there is none yet. ``failed`` holds the messages."""
+        grid = self.grid
+        dimensions = (*(a.dimension for a in grid.axes), "seed")
+        coordinates: dict[str, tuple] = {}
+        for a in grid.axes:
+            values, unit = a.coordinates
+            coordinates[a.dimension] = (a.dimension, values, {"units": unit or "1"})
+        coordinates["seed"] = ("seed", grid.seed + np.arange(grid.seeds), {})
+        names = list(dict.fromkeys(name for found in self.found.values() for name in found))
+        arrays = {name: np.full(grid.shape, np.nan) for name in names}
+        for place, found in self.found.items():
+            for name, value in found.items():
+                arrays[name][place] = np.nan if value is None else value
+        messages = np.full(grid.shape, "", object)
+        for place, message in self.failed.items():
+            messages[place] = message
+        variables: dict[str, tuple] = {n: (dimensions, v) for n, v in arrays.items()}
+        if self.failed:
+            variables["failed"] = (dimensions, messages.astype(str))
+        return xr.Dataset(variables, coords=coordinates)
+
+    def write(self) -> Path:
+        """Write the dataset; the file appears only when complete."""
+        path = self.folder / DATA
+        partial = path.with_suffix(".partial")
+        self.dataset().to_netcdf(partial, engine="h5netcdf")
+        partial.replace(path)
+        return path
