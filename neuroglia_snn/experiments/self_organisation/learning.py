@@ -65,7 +65,7 @@ def selectivity(x: np.ndarray, sources: np.ndarray) -> np.ndarray:
     sources : (sessions, trials, sources)
     """
     on = sources.astype(bool)
-    return np.nanmean(np.where(on, x, np.nan), axis=1) - np.nanmean(np.where(on, np.nan, x), axis=1)
+    return mean_over_trials(x, on) - mean_over_trials(x, ~on)
 
 
 def discrimination(x: np.ndarray, sources: np.ndarray) -> np.ndarray:
@@ -75,10 +75,15 @@ def discrimination(x: np.ndarray, sources: np.ndarray) -> np.ndarray:
     Parameters as for `selectivity`.
     """
     on = sources.astype(bool)
-    own, other = on & ~on[..., ::-1], ~on & on[..., ::-1]
-    return np.nanmean(np.where(own, x, np.nan), axis=1) - np.nanmean(
-        np.where(other, x, np.nan), axis=1
-    )
+    other = on[..., ::-1]
+    return mean_over_trials(x, on & ~other) - mean_over_trials(x, ~on & other)
+
+
+def mean_over_trials(x: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Mean of the chosen trials (axis 1) of each session; NaN where there are none."""
+    count = chosen.sum(axis=1)
+    total = np.sum(x * chosen, axis=1)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def own_half(electrodes: int) -> np.ndarray:

@@ -7,6 +7,7 @@ vitro neural networks", Nat. Commun. 14:4547 (2023).
 from __future__ import annotations
 
 import argparse
+import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from neuroglia_snn.experiments.self_organisation import ensembles, learning, sti
 from neuroglia_snn.experiments.self_organisation.ensembles import EARLY, Culture
 from neuroglia_snn.experiments.self_organisation.learning import History
 from neuroglia_snn.experiments.self_organisation.reverse_engineering import Analysis, analyse
+from neuroglia_snn.noise import MAX_SEED
 from neuroglia_snn.studies.base import Arrays, Work
 from neuroglia_snn.studies.fep import figures, recordings
 from neuroglia_snn.studies.fep.models import canonical, model_identity, run, simulate
@@ -67,11 +69,11 @@ def identity(options: argparse.Namespace) -> dict:
         raise UserError(
             f"--sessions must be more than the {EARLY} that a prediction sees, not {options.sessions}"
         )
+    if not 0 <= options.seed <= MAX_SEED - options.cultures:
+        raise UserError(f"--seed must be 0 to {MAX_SEED - options.cultures}, not {options.seed}")
     models = [_model(c, options.sessions) for c in CONDITIONS] if options.cultures else []
     for model in models:
         backends.choose(options.backend, model)
-        Request(model, seed=options.seed + max(options.cultures - 1, 0))  # refuses a bad seed
-    Request(_model("mix25", options.sessions), seed=options.seed)
     if options.data is not None:
         _recorded(options.data)
     return {
@@ -154,6 +156,7 @@ def _simulated(options: argparse.Namespace, work: Work) -> dict[str, list[Cultur
     return cultures
 
 
+@functools.lru_cache(maxsize=1)  # to refuse bad data early, and use it later
 def _recorded(folder: Path) -> dict[str, list[Analysis]]:
     """Recorded cultures, analysed by condition."""
     sets: dict[str, list[Culture]] = {}

@@ -11,14 +11,26 @@ from matplotlib.figure import Figure
 
 from neuroglia_snn.experiments.self_organisation import ensembles, network
 from neuroglia_snn.experiments.self_organisation.ensembles import EARLY, Culture
-from neuroglia_snn.experiments.self_organisation.learning import History, discrimination, own_half
+from neuroglia_snn.experiments.self_organisation.learning import (
+    History,
+    discrimination,
+    mean_over_trials,
+    own_half,
+)
 from neuroglia_snn.experiments.self_organisation.reverse_engineering import Analysis
 from neuroglia_snn.experiments.self_organisation.stimulus import Stimulus
 
 #: Of the network that learns, and the two baselines.
 _MODELS = {"canonical": "#0b6e4f", "frozen": "#b3541e", "regression": "#4c5c96"}
 #: Of trials with own source alone, other source alone, both, none.
-_SHOWN = {"own source": "#0b6e4f", "other source": "#b3541e", "both": "#4c5c96", "none": "0.6"}
+_SHOWN = {
+    "own source on": "#0b6e4f",
+    "other source on": "#b3541e",
+    "both on": "#4c5c96",
+    "none on": "0.6",
+}
+#: Predicted trajectories.
+_PREDICTED = "#b3541e"
 _LEVELS = {"lowered": "#4c5c96", "normal": "0.25", "raised": "#b3541e"}
 
 Theory = Mapping[tuple[float, str], tuple[Stimulus, History]]
@@ -34,14 +46,15 @@ def draw(
         for (m, k), v in theory.items()
         if k == "normal"
     }
-    paths = [landscape(folder, normal, sets)]
+    mixed = {n: group for n, group in sets.items() if "mix" in n or n.startswith("recorded")}
+    paths = [landscape(folder, normal, mixed)]
     cultures = [c for group in simulated.values() for c in group] or [
         a.culture for group in sets.values() for a in group
     ]
     if cultures:
         paths.append(layout(folder, cultures[0]))
-    if sets:
-        paths += [responses(folder, sets), prediction(folder, sets)]
+    if mixed:
+        paths += [responses(folder, mixed), prediction(folder, mixed)]
     paths.append(excitability(folder, theory, simulated))
     return paths
 
@@ -60,9 +73,8 @@ def _save(figure: Figure, path: Path) -> Path:
 def layout(folder: Path, culture: Culture) -> Path:
     """Sources, stimulation and responses of some trials; preference of every electrode."""
     trials = slice(0, 40)
-    figure, axes = _figure(1, 4, (12, 4), width_ratios=(0.12, 1, 1.4, 1.4), sharex=False)
-    sources, electrodes, late = axes[0, 1], axes[0, 2], axes[0, 3]
-    figure.delaxes(axes[0, 0])
+    figure, axes = _figure(1, 3, (12, 4), width_ratios=(1, 1.2, 1.4))
+    sources, electrodes, late = axes[0]
     for axis, values, label, title in (
         (sources, culture.sources[0, trials], "hidden source", "two hidden sources ..."),
         (
@@ -75,7 +87,7 @@ def layout(folder: Path, culture: Culture) -> Path:
         axis.imshow(values.T, aspect="auto", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
         axis.set(xlabel="trial of session 1", ylabel=label, title=title)
     sources.set_yticks([0, 1], ["1", "2"])
-    electrodes.axhline(15.5, color=_SHOWN["other source"], lw=1)
+    electrodes.axhline(15.5, color=_PREDICTED, lw=1)
     preferred = ensembles.preference(culture, slice(-EARLY, None))
     edge = int(np.sqrt(len(preferred)))
     limit = max(np.abs(preferred).max(), 1e-9)
@@ -111,22 +123,25 @@ def responses(folder: Path, sets: Sets) -> Path:
         axes[1, column].set(xlabel="session")
     for ensemble in range(2):
         axes[ensemble, 0].set(ylabel=f"activity x of ensemble {ensemble + 1}")
-    axes[0, 0].legend(fontsize=8, frameon=False, title="trials with", title_fontsize=8)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     return _save(figure, folder / "responses.png")
 
 
+def _trial_types(sources: np.ndarray, ensemble: int) -> dict[str, np.ndarray]:
+    """Which trials show what, seen from an ensemble, in the order of `_SHOWN`."""
+    own, other = sources[..., ensemble] == 1, sources[..., 1 - ensemble] == 1
+    chosen = (own & ~other, ~own & other, own & other, ~own & ~other)
+    return dict(zip(_SHOWN, chosen, strict=True))
+
+
 def _curves(group: Sequence[Analysis], ensemble: int) -> dict[str, np.ndarray]:
-    """Mean activity in each session, (cultures, sessions), for each combination of sources."""
+    """Mean activity in each session, (cultures, sessions), by type of trial."""
     result: dict[str, list[np.ndarray]] = {name: [] for name in _SHOWN}
     for analysis in group:
-        own = analysis.culture.sources[..., ensemble] == 1
-        other = analysis.culture.sources[..., 1 - ensemble] == 1
-        for name, chosen in zip(
-            _SHOWN, (own & ~other, ~own & other, own & other, ~own & ~other), strict=True
-        ):
-            x = np.where(chosen, analysis.x[..., ensemble], np.nan)
-            with np.errstate(invalid="ignore"):
-                result[name].append(np.nanmean(x, axis=1))
+        x = analysis.x[..., ensemble]
+        for name, chosen in _trial_types(analysis.culture.sources, ensemble).items():
+            result[name].append(mean_over_trials(x, chosen))
     return {name: np.array(curves) for name, curves in result.items()}
 
 
@@ -136,10 +151,8 @@ def prediction(folder: Path, sets: Sets) -> Path:
     for column, (name, group) in enumerate(sets.items()):
         top, middle, bottom = axes[:, column]
         for ensemble, marker in enumerate("os"):
-            observed = _by_trial_type([a.x for a in group], group, ensemble)
-            predicted = _by_trial_type(
-                [a.predictions["canonical"].x for a in group], group, ensemble
-            )
+            observed = _late_means([a.x for a in group], group, ensemble)
+            predicted = _late_means([a.predictions["canonical"].x for a in group], group, ensemble)
             for n, label in enumerate(_SHOWN):
                 top.plot(
                     observed[:, n],
@@ -161,11 +174,13 @@ def prediction(folder: Path, sets: Sets) -> Path:
                 axis.plot(
                     sessions[EARLY:], curve[EARLY:], color=colour, lw=1.3, label=_NAMES[model]
                 )
-            axis.set(xlim=(0, len(curve)), ylim=(0, None))
+            axis.set(xlim=(0, len(curve)))
         bottom.set(xlabel="session")
     axes[0, 0].set(ylabel="predicted from sessions 1-10")
     axes[1, 0].set(ylabel="error of activity, err$_x$")
     axes[2, 0].set(ylabel="error of connectivity, err$_W$")
+    for axis in axes[1:, 0]:
+        axis.set_ylim(bottom=0)  # after all curves: a row shares its axis
     axes[0, 0].legend(fontsize=7, frameon=False)
     axes[1, 0].legend(fontsize=8, frameon=False)
     return _save(figure, folder / "prediction.png")
@@ -178,29 +193,22 @@ _NAMES = {
 }
 
 
-def _by_trial_type(
-    xs: Sequence[np.ndarray], group: Sequence[Analysis], ensemble: int
-) -> np.ndarray:
-    """Mean of the last sessions by combination of sources, (cultures, 4) in the order of `_SHOWN`."""
+def _late_means(xs: Sequence[np.ndarray], group: Sequence[Analysis], ensemble: int) -> np.ndarray:
+    """Mean activity of the last sessions by type of trial, (cultures, types)."""
     result = []
     for x, analysis in zip(xs, group, strict=True):
-        sources = analysis.culture.sources[-EARLY:] == 1
-        own, other = sources[..., ensemble], sources[..., 1 - ensemble]
-        chosen = (own & ~other, ~own & other, own & other, ~own & ~other)
-        result.append([x[-EARLY:, :, ensemble][c].mean() if c.any() else np.nan for c in chosen])
+        late = x[-EARLY:, :, ensemble].reshape(1, -1)
+        types = _trial_types(analysis.culture.sources[-EARLY:], ensemble)
+        result.append([mean_over_trials(late, c.reshape(1, -1))[0] for c in types.values()])
     return np.array(result)
 
 
 def landscape(folder: Path, theory: Mapping[str, tuple[Stimulus, History]], sets: Sets) -> Path:
     """Connectivity on the free-energy landscape, and the fall of cost and free energy."""
-    panels = [
-        *theory,
-        *[n for n in sets if n.startswith("recorded")],
-        *[n for n in sets if n.startswith("simulated")],
-    ]
-    columns = min(4, len(panels) + 1)
+    panels = [*theory, *sets]
+    columns = min(3, len(panels) + 1)
     rows = -(-(len(panels) + 1) // columns)
-    figure, axes = _figure(rows, columns, (0.8 + 3.3 * columns, 3.4 * rows))
+    figure, axes = _figure(rows, columns, (0.6 + 4 * columns, 3.5 * rows))
     for axis, name in zip(axes.flat, panels, strict=False):
         if name in theory:
             stimulus, history = theory[name]
@@ -213,7 +221,7 @@ def landscape(folder: Path, theory: Mapping[str, tuple[Stimulus, History]], sets
                 _trajectories(
                     axis,
                     analysis.predictions["canonical"].connectivity,
-                    _SHOWN["other source"],
+                    _PREDICTED,
                     "--",
                 )
         axis.set_title(_title(name), fontsize=9)

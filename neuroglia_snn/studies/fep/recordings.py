@@ -70,8 +70,10 @@ def _load_mat(path: Path) -> list[Culture]:
     except ImportError:
         raise RecordingError(f"{path}: .mat files need SciPy; type: pip install scipy") from None
     try:
-        content = loadmat(path, squeeze_me=True, struct_as_record=True)
-    except (ValueError, TypeError, NotImplementedError) as error:
+        content = loadmat(path)
+    except OSError:
+        raise
+    except Exception as error:  # SciPy raises whatever a broken file leads it to
         hint = "; save it with -v7" if isinstance(error, NotImplementedError) else ""
         raise RecordingError(f"{path}: is not a MATLAB file that SciPy reads{hint}") from None
     sets = {k: v for k, v in content.items() if not k.startswith("__")}
@@ -80,9 +82,8 @@ def _load_mat(path: Path) -> list[Culture]:
     cultures = []
     for variable, structs in sets.items():
         condition = variable.removeprefix("data_")
-        for n, struct in enumerate(np.atleast_1d(structs).ravel()):
-            names = struct.dtype.names if isinstance(struct, (np.ndarray, np.void)) else None
-            fields = {k: _unwrapped(struct[k]) for k in names or ()}
+        for n, struct in enumerate(structs.ravel()):
+            fields = {k: _unwrapped(struct[k]) for k in struct.dtype.names or ()}
             cultures.append(_culture(path, f"culture {n + 1}", condition, fields))
     return cultures
 
@@ -135,7 +136,8 @@ def checked(culture: Culture, path: str) -> Culture:
         if not np.all(np.isfinite(values)):
             raise RecordingError(f"{where} holds NaN or infinity")
         if ours != "counts" and not np.isin(values, (0, 1)).all():
-            raise RecordingError(f"{where} must be 0 or 1, and holds {np.max(values):g}")
+            odd = values[~np.isin(values, (0, 1))][0]
+            raise RecordingError(f"{where} must be 0 or 1, and holds {odd:g}")
         if ours == "counts" and values.min() < 0:
             raise RecordingError(f"{where} counts spikes, and holds {values.min():g}")
     return culture
@@ -147,7 +149,7 @@ def checked(culture: Culture, path: str) -> Culture:
 def _load_netcdf(path: Path) -> list[Culture]:
     with xr.open_dataset(path, engine="h5netcdf") as stored:
         data = stored.load()
-    absent = [name for name in FIELDS if name not in data]
+    absent = [name for name in (*FIELDS, "name", "condition") if name not in data]
     if absent:
         raise RecordingError(
             f"{path}: has no '{absent[0]}'; it is not of `neuroglia run fep_culture` or `reproduce fep`"
@@ -161,8 +163,7 @@ def _load_netcdf(path: Path) -> list[Culture]:
     return [
         checked(
             Culture(
-                f"culture {n + 1}",
-                str(data["condition"].values[n]) if "condition" in data else path.stem,
+                *(str(data[key].values[n]) for key in ("name", "condition")),
                 **{name: data[name].values[n] for name in FIELDS},
             ),
             str(path),
@@ -185,4 +186,6 @@ def dataset(cultures: list[Culture]) -> xr.Dataset:
             for name, axis in axes.items()
         }
     )
-    return data.assign_coords(condition=("culture", [c.condition for c in cultures]))
+    return data.assign_coords(
+        {key: ("culture", [getattr(c, key) for c in cultures]) for key in ("name", "condition")}
+    )
