@@ -14,14 +14,17 @@ import pytest
 from neuroglia_snn import backends
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.checks import load_checked
-from neuroglia_snn.experiments.self_organisation import ensembles, learning, network
+from neuroglia_snn.experiments.self_organisation import ensembles, network
 from neuroglia_snn.experiments.self_organisation.culture import from_events
 from neuroglia_snn.experiments.self_organisation.reverse_engineering import analyse
 from neuroglia_snn.studies.fep import recordings
 from neuroglia_snn.studies.fep.models import canonical
 
 #: condition: (err_x, its tolerance, err_W, its tolerance, selectivity)
-PUBLISHED = {"mix0": (0.122, 0.002, 0.023, 0.001, 0.51), "mix50": (0.202, 0.002, 0.042, 0.001, 0.15)}
+PUBLISHED = {
+    "mix0": (0.122, 0.002, 0.023, 0.001, 0.51),
+    "mix50": (0.202, 0.002, 0.042, 0.001, 0.15),
+}
 
 
 @pytest.mark.data
@@ -62,13 +65,13 @@ def test_the_equations_of_the_canonical_network_are_the_network():
 
 # ------------------------------------------------------------------------ spiking cultures
 
-SESSIONS = 12
-#: Ten times faster than the catalogue's model, so that few sessions show learning.
-FAST = {"eta": "0.003"}
+SESSIONS = 8
+#: Faster and less mixed than in the catalogue's model, so that few sessions show learning.
+QUICK = {"eta": "0.0015", "mixing": "0.1"}
 
 
 def culture(seed: int, **settings: str):
-    model, _ = load_checked("fep_culture", FAST | settings)
+    model, _ = load_checked("fep_culture", QUICK | settings)
     e = model.experiment
     model = replace(model, duration=SESSIONS * e["trials"] * e["trial"])
     outcome = backends.get("cpp").run(Request(model, seed=seed))
@@ -82,35 +85,31 @@ def apart(simulated, sessions: slice) -> float:
 
 @pytest.mark.slow
 def test_a_spiking_culture_learns_to_tell_sources_apart():
-    """Without plasticity the same cultures do not change; moved excitability disrupts it."""
-    first, last = slice(0, 2), slice(-3, None)
+    """Not without plasticity, nor where calcium never opens it; moved excitability hinders it."""
+    first, half, last = slice(0, 2), slice(0, 4), slice(-2, None)
     learnt, outcome = culture(1)
     assert learnt.counts.shape == (SESSIONS, 256, 64)
-    assert apart(learnt, last) > 3 * apart(learnt, first)
-    members = ensembles.find(replace(learnt, **{k: getattr(learnt, k)[last] for k in recordings.FIELDS}))
-    assert members.members.sum(axis=1).min() >= 5
+    assert apart(learnt, last) > 2 * apart(learnt, first)
+    preferred = ensembles.preference(learnt, last)
+    assert (preferred > 1).sum() >= 10 and (preferred < -1).sum() >= 10
     assert np.all(outcome.records["glia"].values["Ca"] > 0)
-
-    fixed, _ = culture(1, eta="0")
-    change = apart(fixed, slice(6, 12)) - apart(fixed, slice(0, 6))
-    assert abs(change) < 0.1
-
+    for without in ({"eta": "0"}, {"K_Ca": "100"}):
+        fixed, _ = culture(1, **without)
+        assert abs(apart(fixed, last) - apart(fixed, first)) < 0.2
+        assert apart(fixed, last) < 0.3 * apart(learnt, last)
     for excitability in ("-2", "2"):
         moved, _ = culture(1, excitability=excitability)
-        assert apart(moved, last) < 0.7 * apart(learnt, last)
-
-    closed, _ = culture(1, K_Ca="100")  # astrocytes that never open plasticity
-    assert abs(apart(closed, slice(6, 12)) - apart(closed, slice(0, 6))) < 0.1
+        assert apart(moved, half) < 0.75 * apart(learnt, half)
 
 
 @pytest.mark.slow
 def test_the_stimulus_of_a_spiking_culture_is_the_generative_process():
-    """Agreement of an electrode with its own source is 1 - mixing/2, by trial and source."""
-    for mixing in ("0", "0.5"):
-        simulated, _ = culture(2, mixing=mixing)
-        own = simulated.sources[..., np.repeat([0, 1], 16)]
-        agree = np.mean(own == simulated.electrodes)
-        assert abs(agree - (1 - float(mixing) / 2)) < 5 * 0.5 / np.sqrt(SESSIONS * 256)
-        assert np.isin(simulated.sources, (0, 1)).all() and np.isin(simulated.electrodes, (0, 1)).all()
-        told = learning.discrimination(simulated.sources.astype(float), simulated.sources)
-        assert np.allclose(told, 1)
+    """An electrode agrees with its own source in 1 - mixing/2 of the trials, and so with the other."""
+    simulated, _ = culture(2, mixing="0.5")
+    for swap in (0, 1):
+        source = simulated.sources[..., np.repeat([swap, 1 - swap], 16)]
+        agree = np.mean(source == simulated.electrodes)
+        assert abs(agree - 0.75) < 5 * 0.5 / np.sqrt(SESSIONS * 256)
+    for values in (simulated.sources, simulated.electrodes):
+        assert set(np.unique(values)) == {0, 1}
+        assert abs(values.mean() - 0.5) < 5 * 0.5 / np.sqrt(SESSIONS * 256)

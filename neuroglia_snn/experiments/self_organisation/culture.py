@@ -14,14 +14,17 @@ Events = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def sessions_of(model: spec.Model) -> int:
-    """Whole sessions in a model's duration.
+    """Whole sessions in a model's duration; a trial lasts a step where ``trial`` does not say.
 
     Raises
     ------
     UserError
         If there is none.
     """
-    session = float(model.experiment["trial"]) * int(model.experiment["trials"])
+    trials = int(model.experiment["trials"])
+    if trials < 1:
+        raise UserError(f"model '{model.name}': a session has at least 1 trial, not {trials}")
+    session = float(model.experiment.get("trial", model.dt)) * trials
     sessions = int(model.duration / session + 1e-6)
     if not sessions:
         raise UserError(

@@ -51,7 +51,7 @@ def follow(
         beliefs.append(s)
         connectivity.append(network.connectivity)
         if watch:
-            watch((n + 1) / sessions, n + 1.0)
+            watch((n + 1) / sessions, (n + 1.0) * len(o))  # a trial is a second
     return History(*(np.array(a) for a in (xs, beliefs, connectivity, costs, energies)))
 
 

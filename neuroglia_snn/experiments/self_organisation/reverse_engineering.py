@@ -49,6 +49,12 @@ def analyse(cultures: list[Culture]) -> list[Analysis]:
     RecordingError
         If a culture cannot be analysed; names it and its condition.
     """
+    for culture in cultures:
+        if len(culture.counts) != len(cultures[0].counts):
+            raise RecordingError(
+                f"{culture} has {len(culture.counts)} sessions, the first of its condition"
+                f" {len(cultures[0].counts)}"
+            )
     found = [ensembles.find(culture) for culture in cultures]
     baseline = ensembles.baseline(found)
     return [_analyse(c, e, baseline) for c, e in zip(cultures, found, strict=True)]

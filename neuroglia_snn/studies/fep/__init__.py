@@ -71,8 +71,8 @@ def identity(options: argparse.Namespace) -> dict:
         )
     if not 0 <= options.seed <= MAX_SEED - options.cultures:
         raise UserError(f"--seed must be 0 to {MAX_SEED - options.cultures}, not {options.seed}")
-    models = [_model(c, options.sessions) for c in CONDITIONS] if options.cultures else []
-    for model in models:
+    models = _models(options)
+    for model in models.values():
         backends.choose(options.backend, model)
     if options.data is not None:
         _recorded(options.data)
@@ -81,7 +81,7 @@ def identity(options: argparse.Namespace) -> dict:
         "cultures": options.cultures,
         "sessions": options.sessions,
         "backend": options.backend,
-        "models": [model.digest for model in models],
+        "models": {condition: model.digest for condition, model in models.items()},
         "data": recordings.digest(options.data) if options.data is not None else None,
     }
 
@@ -112,15 +112,14 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
 # ------------------------------------------------------------------------------ parts
 
 
-def _model(condition: str, sessions: int) -> spec.Model:
-    """The spiking culture of a condition."""
-    model, _ = checks.load_checked("fep_culture", CONDITIONS[condition])
-    return _lasting(model, sessions)
-
-
-def _lasting(model: spec.Model, sessions: int) -> spec.Model:
-    e = model.experiment
-    return replace(model, duration=sessions * int(e["trials"]) * float(e["trial"]))
+def _models(options: argparse.Namespace) -> dict[str, spec.Model]:
+    """The spiking culture of every condition; none where no cultures are wanted."""
+    models = {}
+    for condition, settings in CONDITIONS.items() if options.cultures else ():
+        model, _ = checks.load_checked("fep_culture", settings)
+        session = int(model.experiment["trials"]) * float(model.experiment["trial"])
+        models[condition] = replace(model, duration=options.sessions * session)
+    return models
 
 
 def _theory(
@@ -132,33 +131,39 @@ def _theory(
     for n, (mixing, level) in enumerate(cases):
         shown = stimulus.draw(mixing, options.seed, options.sessions)
         done[mixing, level] = (shown, learning.follow(canonical(STATE_PRIORS[level]), shown))
-        watch((n + 1) / len(cases), n + 1.0)
+        watch((n + 1) / len(cases), (n + 1.0) * options.sessions * stimulus.TRIALS)
     return done
 
 
 def _simulated(options: argparse.Namespace, work: Work) -> dict[str, list[Culture]]:
     """Cultures of every condition, from the results of an interrupted study where they are there."""
-    cultures: dict[str, list[Culture]] = {}
-    for condition in CONDITIONS if options.cultures else ():
-        model = _model(condition, options.sessions)
-        cultures[condition] = []
-        for n in range(options.cultures):
-            seed, name = options.seed + n, f"culture {n + 1}"
-            label = f"{condition}, {name}"
-            request = Request(model, seed=seed)
-
-            def compute(request=request, name=name, condition=condition, label=label) -> Arrays:
-                culture, _ = simulate(options.backend, request, name, condition, work.watch(label))
-                return {field: getattr(culture, field) for field in recordings.FIELDS}
-
-            part = work.part(f"{condition}-{n}", compute)
-            cultures[condition].append(Culture(name, condition, **part))
-    return cultures
+    return {
+        condition: [_grown(options, work, condition, model, n) for n in range(options.cultures)]
+        for condition, model in _models(options).items()
+    }
 
 
-@functools.lru_cache(maxsize=1)  # to refuse bad data early, and use it later
+def _grown(
+    options: argparse.Namespace, work: Work, condition: str, model: spec.Model, n: int
+) -> Culture:
+    name = f"culture {n + 1}"
+
+    def compute() -> Arrays:
+        request = Request(model, seed=options.seed + n)
+        watch = work.watch(f"{condition}, {name}")
+        culture, _ = simulate(options.backend, request, name, condition, watch)
+        return {field: getattr(culture, field) for field in recordings.FIELDS}
+
+    return Culture(name, condition, **work.part(f"{condition}-{n}", compute))
+
+
 def _recorded(folder: Path) -> dict[str, list[Analysis]]:
     """Recorded cultures, analysed by condition."""
+    return _analysed(folder, tuple(recordings.digest(folder).items()))
+
+
+@functools.lru_cache(maxsize=1)  # bad data is refused before any work, and good data analysed once
+def _analysed(folder: Path, digest: tuple) -> dict[str, list[Analysis]]:
     sets: dict[str, list[Culture]] = {}
     for culture in recordings.load(folder):
         sets.setdefault(culture.condition, []).append(culture)

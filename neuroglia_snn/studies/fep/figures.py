@@ -48,9 +48,7 @@ def draw(
     }
     mixed = {n: group for n, group in sets.items() if "mix" in n or n.startswith("recorded")}
     paths = [landscape(folder, normal, mixed)]
-    cultures = [c for group in simulated.values() for c in group] or [
-        a.culture for group in sets.values() for a in group
-    ]
+    cultures = simulated.get("mix25") or [a.culture for group in sets.values() for a in group]
     if cultures:
         paths.append(layout(folder, cultures[0]))
     if mixed:
@@ -66,7 +64,7 @@ def _figure(rows: int, columns: int, size: tuple[float, float], **options):
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
     return path
 
 
@@ -241,6 +239,10 @@ def landscape(folder: Path, theory: Mapping[str, tuple[Stimulus, History]], sets
     rest[0].legend(fontsize=8, frameon=False)
     for axis in rest[1:]:
         figure.delaxes(axis)
+    told = "white: connectivity over sessions, dot at the end"
+    figure.suptitle(
+        f"{told}; dashed: predicted from sessions 1-{EARLY}" if sets else told, fontsize=10
+    )
     return _save(figure, folder / "landscape.png")
 
 

@@ -9,6 +9,7 @@ import xarray as xr
 
 from neuroglia_snn import backends, results, spec
 from neuroglia_snn.backends.base import Outcome, Progress, Request
+from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import RecordingError, UserError
 from neuroglia_snn.experiments.self_organisation import ensembles, learning, network, stimulus
 from neuroglia_snn.experiments.self_organisation.culture import from_events, sessions_of
@@ -57,16 +58,30 @@ def model_identity(model: spec.Model, options: Options) -> dict:
             flag = "--" + field.name.replace("_", "-")
             raise UserError(f"model '{model.name}' takes no {flag}")
     Request(model, seed=options.seed, threads=options.threads)  # refuses a bad seed or number
+    sessions = sessions_of(model)
     if spiking:
-        sessions_of(model)
         backend, _ = backends.choose(options.backend, model)
-        return {"backend": backend.name, "threads": options.threads}
+        return {"backend": backend.name, "threads": options.threads, "sessions": sessions}
+    _require_canonical(model)
+    return {"sessions": sessions}
+
+
+def _require_canonical(model: spec.Model) -> None:
+    """Refuse equations that `learning.follow` would not heed."""
+    known = load("fep_canonical")
+    changed = [
+        name
+        for table in ("populations", "projections")
+        for name in {**getattr(known, table), **getattr(model, table)}
+        if getattr(known, table).get(name) != getattr(model, table).get(name)
+    ]
     absent = [name for name in PARAMETERS if name not in model.parameters]
-    if absent:
+    if changed or absent:
         raise UserError(
-            f"model '{model.name}' lacks the parameter '{absent[0]}' of a canonical network"
+            f"model '{model.name}' is not the canonical network that its [experiment] asks for:"
+            f" '{(changed + absent)[0]}' differs from fep_canonical; to run its equations as they"
+            " stand, leave [experiment] out (remove = ['experiment'])"
         )
-    return {"sessions": _sessions(model)}
 
 
 def run(model: spec.Model, options: Options, work: Work) -> dict:
@@ -79,19 +94,12 @@ def run(model: spec.Model, options: Options, work: Work) -> dict:
 # ------------------------------------------------------------------- canonical network
 
 
-def _sessions(model: spec.Model) -> int:
-    sessions = round(model.duration / model.dt) // int(model.experiment["trials"])
-    if not sessions:
-        raise UserError(f"model '{model.name}' lasts less than one session")
-    return sessions
-
-
 def _run_canonical(model: spec.Model, options: Options, work: Work) -> dict:
     mixing, excitability, insensitivity, preference = (
         model.parameters[name].value.si for name in PARAMETERS
     )
     trials = int(model.experiment["trials"])
-    shown = stimulus.draw(mixing, options.seed, _sessions(model), trials)
+    shown = stimulus.draw(mixing, options.seed, sessions_of(model), trials)
     start = canonical(float(network.sigmoid(np.array(excitability))), preference, insensitivity)
     history = learning.follow(start, shown, work.watch(model.name))
     axes = ("session", "trial", "ensemble")

@@ -160,16 +160,12 @@ def _load_netcdf(path: Path) -> list[Culture]:
             raise RecordingError(
                 f"{path}: '{name}' is {data[name].dims}, not {dimensions} and units"
             )
-    return [
-        checked(
-            Culture(
-                *(str(data[key].values[n]) for key in ("name", "condition")),
-                **{name: data[name].values[n] for name in FIELDS},
-            ),
-            str(path),
-        )
-        for n in range(data.sizes["culture"])
-    ]
+    cultures = []
+    for n in range(data.sizes["culture"]):
+        name, condition = (str(data[key].values[n]) for key in ("name", "condition"))
+        arrays = {key: data[key].values[n] for key in FIELDS}
+        cultures.append(checked(Culture(name, condition, **arrays), str(path)))
+    return cultures
 
 
 def dataset(cultures: list[Culture]) -> xr.Dataset:
@@ -180,7 +176,7 @@ def dataset(cultures: list[Culture]) -> xr.Dataset:
         {
             name: (
                 ("culture", "session", "trial", axis),
-                np.stack([getattr(c, name) for c in cultures]).astype(np.uint8),
+                np.stack([getattr(c, name) for c in cultures]).astype(np.uint16),
                 {"about": about[name]},
             )
             for name, axis in axes.items()

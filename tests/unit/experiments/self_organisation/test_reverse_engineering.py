@@ -127,6 +127,14 @@ def test_a_culture_of_which_nothing_can_be_said_is_named(what, said):
     assert str(refused.value).startswith("culture 0 of condition test")
 
 
+def test_cultures_of_a_condition_have_equally_many_sessions():
+    short = replace(
+        culture(1), **{k: getattr(culture(1), k)[:12] for k in ("sources", "electrodes", "counts")}
+    )
+    with pytest.raises(RecordingError, match="culture 1 of condition test has 12 sessions"):
+        analyse([culture(0), short])
+
+
 def test_activity_that_never_varies_has_no_prior():
     with pytest.raises(RecordingError, match="ensemble 2 does not vary"):
         prediction.prior_of(np.stack([np.full((12, 4), 0.5), np.ones((12, 4))], axis=-1))
