@@ -14,6 +14,7 @@ import pytest
 from neuroglia_snn import backends
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.checks import load_checked
+from neuroglia_snn.errors import ModelError
 from neuroglia_snn.experiments.self_organisation import ensembles, network
 from neuroglia_snn.experiments.self_organisation.culture import from_events
 from neuroglia_snn.experiments.self_organisation.reverse_engineering import analyse
@@ -61,6 +62,11 @@ def test_the_equations_of_the_canonical_network_are_the_network():
     recorded = outcome.records["activity"].values["x"]  # at a trial's start: of the one before
     assert np.allclose(recorded[1:], expected[:-1], rtol=0, atol=1e-10)
     assert np.ptp(expected) > 0.9
+
+
+def test_a_culture_whose_spikes_are_not_recorded_is_refused():
+    with pytest.raises(ModelError, match="reads spikes from record 'glia': events = true"):
+        load_checked("fep_culture", {"experiment.responses": "glia"})
 
 
 # ------------------------------------------------------------------------ spiking cultures

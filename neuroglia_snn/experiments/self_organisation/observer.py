@@ -15,9 +15,6 @@ import numpy as np
 
 from neuroglia_snn.experiments.self_organisation.network import Network, both_states, sigmoid
 
-#: Initial counts of each state, and how far the paper's observer leans to a source at the start.
-AMPLITUDE, BIAS = 200.0, 0.01
-
 
 @dataclass(frozen=True)
 class Observer:
