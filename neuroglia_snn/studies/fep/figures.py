@@ -251,9 +251,9 @@ def _surface(axis: Axes, electrodes: np.ndarray):
 
     What_0 = 1 - What_1: what plasticity settles at if the ensemble is active in half of the trials.
     """
-    shown = electrodes[:4].reshape(-1, electrodes.shape[-1]).astype(float)
+    shown = electrodes[0].astype(float)
     own = own_half(shown.shape[1])[0]
-    grid = np.linspace(0.08, 0.92, 29)
+    grid = np.linspace(0.08, 0.92, 25)
     start = network.start(np.array([0.5]), shown.shape[1])
     values = np.empty((len(grid), len(grid)))
     for row, other in enumerate(grid):
