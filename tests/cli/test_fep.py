@@ -13,6 +13,7 @@ from scipy.io import savemat
 
 from neuroglia_snn.cli import main
 from neuroglia_snn.experiments.self_organisation import stimulus
+from neuroglia_snn.studies.fep import recordings
 
 FIGURES = {"layout.png", "responses.png", "prediction.png", "landscape.png", "excitability.png"}
 #: A study without simulated cultures.
@@ -78,6 +79,26 @@ def test_the_canonical_network_runs(tmp_path, assert_refused):
         assert data["x"].shape == (100, 256, 2)
     assert (out / "landscape.png").stat().st_size > 10_000
     assert_refused(["run", "fep_canonical", "--out", out, "--quiet"], "holds a result already")
+
+
+def test_a_spiking_culture_runs_and_is_read_back(tmp_path):
+    """Neurons that hardly fire form no ensembles: said, and nothing lost."""
+    out = tmp_path / "out"
+    short = ["--set", "experiment.trials=8", "--set", "model.duration=2.88 second"]
+    short += ["--set", "excitability=-10"]
+    done = neuroglia(
+        *("run", "fep_culture", "--backend", "numpy", *short, "--out", out, "--quiet", "--json")
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["results"]["spikes_per_trial"] < 1
+    assert len(summary["not_analysed"]) == 1
+    assert "culture 1 of condition fep_culture" in summary["not_analysed"][0]
+    (culture,) = recordings.load(out)
+    assert culture.counts.shape == (12, 8, 64)
+    assert culture.counts.mean() == pytest.approx(summary["results"]["spikes_per_trial"])
+    with xr.open_dataset(out / "data.nc", engine="h5netcdf") as data:
+        assert data["glia_Ca"].dims == ("time_glia", "row_glia", "column_glia")
 
 
 def test_the_study_runs_with_and_without_recordings(tmp_path, recorded):

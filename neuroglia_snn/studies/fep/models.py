@@ -143,15 +143,19 @@ def _run_culture(model: spec.Model, options: Options, work: Work) -> dict:
     culture, outcome = simulate(
         options.backend, request, "culture 1", model.name, work.watch(model.name)
     )
-    results.write_dataset(recordings.dataset([culture]), work.folder / results.DATA)
+    states = results.dataset(model, outcome)
+    states = states.drop_dims([d for d in states.dims if str(d).startswith("event_")])
+    data = recordings.dataset([culture]).merge(states)
+    results.write_dataset(data, work.folder / results.DATA)
     found: dict[str, float] = {"spikes_per_trial": float(culture.counts.mean())}
-    for when, part in (("first", slice(None, EARLY)), ("last", slice(-EARLY, None))):
-        found[f"difference_{when}"] = float(np.abs(ensembles.preference(culture, part)).mean())
     for name, record in outcome.records.items():
         for variable, values in record.values.items():
             found[f"{name}_{variable}_last"] = float(values[-1].mean())
-    sets, note = {}, None
+    drawn, sets, note = [], {}, None
     try:
+        for when, part in (("first", slice(None, EARLY)), ("last", slice(-EARLY, None))):
+            found[f"difference_{when}"] = float(np.abs(ensembles.preference(culture, part)).mean())
+        drawn.append(figures.layout(work.folder, culture))
         sets = {model.name: analyse([culture])} if sessions_of(model) > EARLY else {}
     except RecordingError as error:
         note = str(error)
@@ -160,7 +164,6 @@ def _run_culture(model: spec.Model, options: Options, work: Work) -> dict:
         for name in analysis.predictions:
             found[f"err_x_{name}"] = float(analysis.err_x[name][-1])
             found[f"err_W_{name}"] = float(analysis.err_w[name][-1])
-    drawn = [figures.layout(work.folder, culture)]
     if sets:
         drawn += [figures.responses(work.folder, sets), figures.prediction(work.folder, sets)]
     return {
