@@ -40,3 +40,7 @@ class BackendError(UserError):
 
 class NumericalError(UserError):
     """The integration produced NaN or overflowed."""
+
+
+class RecordingError(UserError):
+    """Recorded responses cannot be read or analysed; the message names the culture."""

@@ -75,6 +75,7 @@ def run(
     model = load(name_or_path, dict(options.overrides))
     study = studies.of_kind(model)
     if study is not None:
+        model, _ = checks.load_checked(name_or_path, dict(options.overrides))
         return studies.run(study, model, folder, options, force, progress)
     plan = _plan(name_or_path, options)
     if plan.options.resume:

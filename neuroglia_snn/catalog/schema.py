@@ -79,6 +79,12 @@ EXPERIMENTS: dict[str, dict[str, tuple[type, ...]]] = {
         **dict.fromkeys(("cue", "recall", "window"), QUANTITY),
     },
     "mean-field": dict.fromkeys(("record", "variable", "spike"), TEXT),
+    "canonical-network": {"trials": INTEGER},
+    "self-organisation": {
+        **dict.fromkeys(("sources", "stimuli", "responses"), TEXT),
+        "trial": QUANTITY,
+        "trials": INTEGER,
+    },
 }
 
 

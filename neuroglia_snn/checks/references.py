@@ -89,7 +89,7 @@ def _experiment(reporter: Reporter) -> bool:
         "test": model.stimuli,
         "population": model.populations,
         "glia": model.populations,
-        "record": model.records,
+        **dict.fromkeys(("record", "sources", "stimuli", "responses"), model.records),
         "spike": model.parameters,
     }
     for key, value in model.experiment.items():
@@ -132,6 +132,13 @@ def _experiment_variables(reporter: Reporter) -> None:
         ):
             reporter.error(
                 f"[experiment] reads '{variable}' of '{population}': record it", "experiment", key
+            )
+    for key in ("sources", "stimuli", "responses") if e.get("kind") == "self-organisation" else ():
+        if not model.records[e[key]].events:
+            reporter.error(
+                f"[experiment] reads spikes from record '{e[key]}': events = true",
+                "experiment",
+                key,
             )
     if e.get("kind") == "mean-field":
         record = model.records[e["record"]]

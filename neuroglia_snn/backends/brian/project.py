@@ -31,7 +31,7 @@ from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.backends.brian.network import NONFINITE, Settings, nonfinite_message
 from neuroglia_snn.errors import BackendError, NumericalError
 
-_CLOCK_RESET = re.compile(rb"^\s*_array_\w+_(timestep|t)\[0\] = 0")
+_ANY_ORDER = re.compile(rb"^\s*(_array_\w+_(timestep|t)\[0\] = 0|network\.add\(&\w+, NULL\);)")
 PROGRESS = "neuroglia-progress"
 #: C++ that reports progress, one line each, for `execute`.
 REPORT = f'fprintf(stderr, "\\n{PROGRESS} %.6f %.9g\\n", completed, start + completed*duration);'
@@ -125,10 +125,10 @@ def _processor() -> str:
 
 
 def _canonical(text: bytes) -> bytes:
-    """Generated code with the lines that Brian2 writes in arbitrary order (it loops over a set of
-    clocks to reset them) in a fixed one."""
+    """Generated code with the lines that Brian2 writes in arbitrary order (it loops over sets of
+    clocks, to reset them and to add those that step nothing) in a fixed one."""
     lines = text.split(b"\n")
-    resets = [n for n, line in enumerate(lines) if _CLOCK_RESET.search(line)]
+    resets = [n for n, line in enumerate(lines) if _ANY_ORDER.search(line)]
     ordered = sorted(lines[n].strip() for n in resets)
     for n, line in zip(resets, ordered, strict=True):
         lines[n] = line
