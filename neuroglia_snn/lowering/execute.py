@@ -1,0 +1,227 @@
+"""A program in NumPy: short and slow, the reference for generated code and for Lava processes.
+
+The same loop serves floating point (`Floats`) and fixed point (`neuroglia_snn.fixedpoint.Integers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+import numpy as np
+
+from neuroglia_snn import expressions, noise
+from neuroglia_snn.lowering.operations import (
+    Block,
+    Clip,
+    Coupling,
+    Function,
+    Linear,
+    Operation,
+    Population,
+    Product,
+    Program,
+    Select,
+    Stencil,
+    Sum,
+    Test,
+)
+
+Values = dict[str, np.ndarray]
+
+_COMPARE: dict[str, Callable] = {
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "<": np.less,
+    "<=": np.less_equal,
+    "==": np.equal,
+}
+
+
+class Arithmetic(Protocol):
+    """A number system: what the operations give in it."""
+
+    dtype: type
+
+    def linear(self, operation: Linear, values: Values) -> np.ndarray: ...
+    def product(self, operation: Product, values: Values) -> np.ndarray: ...
+    def function(self, operation: Function, values: Values) -> np.ndarray: ...
+    def stencil(self, operation: Stencil, values: Values) -> np.ndarray: ...
+    def time(self, step: int, clock: Population | Coupling) -> np.generic: ...
+    def normals(self, step: int) -> np.ndarray: ...
+
+
+class Floats:
+    """Float64; noise is counter-based, the same numbers as every floating-point backend."""
+
+    dtype = np.float64
+
+    def __init__(self, population: Population, seed: int):
+        self._population, self._seed = population, seed
+        self._units = np.arange(population.size)
+
+    def linear(self, operation: Linear, values: Values) -> np.ndarray:
+        return weighted(operation.sum, values)
+
+    def product(self, operation: Product, values: Values) -> np.ndarray:
+        return values[operation.a] * values[operation.b]
+
+    def function(self, operation: Function, values: Values) -> np.ndarray:
+        return evaluate_function(operation.text, values[operation.x])
+
+    def stencil(self, operation: Stencil, values: Values) -> np.ndarray:
+        return stencil_sum(operation, values) / operation.denominator
+
+    def time(self, step: int, clock: Population | Coupling) -> np.generic:
+        return np.float64(step // clock.period * clock.dt)
+
+    def normals(self, step: int) -> np.ndarray:
+        return noise.gaussian(self._seed, self._population.stream, self._units, step)
+
+
+def evaluate_function(text: str, x: np.ndarray) -> np.ndarray:
+    """An expression of ``x`` for an array."""
+    scope: dict[str, object] = {**expressions.NUMERIC, "__builtins__": {}, "x": x}
+    with np.errstate(all="ignore"):
+        return np.asarray(eval(expressions.compiled(text), scope), float)
+
+
+def weighted(total: Sum, values: Values) -> np.ndarray:
+    """A sum, added up in its order."""
+    result: np.ndarray | float | int = 0
+    for name, factor in total.terms:
+        result = result + factor * values[name]
+    return np.asarray(result + total.constant)
+
+
+def stencil_sum(operation: Stencil, values: Values) -> np.ndarray:
+    """The stencil before it is divided; a neighbour that is missing gives nothing."""
+    x = values[operation.x].reshape(operation.shape)
+    around = np.zeros_like(x)
+    around[1:] += x[:-1]
+    around[:-1] += x[1:]
+    around[:, 1:] += x[:, :-1]
+    around[:, :-1] += x[:, 1:]
+    return operation.pre * around.ravel() + operation.post * values[operation.x]
+
+
+def evaluate(block: Block, values: Values, arithmetic: Arithmetic) -> Values:
+    """Run a block's operations; gives ``values`` with their results added."""
+    for operation in block.operations:
+        values[operation.out] = _one(operation, values, arithmetic)
+    return values
+
+
+def _one(operation: Operation, values: Values, arithmetic: Arithmetic) -> np.ndarray:
+    match operation:
+        case Linear():
+            return arithmetic.linear(operation, values)
+        case Product():
+            return arithmetic.product(operation, values)
+        case Function():
+            return arithmetic.function(operation, values)
+        case Stencil():
+            return arithmetic.stencil(operation, values)
+        case Clip(x=x, low=low, high=high):
+            return np.clip(values[x], low, high)
+        case Test(relation=relation, left=left, right=right):
+            met = _COMPARE[relation](weighted(left, values), weighted(right, values))
+            return np.asarray(met).astype(arithmetic.dtype)
+        case Select(condition=condition, then=then, otherwise=otherwise):
+            return np.where(values[condition] != 0, values[then], values[otherwise])
+    raise TypeError(operation)
+
+
+class PopulationRun:
+    """The arrays of one population and its step, in NumPy.
+
+    Attributes
+    ----------
+    arrays : every variable, (unit,)
+    fired : units that fired in the last step, (unit,) bool
+    """
+
+    def __init__(
+        self, population: Population, arithmetic: Arithmetic, dt: float, buffered: bool = False
+    ):
+        self.population, self.arithmetic = population, arithmetic
+        self.arrays: Values = {
+            n: v.astype(arithmetic.dtype) for n, v in population.initial.items()
+        }
+        self.fired = np.zeros(population.size, bool)
+        self._dt = dt
+        self._buffered = buffered
+        self._stencils: Values = {}
+
+    def give(self, coupling: Coupling, step: int) -> np.ndarray:
+        """What each unit gives to a coupling, (unit,)."""
+        values = {**self.arrays, "t": self.arithmetic.time(step, coupling)}
+        term = evaluate(coupling.give, values, self.arithmetic)[coupling.term]
+        return np.broadcast_to(term, self.population.size)
+
+    def take(self, variable: str, total: np.ndarray) -> None:
+        """Set what a coupling has summed up."""
+        self.arrays[variable] = np.asarray(total, self.arithmetic.dtype)
+
+    def advance(self, step: int) -> None:
+        """One step of the population, which begins at this step of the whole."""
+        population = self.population
+        later = step + population.period
+        values = {
+            **self.arrays,
+            "t": self.arithmetic.time(step, population),
+            "t_later": self.arithmetic.time(later, population),
+            **self._stimuli(step, ""),
+            **self._stimuli(later, "_later"),
+        }
+        if population.noise:
+            values[population.noise] = self.arithmetic.normals(step // population.period)
+        for block in (population.predict, population.correct):
+            values = evaluate(block, values, self.arithmetic)
+            values |= {x: values[new] for x, new in block.assign.items()}
+        values = evaluate(population.fire, values, self.arithmetic)
+        values |= {x: values[new] for x, new in population.fire.assign.items()}
+        if population.event:
+            self.fired = values[population.event] != 0
+        for name in self.arrays:
+            self.arrays[name] = values[name]
+
+    def _stimuli(self, step: int, suffix: str) -> Iterator[tuple[str, np.ndarray]]:
+        return {
+            f"{s.variable}{suffix}": sum(
+                (v for v, on in zip(s.values, s.on(np.array(step), self._dt), strict=True) if on),
+                np.zeros(self.population.size, self.arithmetic.dtype),
+            )
+            for s in self.population.stimulated
+        }
+
+
+class ProgramRun:
+    """A whole program in NumPy, step by step."""
+
+    def __init__(self, program: Program, arithmetics: Mapping[str, Arithmetic]):
+        self.program = program
+        self.populations = {
+            n: PopulationRun(p, arithmetics[n], program.dt) for n, p in program.populations.items()
+        }
+        self.step = 0
+
+    def advance(self) -> None:
+        """One step of the fastest population, and of every other that is due."""
+        step = self.step
+        for coupling in self.program.couplings.values():
+            if step % coupling.period == 0:
+                terms = self.populations[coupling.source].give(coupling, step)
+                target = self.populations[coupling.target]
+                target.take(coupling.variable, coupling.pooled(terms, target.population.size))
+        for slow in (True, False):
+            for run in self.populations.values():
+                period = run.population.period
+                if (period > 1) == slow and step % period == 0:
+                    run.advance(step)
+        self.step += 1
+
+
+def in_floats(program: Program, seed: int) -> ProgramRun:
+    """A run in float64."""
+    return ProgramRun(program, {n: Floats(p, seed) for n, p in program.populations.items()})
