@@ -5,7 +5,7 @@ The same loop serves floating point (`Floats`) and fixed point (`neuroglia_snn.f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -142,7 +142,7 @@ class PopulationRun:
     """
 
     def __init__(
-        self, population: Population, arithmetic: Arithmetic, dt: float, buffered: bool = False
+        self, population: Population, arithmetic: Arithmetic, dt: float
     ):
         self.population, self.arithmetic = population, arithmetic
         self.arrays: Values = {
@@ -150,8 +150,6 @@ class PopulationRun:
         }
         self.fired = np.zeros(population.size, bool)
         self._dt = dt
-        self._buffered = buffered
-        self._stencils: Values = {}
 
     def give(self, coupling: Coupling, step: int) -> np.ndarray:
         """What each unit gives to a coupling, (unit,)."""
@@ -186,7 +184,7 @@ class PopulationRun:
         for name in self.arrays:
             self.arrays[name] = values[name]
 
-    def _stimuli(self, step: int, suffix: str) -> Iterator[tuple[str, np.ndarray]]:
+    def _stimuli(self, step: int, suffix: str) -> Values:
         return {
             f"{s.variable}{suffix}": sum(
                 (v for v, on in zip(s.values, s.on(np.array(step), self._dt), strict=True) if on),
@@ -202,18 +200,18 @@ class ProgramRun:
     def __init__(self, program: Program, arithmetics: Mapping[str, Arithmetic]):
         self.program = program
         self.populations = {
-            n: PopulationRun(p, arithmetics[n], program.dt) for n, p in program.populations.items()
+            n: PopulationRun(program.populations[n], a, program.dt) for n, a in arithmetics.items()
         }
         self.step = 0
 
     def advance(self) -> None:
         """One step of the fastest population, and of every other that is due."""
         step = self.step
-        for coupling in self.program.couplings.values():
-            if step % coupling.period == 0:
-                terms = self.populations[coupling.source].give(coupling, step)
-                target = self.populations[coupling.target]
-                target.take(coupling.variable, coupling.pooled(terms, target.population.size))
+        due = [c for c in self.program.couplings.values() if step % c.period == 0]
+        given = [(c, self.populations[c.source].give(c, step)) for c in due]
+        for coupling, terms in given:
+            target = self.populations[coupling.target]
+            target.take(coupling.variable, coupling.pooled(terms, target.population.size))
         for slow in (True, False):
             for run in self.populations.values():
                 period = run.population.period

@@ -69,7 +69,21 @@ def lower(model: spec.Model, images: Mapping[str, np.ndarray]) -> Program:
     held = [p for p in model.projections.values() if not coupling.is_recomputed(model, p)]
     held.sort(key=lambda p: (not coupling.is_gather(model, p), p.name))  # Brian2's order
     couplings = {made.name: made for p in held for made in _held(model, p, base)}
+    _require_one_exchange(couplings)
     return Program(model.name, base, round(model.duration / base), populations, couplings)
+
+
+def _require_one_exchange(couplings: Mapping[str, Coupling]) -> None:
+    """All couplings of a step are given before any is taken, as messages are."""
+    filled: set[tuple[str, str]] = set()
+    for made in couplings.values():
+        for variable in made.give.reads():
+            if (made.source, variable) in filled:
+                raise BackendError(
+                    f"coupling '{made.name}' reads '{variable}', which another coupling fills in the"
+                    " same step"
+                )
+        filled.add((made.target, made.variable))
 
 
 class _Scope:
