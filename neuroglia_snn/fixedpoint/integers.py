@@ -114,9 +114,10 @@ def _divided(value: np.ndarray, shift: int) -> np.ndarray:
     return (value + (1 << (shift - 1))) >> shift
 
 
-def in_integers(program: Program, seed: int) -> ProgramRun:
+def in_integers(program: Program, seed: int, buffered: bool = False) -> ProgramRun:
     """A run of a quantised program."""
-    return ProgramRun(program, {n: Integers(p, seed) for n, p in program.populations.items()})
+    arithmetics = {n: Integers(p, seed) for n, p in program.populations.items()}
+    return ProgramRun(program, arithmetics, buffered)
 
 
 def saturated(run: ProgramRun) -> dict[str, int]:

@@ -91,10 +91,11 @@ def quantise(
     couplings: dict[str, Coupling] = {}
     for name, coupling in _in_order(program, formats):
         block = _Block(coupling.give, known[coupling.source], formats[coupling.source], {})
-        couplings[name] = replace(coupling, give=block.made())
+        couplings[name] = replace(coupling, give=block.made(), denominator=1)
         values[coupling.source, ranges.give_block(coupling)] = block.formats
         term = block.formats[coupling.term]
-        formats[coupling.target].setdefault(coupling.variable, replace(term, bits=SUM_BITS))
+        summed = Format(SUM_BITS, term.fraction, term.unit / coupling.denominator)
+        formats[coupling.target].setdefault(coupling.variable, summed)
     couplings = {name: couplings[name] for name in program.couplings}
     populations = {}
     for name, population in program.populations.items():

@@ -106,13 +106,19 @@ def of_inputs(program: Program, state: Mapping[str, Mapping[str, Range]]) -> dic
             names = ", ".join(c.name for c in waiting)
             raise RangeError(f"the couplings {names} depend on each other: set the range of one")
         for coupling in ready:
-            low, high = of_block(coupling.give, known[coupling.source])[coupling.term]
-            count = int(np.bincount(coupling.targets).max())
-            known[coupling.target].setdefault(
-                coupling.variable, (min(0.0, count * low), max(0.0, count * high))
-            )
+            term = of_block(coupling.give, known[coupling.source])[coupling.term]
+            known[coupling.target].setdefault(coupling.variable, _pooled(coupling, term))
             waiting.remove(coupling)
     return known
+
+
+def _pooled(coupling: Coupling, term: Range) -> Range:
+    """The interval of a weighted sum over the sources of any unit."""
+    ends = np.outer(coupling.weights, term) / coupling.denominator
+    low, high = (
+        np.bincount(coupling.targets, f(ends, axis=1)) for f in (np.min, np.max)
+    )
+    return float(min(0.0, low.min())), float(max(0.0, high.max()))
 
 
 def _given(program: Program, population: Population) -> Ranges:

@@ -146,7 +146,7 @@ class PopulationRun:
     ):
         self.population, self.arithmetic = population, arithmetic
         self.arrays: Values = {
-            n: v.astype(arithmetic.dtype) for n, v in population.initial.items()
+            n: np.array(v, arithmetic.dtype) for n, v in population.initial.items()
         }
         self.fired = np.zeros(population.size, bool)
         self._dt = dt
@@ -159,7 +159,7 @@ class PopulationRun:
 
     def take(self, variable: str, total: np.ndarray) -> None:
         """Set what a coupling has summed up."""
-        self.arrays[variable] = np.asarray(total, self.arithmetic.dtype)
+        self.arrays[variable][:] = total
 
     def advance(self, step: int) -> None:
         """One step of the population, which begins at this step of the whole."""
@@ -181,8 +181,8 @@ class PopulationRun:
         values |= {x: values[new] for x, new in population.fire.assign.items()}
         if population.event:
             self.fired = values[population.event] != 0
-        for name in self.arrays:
-            self.arrays[name] = values[name]
+        for name, array in self.arrays.items():
+            array[:] = values[name]
 
     def _stimuli(self, step: int, suffix: str) -> Values:
         return {
@@ -195,10 +195,17 @@ class PopulationRun:
 
 
 class ProgramRun:
-    """A whole program in NumPy, step by step."""
+    """A whole program in NumPy, step by step.
 
-    def __init__(self, program: Program, arithmetics: Mapping[str, Arithmetic]):
-        self.program = program
+    With ``buffered``, a coupling takes what was given one step before, as messages arrive that cross a
+    connection.
+    """
+
+    def __init__(
+        self, program: Program, arithmetics: Mapping[str, Arithmetic], buffered: bool = False
+    ):
+        self.program, self._buffered = program, buffered
+        self._sent: dict[str, np.ndarray] = {}
         self.populations = {
             n: PopulationRun(program.populations[n], a, program.dt) for n, a in arithmetics.items()
         }
@@ -208,9 +215,12 @@ class ProgramRun:
         """One step of the fastest population, and of every other that is due."""
         step = self.step
         due = [c for c in self.program.couplings.values() if step % c.period == 0]
-        given = [(c, self.populations[c.source].give(c, step)) for c in due]
-        for coupling, terms in given:
+        giving = self.program.couplings.values() if self._buffered else due
+        sent = {c.name: self.populations[c.source].give(c, step) for c in giving}
+        arrived, self._sent = (self._sent, sent) if self._buffered else (sent, {})
+        for coupling in due:
             target = self.populations[coupling.target]
+            terms = arrived.get(coupling.name, np.zeros_like(sent[coupling.name]))
             target.take(coupling.variable, coupling.pooled(terms, target.population.size))
         for slow in (True, False):
             for run in self.populations.values():
@@ -220,6 +230,7 @@ class ProgramRun:
         self.step += 1
 
 
-def in_floats(program: Program, seed: int) -> ProgramRun:
+def in_floats(program: Program, seed: int, buffered: bool = False) -> ProgramRun:
     """A run in float64."""
-    return ProgramRun(program, {n: Floats(p, seed) for n, p in program.populations.items()})
+    arithmetics = {n: Floats(p, seed) for n, p in program.populations.items()}
+    return ProgramRun(program, arithmetics, buffered)

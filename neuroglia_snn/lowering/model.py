@@ -398,6 +398,7 @@ def _held(model: spec.Model, projection: spec.Projection, base: float) -> list[C
                 term=term,
                 sources=sources,
                 targets=targets,
+                weights=np.ones(sources.size, np.int64),
             )
         )
     return made

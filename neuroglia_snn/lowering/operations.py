@@ -203,9 +203,9 @@ class Population:
 class Coupling:
     """A sum over connections that is held between its updates.
 
-    ``give`` makes ``term`` from the source's variables; each target unit adds up the terms of its
-    sources into ``variable``, on a clock of its own: ``period`` is in steps of the fastest population,
-    ``dt`` in s.
+    ``give`` makes ``term`` from the source's variables; each target unit adds up its sources' terms,
+    times ``weights / denominator``, into ``variable``, on a clock of its own: ``period`` is in steps of
+    the fastest population, ``dt`` in s. Fixed point leaves the denominator to the reader.
     """
 
     name: str
@@ -218,12 +218,14 @@ class Coupling:
     term: str
     sources: np.ndarray
     targets: np.ndarray
+    weights: np.ndarray
+    denominator: int = 1
 
     def pooled(self, terms: np.ndarray, size: int) -> np.ndarray:
         """Sum of the terms at each of ``size`` targets."""
         result = np.zeros(size, terms.dtype)
-        np.add.at(result, self.targets, terms[self.sources])
-        return result
+        np.add.at(result, self.targets, self.weights * terms[self.sources])
+        return result if self.denominator == 1 else result / self.denominator
 
 
 @dataclass(frozen=True)

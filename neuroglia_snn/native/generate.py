@@ -238,7 +238,8 @@ class _Population:
                     inside.append(self._operation(o, f"{number}_{n}", set(predicted), tables))
             inside += [f"{x} = {value};" for x, value in block.assign.items()]
             inside.append("}")
-        return [*before, "#pragma GCC ivdep", "for (int i = 0; i < size; i++)", "{", *loads, *inside, *stores, "}"]
+        count, counted = (["int64_t beyond = 0;"], ["saturated += beyond;"]) if self._fixed else ([], [])
+        return [*before, "#pragma GCC ivdep", "for (int i = 0; i < size; i++)", "{", *count, *loads, *inside, *stores, *counted, "}"]
 
     # ------------------------------------------------------------------ operations
 
@@ -270,7 +271,7 @@ class _Population:
     def _rounded(self, text: str, rounding: Rounding | None) -> str:
         if rounding is None:
             return text
-        return f"rounded<{rounding.shift}, {rounding.bits}>({text}, saturated)"
+        return f"rounded<{rounding.shift}, {rounding.bits}>({text}, beyond)"
 
     def _sum(self, total: Sum) -> str:
         if not self._fixed:
