@@ -95,11 +95,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend",
         default="auto",
-        help="fused, cpp, numpy or cuda; auto (default) takes the first of fused and cpp that can",
+        help="fused, cpp, numpy, cuda, lava or lava-messages; auto (default) takes the first of fused and"
+        " cpp that can",
     )
     parser.add_argument(
         "--precision",
-        help="float64 or float32, of the populations on the fastest clock (fused; default: the model's)",
+        help="float64 or float32, of the populations on the fastest clock (fused; default: the model's);"
+        " float or fixed (lava)",
     )
     parser.add_argument(
         "--replicas",

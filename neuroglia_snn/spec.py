@@ -52,11 +52,21 @@ class Population:
     initial: Mapping[str, str]
     regularly: tuple[Regularly, ...] = ()
     events: Mapping[str, Event] = field(default_factory=dict)
+    ranges: Mapping[str, Range] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """Number of units."""
         return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Between which values a variable stays, in SI units, and the bits of its fixed-point format."""
+
+    low: float
+    high: float
+    bits: int | None = None
 
 
 @dataclass(frozen=True)

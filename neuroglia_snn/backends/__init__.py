@@ -8,6 +8,7 @@ from neuroglia_snn.backends.brian.runtime import NumpyBackend
 from neuroglia_snn.backends.brian.standalone import CppBackend
 from neuroglia_snn.backends.cuda import CudaBackend
 from neuroglia_snn.backends.fused import FusedBackend
+from neuroglia_snn.backends.lava import LavaBackend, LavaMessagesBackend
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError
 
@@ -16,6 +17,8 @@ BACKENDS: dict[str, type[Backend]] = {
     "cpp": CppBackend,
     "numpy": NumpyBackend,
     "cuda": CudaBackend,
+    "lava": LavaBackend,
+    "lava-messages": LavaMessagesBackend,
 }
 
 

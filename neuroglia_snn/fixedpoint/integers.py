@@ -14,7 +14,6 @@ import numpy as np
 
 from neuroglia_snn import noise
 from neuroglia_snn.lowering.execute import (
-    PopulationRun,
     ProgramRun,
     Values,
     stencil_sum,
@@ -122,9 +121,5 @@ def in_integers(program: Program, seed: int, buffered: bool = False) -> ProgramR
 
 def saturated(run: ProgramRun) -> dict[str, int]:
     """Results that did not fit, by population."""
-    return {name: _counter(population) for name, population in run.populations.items()}
+    return {name: population.saturated for name, population in run.populations.items()}
 
-
-def _counter(run: PopulationRun) -> int:
-    assert isinstance(run.arithmetic, Integers)
-    return run.arithmetic.saturated

@@ -137,8 +137,9 @@ class PopulationRun:
 
     Attributes
     ----------
-    arrays : every variable, (unit,)
+    arrays : every variable, (unit,); the arrays stay the same
     fired : units that fired in the last step, (unit,) bool
+    dt : step of the whole, in s
     """
 
     def __init__(
@@ -149,7 +150,12 @@ class PopulationRun:
             n: np.array(v, arithmetic.dtype) for n, v in population.initial.items()
         }
         self.fired = np.zeros(population.size, bool)
-        self._dt = dt
+        self.dt = dt
+
+    @property
+    def saturated(self) -> int:
+        """Results that did not fit their format so far; 0 in floating point."""
+        return getattr(self.arithmetic, "saturated", 0)
 
     def give(self, coupling: Coupling, step: int) -> np.ndarray:
         """What each unit gives to a coupling, (unit,)."""
@@ -187,7 +193,7 @@ class PopulationRun:
     def _stimuli(self, step: int, suffix: str) -> Values:
         return {
             f"{s.variable}{suffix}": sum(
-                (v for v, on in zip(s.values, s.on(np.array(step), self._dt), strict=True) if on),
+                (v for v, on in zip(s.values, s.on(np.array(step), self.dt), strict=True) if on),
                 np.zeros(self.population.size, self.arithmetic.dtype),
             )
             for s in self.population.stimulated

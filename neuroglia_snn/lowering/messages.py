@@ -48,6 +48,8 @@ def _coupling(population: Population, stencil: Stencil) -> Coupling:
     index = geometry.lattice_neighbours(stencil.shape)
     slot, unit = np.nonzero(index >= 0)
     own = np.arange(population.size)
+    # even: of weights of both signs, Lava's (and Loihi's) integer synapses drop the lowest bit
+    even = 1 if not ((stencil.pre | stencil.post) & 1).any() else 2
     return Coupling(
         name=f"{population.name}_{stencil.out}",
         source=population.name,
@@ -57,8 +59,9 @@ def _coupling(population: Population, stencil: Stencil) -> Coupling:
         dt=population.dt,
         give=Block((Linear("term", Sum(((stencil.x, 1.0),))),)),
         term="term",
+        source_size=population.size,
         sources=np.concatenate([index[slot, unit], own]),
         targets=np.concatenate([unit, own]),
-        weights=np.concatenate([stencil.pre[unit], stencil.post]),
-        denominator=stencil.denominator,
+        weights=even * np.concatenate([stencil.pre[unit], stencil.post]),
+        denominator=even * stencil.denominator,
     )

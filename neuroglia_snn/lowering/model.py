@@ -396,6 +396,7 @@ def _held(model: spec.Model, projection: spec.Projection, base: float) -> list[C
                 dt=projection.dt,
                 give=Block(tuple(builder.operations)),
                 term=term,
+                source_size=source.size,
                 sources=sources,
                 targets=targets,
                 weights=np.ones(sources.size, np.int64),

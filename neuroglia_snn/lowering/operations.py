@@ -216,6 +216,7 @@ class Coupling:
     dt: float
     give: Block
     term: str
+    source_size: int
     sources: np.ndarray
     targets: np.ndarray
     weights: np.ndarray

@@ -80,7 +80,7 @@ class NativeRun(PopulationRun):
 
     def _shown(self, stimulated, step: int, count: int) -> np.ndarray:
         steps = step + self.population.period * np.arange(count + 1)
-        on = stimulated.on(steps, self._dt)
+        on = stimulated.on(steps, self.dt)
         return (on << np.arange(on.shape[1])).sum(axis=1).astype(np.int32)
 
 
