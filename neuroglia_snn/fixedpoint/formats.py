@@ -55,9 +55,6 @@ class Format:
 
 
 def fitting(low: float, high: float, bits: int = STATE_BITS, unit: float = 1.0) -> Format:
-    """The finest format of so many bits that holds a range."""
+    """The finest format of so many bits that holds a range (a power of two up to its last step)."""
     size = max(abs(low), abs(high), 2.0**-900) / unit
-    whole = math.floor(math.log2(size)) + 1
-    if -low / unit == 2.0 ** (whole - 1) and high / unit < 2.0 ** (whole - 1):
-        whole -= 1  # the lower end is one step longer
-    return Format(bits, bits - 1 - whole, unit)
+    return Format(bits, bits - 1 - math.ceil(math.log2(size)), unit)

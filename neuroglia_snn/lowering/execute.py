@@ -159,7 +159,9 @@ class PopulationRun:
 
     def give(self, coupling: Coupling, step: int) -> np.ndarray:
         """What each unit gives to a coupling, (unit,)."""
-        values = {**self.arrays, "t": self.arithmetic.time(step, coupling)}
+        dtype = self.arithmetic.dtype
+        values = {n: self.arrays[n].astype(dtype) for n in coupling.give.reads() - {"t"}}
+        values["t"] = np.asarray(self.arithmetic.time(step, coupling))
         term = evaluate(coupling.give, values, self.arithmetic)[coupling.term]
         return np.broadcast_to(term, self.population.size)
 
