@@ -169,7 +169,10 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 def _add_map(parser: argparse.ArgumentParser) -> None:
     _add_set(parser)
     parser.add_argument(
-        "--hardware", required=True, metavar="NAME", help="loihi2, loihi1 or a hardware file (.toml)"
+        "--hardware",
+        required=True,
+        metavar="NAME",
+        help="loihi2, loihi1 or a hardware file (.toml)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for summary.json and a drawing of the cores"

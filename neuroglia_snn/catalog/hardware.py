@@ -70,7 +70,7 @@ def _entry(path: Path, key: str, table: dict) -> spec.Entry:
     given = table.get(key, {"value": UNKNOWN})
     if not isinstance(given, dict) or "value" not in given:
         raise CatalogError(
-            f"{path}: '{key}' must be {{ value = ..., source = \"...\", confidence = \"...\" }}"
+            f'{path}: \'{key}\' must be {{ value = ..., source = "...", confidence = "..." }}'
         )
     value = given["value"]
     if value == UNKNOWN:

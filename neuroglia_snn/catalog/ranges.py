@@ -26,7 +26,9 @@ def ranges(document: Document, population: str) -> dict[str, spec.Range]:
     for name, given in table["range"].items():
         at = (*where, "range", name)
         if name not in own or own[name].kind == "subexpression":
-            raise document.error(f"'range.{name}': no variable to give a range{nearest(name, own)}", *at)
+            raise document.error(
+                f"'range.{name}': no variable to give a range{nearest(name, own)}", *at
+            )
         if not isinstance(given, list) or len(given) not in (2, 3):
             raise document.error(
                 f"'range.{name}' is [low, high] or [low, high, bits], not {shown(repr(given))}", *at
@@ -37,7 +39,8 @@ def ranges(document: Document, population: str) -> dict[str, spec.Range]:
             raise document.error(f"'range.{name}': {given[0]} is not below {given[1]}", *at)
         if bits is not None and not (type(bits) is int and MIN_BITS <= bits <= MAX_BITS):
             raise document.error(
-                f"'range.{name}': bits are a whole number from {MIN_BITS} to {MAX_BITS}, not {bits!r}", *at
+                f"'range.{name}': bits are a whole number from {MIN_BITS} to {MAX_BITS}, not {bits!r}",
+                *at,
             )
         result[name] = spec.Range(low, high, bits)
     return result

@@ -40,9 +40,9 @@ class Format:
 
     def encode(self, values: np.ndarray | float) -> np.ndarray:
         """Nearest integers, saturated."""
-        return np.clip(np.rint(np.asarray(values) / self.scale), -self.limit - 1, self.limit).astype(
-            np.int64
-        )
+        return np.clip(
+            np.rint(np.asarray(values) / self.scale), -self.limit - 1, self.limit
+        ).astype(np.int64)
 
     def decode(self, integers: np.ndarray) -> np.ndarray:
         """Values in SI units."""

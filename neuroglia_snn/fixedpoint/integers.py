@@ -87,8 +87,8 @@ class Integers:
     def stencil(self, operation: Stencil, values: Values) -> np.ndarray:
         return stencil_sum(operation, values)
 
-    def time(self, step: int, clock: Population | Coupling) -> np.generic:
-        return np.int64(step // clock.period * clock.period)
+    def time(self, step: int, clock: Population | Coupling) -> np.ndarray:
+        return np.array(step // clock.period * clock.period)
 
     def normals(self, step: int) -> np.ndarray:
         total = np.full(self._register.shape, -NORMAL_MEAN, np.int64)
@@ -122,4 +122,3 @@ def in_integers(program: Program, seed: int, buffered: bool = False) -> ProgramR
 def saturated(run: ProgramRun) -> dict[str, int]:
     """Results that did not fit, by population."""
     return {name: population.saturated for name, population in run.populations.items()}
-

@@ -103,7 +103,9 @@ def quantise(
         values |= {(name, label): made for label, made in found.items()}
         populations[name] = replace(
             population,
-            **blocks,
+            predict=blocks["predict"],
+            correct=blocks["correct"],
+            fire=blocks["fire"],
             initial={n: formats[name][n].encode(v) for n, v in population.initial.items()},
             stimulated=tuple(
                 replace(s, values=tuple(formats[name][s.variable].encode(v) for v in s.values))
@@ -188,10 +190,11 @@ class _Block:
         return self._fixed.get(out) or fitting(*self._known[out])
 
     def _add(self, operation: Operation) -> None:
+        made: Operation
         match operation:
             case Linear(out=out, sum=total):
                 made = self._linear(out, total)
-            case Product(out=out, a=a, b=b):
+            case Product():
                 made = self._product(operation)
             case Function(out=out):
                 made = self._function(operation)
@@ -259,7 +262,9 @@ class _Block:
         if operation.out not in self._fixed:
             made = fitting(*self._known[operation.out], unit=unit)
         self.formats[operation.out] = made
-        return replace(operation, rounding=Rounding(a.fraction + b.fraction - made.fraction, made.bits))
+        return replace(
+            operation, rounding=Rounding(a.fraction + b.fraction - made.fraction, made.bits)
+        )
 
     def _function(self, operation: Function) -> Function:
         x, (low, high) = self._of(operation.x), self._known[operation.x]
@@ -269,9 +274,7 @@ class _Block:
         count = (last - first) // 2**step + 2
         places = np.minimum((first + np.arange(count) * 2**step) * x.scale, high)
         entries = out.encode(evaluate_function(operation.text, places))
-        return replace(
-            operation, origin=first, step=step, entries=tuple(int(e) for e in entries)
-        )
+        return replace(operation, origin=first, step=step, entries=tuple(int(e) for e in entries))
 
     def _compared(self, left: Sum, right: Sum) -> tuple[Sum, Sum]:
         """Both sides over a common unit, so fine that equal times stay equal."""
@@ -316,4 +319,3 @@ def _mantissa(factor: float) -> tuple[int, int]:
 
 def _shifted(mantissa: int, by: int) -> int:
     return mantissa << by if by >= 0 else round(mantissa / 2**-by)
-

@@ -115,9 +115,7 @@ def of_inputs(program: Program, state: Mapping[str, Mapping[str, Range]]) -> dic
 def _pooled(coupling: Coupling, term: Range) -> Range:
     """The interval of a weighted sum over the sources of any unit."""
     ends = np.outer(coupling.weights, term) / coupling.denominator
-    low, high = (
-        np.bincount(coupling.targets, f(ends, axis=1)) for f in (np.min, np.max)
-    )
+    low, high = (np.bincount(coupling.targets, f(ends, axis=1)) for f in (np.min, np.max))
     return float(min(0.0, low.min())), float(max(0.0, high.max()))
 
 

@@ -103,7 +103,7 @@ class Builder:
 
     def _sum(self, node: ast.expr) -> Sum:
         match node:
-            case ast.Constant(value=value):
+            case ast.Constant(value=int() | float() as value):
                 return Sum((), float(value))
             case ast.Name(id=name):
                 return self._name(name)
@@ -198,7 +198,9 @@ class Builder:
     def _clip(self, x: ast.expr, low: ast.expr, high: ast.expr) -> Sum:
         bounds = (self._sum(low), self._sum(high))
         if bounds[0].terms or bounds[1].terms:
-            raise BackendError(f"the bounds of 'clip({shown(ast.unparse(x))}, ...)' are not constant")
+            raise BackendError(
+                f"the bounds of 'clip({shown(ast.unparse(x))}, ...)' are not constant"
+            )
         total = self._sum(x)
         if not total.terms:
             return Sum((), min(max(total.constant, bounds[0].constant), bounds[1].constant))

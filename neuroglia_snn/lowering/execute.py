@@ -41,13 +41,14 @@ _COMPARE: dict[str, Callable] = {
 class Arithmetic(Protocol):
     """A number system: what the operations give in it."""
 
-    dtype: type
+    @property
+    def dtype(self) -> type: ...
 
     def linear(self, operation: Linear, values: Values) -> np.ndarray: ...
     def product(self, operation: Product, values: Values) -> np.ndarray: ...
     def function(self, operation: Function, values: Values) -> np.ndarray: ...
     def stencil(self, operation: Stencil, values: Values) -> np.ndarray: ...
-    def time(self, step: int, clock: Population | Coupling) -> np.generic: ...
+    def time(self, step: int, clock: Population | Coupling) -> np.ndarray: ...
     def normals(self, step: int) -> np.ndarray: ...
 
 
@@ -72,8 +73,8 @@ class Floats:
     def stencil(self, operation: Stencil, values: Values) -> np.ndarray:
         return stencil_sum(operation, values) / operation.denominator
 
-    def time(self, step: int, clock: Population | Coupling) -> np.generic:
-        return np.float64(step // clock.period * clock.dt)
+    def time(self, step: int, clock: Population | Coupling) -> np.ndarray:
+        return np.array(step // clock.period * clock.dt)
 
     def normals(self, step: int) -> np.ndarray:
         return noise.gaussian(self._seed, self._population.stream, self._units, step)
@@ -142,9 +143,7 @@ class PopulationRun:
     dt : step of the whole, in s
     """
 
-    def __init__(
-        self, population: Population, arithmetic: Arithmetic, dt: float
-    ):
+    def __init__(self, population: Population, arithmetic: Arithmetic, dt: float):
         self.population, self.arithmetic = population, arithmetic
         self.arrays: Values = {
             n: np.array(v, arithmetic.dtype) for n, v in population.initial.items()
@@ -160,8 +159,8 @@ class PopulationRun:
     def give(self, coupling: Coupling, step: int) -> np.ndarray:
         """What each unit gives to a coupling, (unit,)."""
         dtype = self.arithmetic.dtype
-        values = {n: self.arrays[n].astype(dtype) for n in coupling.give.reads() - {"t"}}
-        values["t"] = np.asarray(self.arithmetic.time(step, coupling))
+        values: Values = {n: self.arrays[n].astype(dtype) for n in coupling.give.reads() - {"t"}}
+        values["t"] = self.arithmetic.time(step, coupling)
         term = evaluate(coupling.give, values, self.arithmetic)[coupling.term]
         return np.broadcast_to(term, self.population.size)
 
@@ -173,7 +172,7 @@ class PopulationRun:
         """One step of the population, which begins at this step of the whole."""
         population = self.population
         later = step + population.period
-        values = {
+        values: Values = {
             **self.arrays,
             "t": self.arithmetic.time(step, population),
             "t_later": self.arithmetic.time(later, population),

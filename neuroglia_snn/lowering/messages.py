@@ -7,7 +7,15 @@ from dataclasses import replace
 import numpy as np
 
 from neuroglia_snn import geometry
-from neuroglia_snn.lowering.operations import Block, Coupling, Linear, Population, Program, Stencil, Sum
+from neuroglia_snn.lowering.operations import (
+    Block,
+    Coupling,
+    Linear,
+    Population,
+    Program,
+    Stencil,
+    Sum,
+)
 
 
 def with_messages(program: Program) -> Program:
@@ -41,7 +49,14 @@ def _externalised(population: Population) -> tuple[Population, list[Coupling]]:
         blocks[label] = Block(tuple(operations), block.assign)
     initial = {**population.initial, **{n: np.zeros(population.size) for n in first}}
     inputs = (*population.inputs, *first)
-    return replace(population, **blocks, initial=initial, inputs=inputs), found
+    made = replace(
+        population,
+        predict=blocks["predict"],
+        correct=blocks["correct"],
+        initial=initial,
+        inputs=inputs,
+    )
+    return made, found
 
 
 def _coupling(population: Population, stencil: Stencil) -> Coupling:

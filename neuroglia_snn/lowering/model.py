@@ -169,7 +169,10 @@ def _initial(
                 f"population '{population.name}': the initial {name} = '{text}' reads a variable"
             )
         units = range(population.size) if "i" in used else (0,)
-        found = [expressions.evaluate(text, {**scope.constants, "i": i, "N": population.size}) for i in units]
+        found = [
+            expressions.evaluate(text, {**scope.constants, "i": i, "N": population.size})
+            for i in units
+        ]
         values[name] = np.broadcast_to(np.array(found, float), population.size).copy()
     return values
 
@@ -264,7 +267,8 @@ def _stimulated(
     result = []
     stimuli = _stimuli(model, population)
     for variable in dict.fromkeys(s.variable for s in stimuli):
-        values, windows = [], []
+        values: list[np.ndarray] = []
+        windows: list[tuple[int, int, int, int]] = []
         for s in stimuli:
             if s.variable != variable:
                 continue
@@ -275,9 +279,8 @@ def _stimulated(
                 )
             where = images[s.image].astype(float).ravel() if s.image else np.ones(population.size)
             values.append(amplitude.constant * where)
-            windows.append(
-                (*(round(t * 1e9) for t in (s.start, s.duration, s.period)), s.count)
-            )
+            start, duration, period = (round(t * 1e9) for t in (s.start, s.duration, s.period))
+            windows.append((start, duration, period, s.count))
         result.append(Stimulated(variable, tuple(values), tuple(windows)))
     return tuple(result)
 
@@ -302,7 +305,9 @@ def _stencils(
             raise BackendError(f"the lattice coupling '{projection.name}' is on no lattice")
         count = projection.connect.get("neighbours", 4)
         if count != 4:
-            raise BackendError(f"'{projection.name}' couples {count} neighbours; only 4 are lowered")
+            raise BackendError(
+                f"'{projection.name}' couples {count} neighbours; only 4 are lowered"
+            )
         neighbours = (geometry.lattice_neighbours(population.shape, count) >= 0).sum(axis=0)
         for name, text in coupling.inlined(projection, scope.own).items():
             variable, pre, post = _weights(name, text, neighbours, scope)
@@ -335,15 +340,11 @@ def _weights(
     ]
     known = {symbols[n]: v for n, v in scope.constants.items() if n in symbols}
     rest = whole.subs({symbols[n]: 0 for n in symbols if re.search(r"_(pre|post)$", n)})
-    constant = all(
-        s.free_symbols <= {symbols.get("N_incoming"), *known} for s in slopes
-    )
+    constant = all(s.free_symbols <= {symbols.get("N_incoming"), *known} for s in slopes)
     if len(variables) != 1 or not constant or rest.subs(known) != 0:
         raise BackendError(f"the lattice coupling {name} = '{text}' is not linear in one variable")
     count = symbols.get("N_incoming", sympy.Symbol("N_incoming"))
-    values = [
-        {n: float(slope.subs(known).subs(count, n)) for n in range(1, 9)} for slope in slopes
-    ]
+    values = [{n: float(slope.subs(known).subs(count, n)) for n in range(1, 9)} for slope in slopes]
     pre = np.array([values[0][max(n, 1)] for n in neighbours])
     post = np.array([values[1][max(n, 1)] * n for n in neighbours])
     return variables.pop(), pre, post

@@ -158,9 +158,7 @@ class Stimulated:
         columns = []
         for start, duration, period, count in self.windows:
             since = now - start
-            columns.append(
-                (since >= 0) & (since // period < count) & (since % period < duration)
-            )
+            columns.append((since >= 0) & (since // period < count) & (since % period < duration))
         return np.stack(columns, axis=-1)
 
 

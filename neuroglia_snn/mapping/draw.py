@@ -37,14 +37,29 @@ def draw(placements: list[Placement], hardware: spec.Hardware, path: Path) -> Pa
                 core = cores[chip * per_chip + n]
                 colour = colours[core.population]
                 axis.add_patch(Rectangle((x, y), 0.94, 0.94 * core.used, facecolor=colour))
-                axis.text(x + 0.47, y + 0.47, str(core.units.size), ha="center", va="center", fontsize=7)
+                axis.text(
+                    x + 0.47,
+                    y + 0.47,
+                    str(core.units.size),
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="white",
+                )
         axis.set(xlim=(-0.2, across + 0.1), ylim=(-0.2, down + 0.1), aspect="equal")
         axis.axis("off")
-        axis.set_title(f"{hardware.title}, chip {chip + 1} of {chips}: {per_chip} cores", fontsize=10)
-    figure.legend(handles=[Patch(color=colours[p.population], label=_label(p)) for p in placements],
-                  loc="outside lower center", ncols=1, fontsize=9, frameon=False,
-                  title="colour: share of a core's tightest known limit; number: units on it",
-                  title_fontsize=8)
+        axis.set_title(
+            f"{hardware.title}, chip {chip + 1} of {chips}: {per_chip} cores", fontsize=10
+        )
+    figure.legend(
+        handles=[Patch(color=colours[p.population], label=_label(p)) for p in placements],
+        loc="outside lower center",
+        ncols=1,
+        fontsize=9,
+        frameon=False,
+        title="colour: share of a core's tightest known limit; number: units on it",
+        title_fontsize=8,
+    )
     figure.savefig(path, dpi=120)
     return path
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuroglia_snn.lowering.execute import ProgramRun, in_floats
+from neuroglia_snn.lowering.execute import in_floats
 from neuroglia_snn.lowering.operations import Program
 from neuroglia_snn.native import build
 from neuroglia_snn.native.run import native
@@ -31,16 +31,12 @@ def count(program: Program, seed: int) -> dict[str, Traffic]:
     """
     run = in_floats(program, seed, True) if build.missing() else native(program, seed, False)
     steps = min(STEPS, program.steps)
-    terms = {name: [] for name in program.couplings}  # type: dict[str, list[np.ndarray]]
+    terms: dict[str, list[np.ndarray]] = {name: [] for name in program.couplings}
     for _ in range(steps):
         for name, coupling in program.couplings.items():
             terms[name].append(np.array(run.populations[coupling.source].give(coupling, run.step)))
-        _advance(run)
+        run.advance()
     return {name: _traffic(np.array(given)) for name, given in terms.items()}
-
-
-def _advance(run: ProgramRun) -> None:
-    run.advance()
 
 
 def _traffic(given: np.ndarray) -> Traffic:

@@ -77,7 +77,10 @@ def _target(population: Population, hardware: spec.Hardware) -> tuple[str, str]:
             return PROCESSORS, why
         return NOWHERE, f"{why}; the chip has no embedded processors"
     if model != "programmable":
-        return NOWHERE, f"the neuron model of its cores is fixed ({model}): it runs no other equations"
+        return (
+            NOWHERE,
+            f"the neuron model of its cores is fixed ({model}): it runs no other equations",
+        )
     return CORES, ""
 
 
@@ -137,9 +140,7 @@ def _core(
     synapses = sum(int(here[c.targets].sum()) for c in arriving)
     axons = sum(np.unique(c.sources[here[c.targets]]).size for c in arriving)
     leaving = sum(
-        np.unique(c.sources[here[c.sources]]).size
-        for c in couplings
-        if c.source == population.name
+        np.unique(c.sources[here[c.sources]]).size for c in couplings if c.source == population.name
     )
     synapse_bits = synapses * bits_per_synapse(hardware)
     state = units.size * state_bytes(population, fixed)

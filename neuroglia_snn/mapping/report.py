@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.backends.brian import coupling as couplings_of
 from neuroglia_snn.fixedpoint import recorded
@@ -25,6 +25,7 @@ from neuroglia_snn.mapping.place import (
     fan,
     place,
 )
+from neuroglia_snn.results import display_unit
 
 Summary = dict[str, Any]
 
@@ -152,20 +153,24 @@ def _variables(program: Program, fixed: FixedProgram, model: spec.Model) -> Summ
     result: Summary = {}
     for name, population in program.populations.items():
         inputs = couplings_of.recomputed_inputs(model, name)
+        own = eqs.parse(model.populations[name].equations)
         for variable in population.initial:
             if variable in inputs or variable in population.inputs:
                 continue
             made = fixed.formats[name][variable]
+            unit, scale = display_unit(own[variable].dimensions)
+            step = made.scale * scale
             entry: Summary = {
                 "format": str(made),
                 "bits": made.bits,
-                "step": made.scale,
-                "range": list(made.range),
+                "unit": unit,
+                "step": step,
+                "range": [end * scale for end in made.range],
             }
             if variable in population.state:
                 steps = program.steps / population.period
-                entry["rounding_rms_per_step"] = made.scale / math.sqrt(12)
-                entry["rounding_rms_over_the_run"] = made.scale * math.sqrt(steps / 12)
+                entry["rounding_rms_per_step"] = step / math.sqrt(12)
+                entry["rounding_rms_over_the_run"] = step * math.sqrt(steps / 12)
             result[f"{name}.{variable}"] = entry
     return result
 
@@ -189,8 +194,10 @@ def text(summary: Summary) -> str:
         "",
     ]
     for name, p in summary["populations"].items():
-        lines.append(f"{name}: {p['units']} units on {p['cores'] or 'no'} cores" if p["placed_on"] != PROCESSORS
-                     else f"{name}: {p['units']} units on the {p['processors']} embedded processors")
+        place_ = f"{p['cores'] or 'no'} cores"
+        if p["placed_on"] == PROCESSORS:
+            place_ = f"the {p['processors']} embedded processors"
+        lines.append(f"{name}: {p['units']} units on {place_}")
         if "because" in p:
             lines.append(f"    {p['because']}")
         if p["cores"]:
@@ -199,16 +206,23 @@ def text(summary: Summary) -> str:
                 f" states {p['state_memory_bytes']} bytes; axons in {p['in_axons_per_core']},"
                 f" out {p['out_axons_per_core']} a core; fullest core {p['fullest_core']:.0%}"
             )
-    lines += ["", f"{'coupling':36} {'fan-in':>7} {'fan-out':>8} {'bits':>5} {'messages':>9} {'on change':>10}"]
+    lines += [
+        "",
+        f"{'coupling':36} {'fan-in':>7} {'fan-out':>8} {'bits':>5} {'messages':>9} {'on change':>10}",
+    ]
     for name, c in summary["couplings"].items():
         lines.append(
             f"{name:36} {c['fan_in']:7} {c['fan_out']:8} {c['payload_bits']:5}"
             f" {c['messages_per_step']:9} {c['messages_per_step_on_change']:10.1f}"
         )
-    lines += ["", f"{'variable':24} {'format':22} {'step':>10} {'rms error of rounding over the run':>36}"]
+    lines += [
+        "",
+        f"{'variable':24} {'format':22} {'step':>10} {'unit':4} {'rms rounding over the run':>31}",
+    ]
     for name, v in summary["variables"].items():
         error = v.get("rounding_rms_over_the_run")
-        lines.append(f"{name:24} {v['format']:22} {v['step']:10.3g} {_number(error):>36}")
+        unit = "" if v["unit"] == "1" else v["unit"]
+        lines.append(f"{name:24} {v['format']:22} {v['step']:10.3g} {unit:4} {_number(error):>31}")
     for title, entries in (
         ("does not fit", summary["does_not_fit"]),
         ("assumed", summary["assumptions"]),
@@ -221,8 +235,3 @@ def text(summary: Summary) -> str:
 
 def _number(value: float | None) -> str:
     return "exact or counted" if value is None else f"{value:.3g}"
-
-
-def rows_of(summary: Mapping[str, Any]) -> list[str]:
-    """Names of the populations on cores."""
-    return [n for n, p in summary["populations"].items() if p["placed_on"] == CORES]

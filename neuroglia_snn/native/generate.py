@@ -120,7 +120,6 @@ class _Population:
 
     def text(self) -> str:
         p, number = self._population, self._number
-        fires = p.fire.operations
         first, second = [p.predict], [p.correct]
         splits = any(isinstance(o, Stencil) for o in p.correct.operations)
         loops = [[*first], [*second]] if splits else [[*first, *second]]
@@ -141,9 +140,13 @@ class _Population:
         lines += [f"T* __restrict {v}_array = arrays[{n}];" for n, v in enumerate(self._variables)]
         kept = [f"{s.out}_sum" for _, s in self._stencils]
         kept += [f"{x}_predicted_array" for x in p.state] if splits else []
-        lines += [f"std::vector<T> {k}_held(size); T* __restrict {k} = {k}_held.data();" for k in kept]
+        lines += [
+            f"std::vector<T> {k}_held(size); T* __restrict {k} = {k}_held.data();" for k in kept
+        ]
         if p.noise:
-            lines.append("std::vector<T> normal_held(size + 2*64); T* __restrict normal_array = normal_held.data();")
+            lines.append(
+                "std::vector<T> normal_held(size + 2*64); T* __restrict normal_array = normal_held.data();"
+            )
         lines.append(f"for (int64_t n = 0; n < count; n++, step += {p.period})")
         lines += ["{", *self._times(), *self._stimuli(), *self._noise(), *body, "}"]
         lines += ["*saturations += saturated;", "}"]
@@ -211,7 +214,11 @@ class _Population:
                         f" pre_{label}_{o.out}, post_{label}_{o.out}, {o.shape[0]}, {o.shape[1]}, {o.denominator});"
                     )
                     inside.append(f"const T {o.out} = {o.out}_sum[i];")
-        predicted = [x for x in p.state if any(o.out == f"{x}_predicted" for b in blocks for o in b.operations)]
+        predicted = [
+            x
+            for x in p.state
+            if any(o.out == f"{x}_predicted" for b in blocks for o in b.operations)
+        ]
         variables = [v for v in self._variables if v in read | assigned]
         loads = [f"T {v} = {v}_array[i]; (void){v};" for v in variables]
         for s in p.stimulated:
@@ -223,12 +230,17 @@ class _Population:
         if p.noise and p.noise in read:
             loads.append(f"const T {p.noise} = normal_array[i];")
         if later:
-            loads += [f"const T {x}_predicted = {x}_predicted_array[i]; (void){x}_predicted;" for x in p.state]
+            loads += [
+                f"const T {x}_predicted = {x}_predicted_array[i]; (void){x}_predicted;"
+                for x in p.state
+            ]
         else:
             loads += [f"T {x}_predicted; (void){x}_predicted;" for x in predicted]
         stores = [f"{v}_array[i] = {v};" for v in variables if v in assigned]
-        if not later and f"{next(iter(p.state), '')}_predicted" and any(
-            isinstance(o, Stencil) for o in p.correct.operations
+        if (
+            not later
+            and f"{next(iter(p.state), '')}_predicted"
+            and any(isinstance(o, Stencil) for o in p.correct.operations)
         ):
             stores += [f"{x}_predicted_array[i] = {x}_predicted;" for x in predicted]
         for n, block in enumerate(blocks):
@@ -238,8 +250,21 @@ class _Population:
                     inside.append(self._operation(o, f"{number}_{n}", set(predicted), tables))
             inside += [f"{x} = {value};" for x, value in block.assign.items()]
             inside.append("}")
-        count, counted = (["int64_t beyond = 0;"], ["saturated += beyond;"]) if self._fixed else ([], [])
-        return [*before, "#pragma GCC ivdep", "for (int i = 0; i < size; i++)", "{", *count, *loads, *inside, *stores, *counted, "}"]
+        count, counted = (
+            (["int64_t beyond = 0;"], ["saturated += beyond;"]) if self._fixed else ([], [])
+        )
+        return [
+            *before,
+            "#pragma GCC ivdep",
+            "for (int i = 0; i < size; i++)",
+            "{",
+            *count,
+            *loads,
+            *inside,
+            *stores,
+            *counted,
+            "}",
+        ]
 
     # ------------------------------------------------------------------ operations
 
@@ -292,7 +317,7 @@ def _expression(text: str) -> str:
 
 def _render(node: ast.expr) -> str:
     match node:
-        case ast.Constant(value=value):
+        case ast.Constant(value=int() | float() as value):
             return repr(float(value))
         case ast.Name(id=name):
             return name

@@ -25,7 +25,6 @@ from neuroglia_snn.backends.base import Outcome, Recorded, Request, require_repl
 from neuroglia_snn.backends.brian import collect, own_loop, project
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import Network, build, recorded_indices, settings_of
-
 from neuroglia_snn.backends.fused.kernel import REACHED, generate
 from neuroglia_snn.errors import BackendError
 

@@ -88,9 +88,7 @@ class LavaMessagesBackend(LavaBackend):
 def _records(model: spec.Model) -> str | None:
     for record in model.records.values():
         own = eqs.parse(model.populations[record.population].equations)
-        filled = {
-            s.variable for s in model.stimuli.values() if s.population == record.population
-        }
+        filled = {s.variable for s in model.stimuli.values() if s.population == record.population}
         if record.events:
             return f"record '{record.name}': events (record a variable that the reset sets)"
         for variable in record.variables:
@@ -183,7 +181,9 @@ class _Job:
             period = round(record.every / self._program.dt)
             units = np.zeros(1, int)
             if record.reduce is None:
-                units = recorded_indices(self._request.model.populations[population.name], record.stride)
+                units = recorded_indices(
+                    self._request.model.populations[population.name], record.stride
+                )
             count = -(-self._program.steps // period)
             shape = (count, len(record.variables), units.size)
             samples = shared.array(shape, np.float64 if record.reduce else self._dtype)
