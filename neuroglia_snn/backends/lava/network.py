@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
+from collections.abc import Callable, Mapping
 
 from neuroglia_snn.backends.lava import _compat
 from neuroglia_snn.backends.lava.population import Plan, PopulationProcess, model_class
@@ -32,7 +30,7 @@ def connect(
     """
     processes, models = {}, {}
     for name, plan in plans.items():
-        processes[name] = PopulationProcess(plan=plan, name=name)
+        processes[name] = PopulationProcess(plan=plan, plan_of=_always(plan), name=name)
         models[processes[name]] = model_class(
             PopulationProcess, plan, fixed, f"Py_{name}", __name__
         )
@@ -43,16 +41,23 @@ def connect(
             out.connect(into)
             continue
         target = plans[coupling.target].population.size
-        connection = Connection(weights=weights(coupling, target, fixed), name=coupling.name)
+        connection = Connection(
+            weights=weights(coupling, target),
+            denominator=coupling.denominator,
+            name=coupling.name,
+        )
         out.connect(connection.s_in)
         connection.a_out.connect(into)
         models[connection] = PyConnectionFixed if fixed else PyConnectionFloat
     return next(iter(processes.values())), models
 
 
-def weights(coupling: Coupling, target: int, fixed: bool) -> csr_matrix:
-    """A coupling's weights, (target unit, source unit); whole numbers in fixed point."""
-    values = coupling.weights if fixed else coupling.weights / coupling.denominator
+def _always(plan: Plan) -> Callable[[bool], Plan]:
+    return lambda fixed: plan
+
+
+def weights(coupling: Coupling, target: int) -> csr_matrix:
+    """A coupling's whole weights, (target unit, source unit)."""
     shape = (target, coupling.source_size)
-    matrix = csr_matrix((values, (coupling.targets, coupling.sources)), shape=shape)
-    return matrix.astype(np.int32 if fixed else float)
+    places = (coupling.targets, coupling.sources)
+    return csr_matrix((coupling.weights, places), shape=shape)

@@ -84,8 +84,10 @@ class Plan:
 class PopulationProcess(AbstractProcess):
     """A population: a Var for each variable, an InPort ``a_X`` for each input, OutPorts for its terms."""
 
-    def __init__(self, *, plan: Plan, name: str | None = None, **parameters: object) -> None:
-        super().__init__(name=name, plan=plan, **parameters)
+    def __init__(
+        self, *, plan: Plan, plan_of: Callable[[bool], Plan], name: str | None = None
+    ) -> None:
+        super().__init__(name=name, plan_of=plan_of)
         size = plan.population.size
         for port, coupling in plan.receives.items():
             arriving = coupling.source_size if plan.pooled else size
@@ -99,9 +101,11 @@ class PopulationProcess(AbstractProcess):
 class PopulationModel(PyLoihiProcessModel):
     """What the models of all populations do, in either arithmetic."""
 
+    fixed = False
+
     def __init__(self, proc_params) -> None:
         super().__init__(proc_params)
-        self._plan: Plan = proc_params["plan"]
+        self._plan: Plan = proc_params["plan_of"](self.fixed)
         self._run = self._plan.make()
 
     def start(self) -> None:
@@ -167,7 +171,7 @@ class PopulationModel(PyLoihiProcessModel):
 def model_class(process: type[AbstractProcess], plan: Plan, fixed: bool, name: str, module: str):
     """The class of a process model, with the attributes that Lava's builder looks for."""
     number, kind = (np.int32, {"precision": 24}) if fixed else (float, {})
-    attributes: dict[str, object] = {"__module__": module, "__doc__": PopulationModel.__doc__}
+    attributes: dict[str, object] = {"__module__": module, "fixed": fixed}
     for port in plan.receives:
         attributes[port] = LavaPyType(PyInPort.VEC_DENSE, number, **kind)
     for port in plan.sends:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neuroglia_snn.backends.lava import _compat
+from neuroglia_snn.geometry import lattice_neighbours
 
 _compat.prepare()
 
@@ -28,7 +29,9 @@ class Connection(AbstractProcess):
     Parameters
     ----------
     weights : scipy.sparse matrix or array, (target units, source units)
-        Whole numbers in the fixed-point model.
+        Whole numbers in the fixed-point model, which sends the sum as it is.
+    denominator : int
+        What the floating-point model divides the sum by.
 
     Ports
     -----
@@ -36,11 +39,30 @@ class Connection(AbstractProcess):
     a_out : OutPort, (target units,)
     """
 
-    def __init__(self, *, weights: spmatrix | np.ndarray, name: str | None = None) -> None:
+    def __init__(
+        self, *, weights: spmatrix | np.ndarray, denominator: int = 1, name: str | None = None
+    ) -> None:
         matrix = csr_matrix(weights)
-        super().__init__(name=name, weights=matrix)
+        super().__init__(name=name, weights=matrix, denominator=denominator)
         self.s_in = InPort(shape=(matrix.shape[1],))
         self.a_out = OutPort(shape=(matrix.shape[0],))
+
+
+def laplacian(shape: tuple[int, int], name: str | None = None) -> Connection:
+    """The mean over a unit's 2 to 4 neighbours on a lattice, less its own value, as one connection.
+
+    Connections are one step late; were only the neighbours' mean sent, it would meet an own value of
+    another step, and the error would be of the size of the coupling. The weights are even, so that
+    Lava's ``Sparse`` with the same weights drops no bit of them.
+    """
+    index = lattice_neighbours(shape)
+    slot, unit = np.nonzero(index >= 0)
+    own = np.arange(shape[0] * shape[1])
+    shares = 24 // (index >= 0).sum(axis=0)
+    values = np.concatenate([shares[unit], np.full(own.size, -24)])
+    places = (np.concatenate([unit, own]), np.concatenate([index[slot, unit], own]))
+    weights = csr_matrix((values, places), shape=(own.size, own.size))
+    return Connection(weights=weights, denominator=24, name=name)
 
 
 class _ConnectionModel(PyLoihiProcessModel):
@@ -50,7 +72,9 @@ class _ConnectionModel(PyLoihiProcessModel):
 
     def __init__(self, proc_params) -> None:
         super().__init__(proc_params)
-        self._weights = proc_params["weights"].astype(self.number)
+        weights, below = proc_params["weights"], proc_params["denominator"]
+        fixed = self.number is np.int32
+        self._weights = (weights if fixed else weights / below).astype(self.number)
         self._sum = np.zeros(self._weights.shape[0], self.number)
 
     def run_spk(self) -> None:
