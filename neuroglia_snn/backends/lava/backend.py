@@ -42,7 +42,7 @@ class LavaBackend:
 
     def unsupported(self, model: spec.Model) -> str | None:
         """Lava must be there, and the model's equations must have a lowering."""
-        return _compat.missing() or reason(model) or _records(model) or _connected(model)
+        return _compat.missing() or reason(model) or _unsuited(model)
 
     def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
         """Run replicas one after the other."""
@@ -59,7 +59,7 @@ class LavaBackend:
         NumericalError
             Where the integration overflows.
         """
-        said = self.unsupported(request.model)
+        said = _compat.missing() or _unsuited(request.model)  # lowering says the rest
         if said:
             raise BackendError(said)
         start = time.perf_counter()
@@ -83,6 +83,11 @@ class LavaMessagesBackend(LavaBackend):
 
     name = "lava-messages"
     messages = True
+
+
+def _unsuited(model: spec.Model) -> str | None:
+    """What has a lowering and yet no place in Lava processes."""
+    return _records(model) or _connected(model)
 
 
 def _records(model: spec.Model) -> str | None:

@@ -7,12 +7,13 @@ failure, an interrupt or a process's death all of them are ended and their share
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 
 from neuroglia_snn.backends.lava import _compat
 from neuroglia_snn.backends.lava.shared import Report
@@ -83,8 +84,7 @@ def run(
     """
     configuration = Loihi2SimCfg(select_tag=tag, exception_proc_model_map=dict(models))
     try:
-        with _starting_children():
-            process.create_runtime(run_cfg=configuration)
+        _create(process, configuration)
         runtime = process.runtime
         runtime.start(RunSteps(num_steps=steps, blocking=False))
         _wait(runtime, report, look)
@@ -95,6 +95,16 @@ def run(
         raise
     finally:
         process._runtime = None  # its destructor would stop it once more
+
+
+def _create(process: AbstractProcess, configuration: Loihi2SimCfg) -> None:
+    """Compile the network and start its processes."""
+    printed = io.StringIO()  # Lava prints the traceback of a process that cannot be built
+    try:
+        with _starting_children(), redirect_stdout(printed):
+            process.create_runtime(run_cfg=configuration)
+    except Exception as error:
+        raise _failure(printed.getvalue() or str(error)) from error
 
 
 class LavaFailure(BackendError):
