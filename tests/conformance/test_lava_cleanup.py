@@ -140,12 +140,9 @@ def test_ctrl_c_at_the_command_line_cleans_up(tmp_path):
     before = shared_memory()
     command = [sys.executable, "-m", "neuroglia_snn", "run", "noise_induced_memory"]
     command += ["--backend", "lava", "--out", str(tmp_path / "run"), "--quiet"]
-    for key, value in TINY.items():
-        if key.startswith("population"):
-            command += ["--set", f"{key}={value}"]
-    program = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    command += ["--set", "population.neuron.shape=[10, 10]"]
+    command += ["--set", "population.astrocyte.shape=[3, 3]"]
+    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: len(group(program.pid)) >= 4)
     time.sleep(1)
     os.killpg(program.pid, signal.SIGINT)  # as a terminal does: to every process
