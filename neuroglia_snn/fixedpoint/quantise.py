@@ -39,7 +39,7 @@ TABLE_INTERVALS = 256
 #: Finest exponent of a coefficient.
 MAX_SHIFT = 30
 #: Relative distance from a power of two within which a coefficient is the power and a mantissa.
-NEAR = 1 / 64
+NEAR = 1 / 4
 #: Bits below the finest step of its terms to which a comparison is exact.
 COMPARED_BITS = 6
 

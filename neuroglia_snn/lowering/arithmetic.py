@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from neuroglia_snn import expressions
 from neuroglia_snn.errors import BackendError, shown
 from neuroglia_snn.lowering.operations import (
+    COMPARE,
+    FUNCTIONS,
     Clip,
     Function,
     Linear,
@@ -141,9 +143,9 @@ class Builder:
         raise BackendError(f"'{name}' cannot be read here")
 
     def _division(self, node: ast.expr, left: ast.expr, right: ast.expr) -> Sum:
-        variables = self._free(node)
-        if len(variables) == 1 and self._free(right):
-            return self._function(node, variables.pop())
+        variable = self._univariate(node)
+        if variable and self._free(right):
+            return self._function(node, variable)
         below = self._sum(right)
         if not below.terms:
             if below.constant == 0:
@@ -158,9 +160,8 @@ class Builder:
         return self.product(above, Sum(((inverse, 1.0),)))
 
     def _power(self, node: ast.expr, left: ast.expr, right: ast.expr) -> Sum:
-        variables = self._free(node)
         exponent = self._sum(right)
-        if not variables:
+        if not self._free(node):
             base = self._sum(left)
             return Sum((), base.constant**exponent.constant)
         whole = not exponent.terms and float(exponent.constant).is_integer()
@@ -173,12 +174,15 @@ class Builder:
             for _ in range(count - 1):
                 result = self.product(result, base)
             return result
-        if len(variables) == 1:
-            return self._function(node, variables.pop())
+        variable = self._univariate(node)
+        if variable:
+            return self._function(node, variable)
         if exponent.terms:
             raise BackendError(f"'{shown(ast.unparse(node))}' is a function of several variables")
-        name, factor = self._scaled_value(self._sum(left))
-        power = exponent.constant
+        base, power = self._sum(left), exponent.constant
+        if not base.terms:
+            return Sum((), base.constant**power)
+        name, factor = self._scaled_value(base)
         return scaled(Sum(((self._apply(name, f"x**({power!r})"), 1.0),)), factor**power)
 
     def _call(self, node: ast.expr, argument: ast.expr) -> Sum:
@@ -187,11 +191,12 @@ class Builder:
         if not variables:
             value = expressions.evaluate(text, self._constants)
             return Sum((), value)
-        if set(expressions.names(text)) & {"rand", "randn", "poisson", "timestep"}:
-            raise BackendError(f"'{shown(text)}' draws or reads what this lowering does not hold")
-        if len(variables) == 1:
-            return self._function(node, variables.pop())
         function = node.func.id  # type: ignore[attr-defined]
+        if function not in FUNCTIONS:
+            raise BackendError(f"the function '{function}' of '{shown(text)}' has no operation")
+        variable = self._univariate(node)
+        if variable:
+            return self._function(node, variable)
         name = self.value(self._sum(argument))
         return Sum(((self._apply(name, f"{function}(x)"), 1.0),))
 
@@ -235,10 +240,14 @@ class Builder:
                 if sign is None:
                     break_ = shown(ast.unparse(node))
                     raise BackendError(f"the comparison '{break_}' has no operation")
-                key = (Test, sign, self._sum(left), self._sum(right))
+                sides = (self._sum(left), self._sum(right))
+                if not (sides[0].terms or sides[1].terms):
+                    met = COMPARE[sign](sides[0].constant, sides[1].constant)
+                    return Sum((), float(met))
+                key = (Test, sign, *sides)
                 if key not in self._known:
                     self._known[key] = self._new()
-                    self.operations.append(Test(self._known[key], sign, key[2], key[3]))
+                    self.operations.append(Test(self._known[key], sign, *sides))
                 return Sum(((self._known[key], 1.0),))
         raise BackendError(f"'{shown(ast.unparse(node))}' is not a condition")
 
@@ -255,6 +264,23 @@ class Builder:
                 elif name in self._definitions and name not in self._constants:
                     found |= self._free(expressions.parse(self._definitions[name]).body)
         return found
+
+    def _univariate(self, node: ast.expr) -> str | None:
+        """The variable of a smooth expression of one variable; None of any other."""
+        variables = self._free(node)
+        return variables.pop() if len(variables) == 1 and self._smooth(node) else None
+
+    def _smooth(self, node: ast.expr) -> bool:
+        """Whether an expression has no condition and nothing else that a table could not hold."""
+        for part in ast.walk(node):
+            if isinstance(part, (ast.Compare, ast.BoolOp, ast.Not, ast.Mod, ast.FloorDiv)):
+                return False
+            if isinstance(part, ast.Call) and part.func.id not in FUNCTIONS:  # type: ignore[attr-defined]
+                return False
+            defined = isinstance(part, ast.Name) and part.id in self._definitions
+            if defined and not self._smooth(expressions.parse(self._definitions[part.id]).body):
+                return False
+        return True
 
     def _function(self, node: ast.expr, variable: str) -> Sum:
         """An expression of one variable alone."""

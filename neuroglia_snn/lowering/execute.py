@@ -5,13 +5,14 @@ The same loop serves floating point (`Floats`) and fixed point (`neuroglia_snn.f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
 from neuroglia_snn import expressions, noise
 from neuroglia_snn.lowering.operations import (
+    COMPARE,
     Block,
     Clip,
     Coupling,
@@ -28,14 +29,6 @@ from neuroglia_snn.lowering.operations import (
 )
 
 Values = dict[str, np.ndarray]
-
-_COMPARE: dict[str, Callable] = {
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "<": np.less,
-    "<=": np.less_equal,
-    "==": np.equal,
-}
 
 
 class Arithmetic(Protocol):
@@ -126,7 +119,7 @@ def _one(operation: Operation, values: Values, arithmetic: Arithmetic) -> np.nda
         case Clip(x=x, low=low, high=high):
             return np.clip(values[x], low, high)
         case Test(relation=relation, left=left, right=right):
-            met = _COMPARE[relation](weighted(left, values), weighted(right, values))
+            met = COMPARE[relation](weighted(left, values), weighted(right, values))
             return np.asarray(met).astype(arithmetic.dtype)
         case Select(condition=condition, then=then, otherwise=otherwise):
             return np.where(values[condition] != 0, values[then], values[otherwise])

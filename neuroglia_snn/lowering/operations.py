@@ -7,10 +7,20 @@ a result is rounded and where it saturates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
+#: Relations of a comparison.
+COMPARE: dict[str, Callable] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+}
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,33 @@ class Stencil:
     post: np.ndarray
     denominator: int
 
+
+#: Functions of one variable that expressions may call.
+FUNCTIONS = frozenset(
+    [
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "exp",
+        "expm1",
+        "exprel",
+        "log",
+        "log1p",
+        "log10",
+        "sqrt",
+        "ceil",
+        "floor",
+        "abs",
+        "int",
+        "clip",
+    ]
+)
 
 Operation = Linear | Product | Function | Clip | Test | Select | Stencil
 
