@@ -10,7 +10,7 @@ from neuroglia_snn import spec
 from neuroglia_snn.fixedpoint.quantise import FixedProgram, quantise
 from neuroglia_snn.fixedpoint.ranges import Range
 from neuroglia_snn.lowering.execute import in_floats
-from neuroglia_snn.lowering.operations import Program
+from neuroglia_snn.lowering.operations import Population, Program
 
 #: What a recorded range is widened by: a part of itself at each end that can move.
 ROOM = 0.5
@@ -27,7 +27,8 @@ def formats(model: spec.Model, program: Program, seed: int) -> FixedProgram:
         See `quantise`.
     """
     given = {
-        name: {n: (r.low, r.high) for n, r in p.ranges.items()}
+        name: _constant(program, program.populations[name])
+        | {n: (r.low, r.high) for n, r in p.ranges.items()}
         for name, p in model.populations.items()
     }
     bits = {
@@ -42,6 +43,17 @@ def formats(model: spec.Model, program: Program, seed: int) -> FixedProgram:
         given = {name: found[name] | given[name] for name in held}
     state = {name: {v: given[name][v] for v in held[name]} for name in held}
     return quantise(program, state, bits)
+
+
+def _constant(program: Program, population: Population) -> dict[str, Range]:
+    """Ranges of variables that nothing changes: their initial values and 0."""
+    changed = {x for block in population.blocks().values() for x in block.assign}
+    filled = {c.variable for c in program.couplings.values() if c.target == population.name}
+    return {
+        name: (float(min(values.min(), 0.0)), float(max(values.max(), 0.0)))
+        for name, values in population.initial.items()
+        if name not in changed | filled
+    }
 
 
 def record(program: Program, seed: int) -> dict[str, dict[str, Range]]:

@@ -335,7 +335,7 @@ def _weights(
         n[:-5] for n in symbols if n.endswith("_post")
     }
     slopes = [
-        sympy.simplify(whole.diff(symbols[n])) if n in symbols else sympy.Integer(0)
+        whole.diff(symbols[n]) if n in symbols else sympy.Integer(0)
         for n in (f"{v}{end}" for v in variables for end in ("_pre", "_post"))
     ]
     known = {symbols[n]: v for n, v in scope.constants.items() if n in symbols}
