@@ -84,6 +84,8 @@ class Plan:
 class PopulationProcess(AbstractProcess):
     """A population: a Var for each variable, an InPort ``a_X`` for each input, OutPorts for its terms."""
 
+    _runtime = None  # so that a refused one can be deleted
+
     def __init__(
         self, *, plan: Plan, plan_of: Callable[[bool], Plan], name: str | None = None
     ) -> None:
