@@ -80,8 +80,13 @@ def quantise(
     Raises
     ------
     RangeError
-        Where a range leads to a value that is not finite.
+        Where a range leads to a value that is not finite, or the run is too long.
     """
+    if program.steps > 2 ** (STATE_BITS - 1) - 2:
+        raise ranges.RangeError(
+            f"fixed point counts time in {STATE_BITS} bits: at most {2 ** (STATE_BITS - 1) - 2} steps,"
+            f" not {program.steps}; shorten the run or raise dt"
+        )
     known = ranges.of_inputs(program, state)
     formats = {
         name: _variables(program, population, known[name], (bits or {}).get(name, {}))

@@ -238,8 +238,8 @@ class Builder:
             case ast.Compare(left=left, ops=[relation], comparators=[right]):
                 sign = _RELATIONS.get(type(relation))
                 if sign is None:
-                    break_ = shown(ast.unparse(node))
-                    raise BackendError(f"the comparison '{break_}' has no operation")
+                    said = shown(ast.unparse(node))
+                    raise BackendError(f"the comparison '{said}' has no operation")
                 sides = (self._sum(left), self._sum(right))
                 if not (sides[0].terms or sides[1].terms):
                     met = COMPARE[sign](sides[0].constant, sides[1].constant)
@@ -277,9 +277,10 @@ class Builder:
                 return False
             if isinstance(part, ast.Call) and part.func.id not in FUNCTIONS:  # type: ignore[attr-defined]
                 return False
-            defined = isinstance(part, ast.Name) and part.id in self._definitions
-            if defined and not self._smooth(expressions.parse(self._definitions[part.id]).body):
-                return False
+            if isinstance(part, ast.Name) and part.id in self._definitions:
+                inner = expressions.parse(self._definitions[part.id]).body
+                if not self._smooth(inner):
+                    return False
         return True
 
     def _function(self, node: ast.expr, variable: str) -> Sum:

@@ -21,7 +21,6 @@ from neuroglia_snn.lowering.arithmetic import Builder, added, scaled
 from neuroglia_snn.lowering.operations import (
     Block,
     Coupling,
-    Operation,
     Population,
     Program,
     Stencil,
@@ -430,13 +429,3 @@ def _pairs(
             slot, unit = np.nonzero(index >= 0)
             return index[slot, unit], unit
     raise BackendError(f"projection '{projection.name}': connections by '{connect['rule']}'")
-
-
-def operations_of(program: Program) -> list[tuple[str, str, Operation]]:
-    """Every operation with its population and block, in order."""
-    return [
-        (population.name, label, operation)
-        for population in program.populations.values()
-        for label, block in population.blocks().items()
-        for operation in block.operations
-    ]

@@ -120,10 +120,9 @@ class _Population:
 
     def text(self) -> str:
         p, number = self._population, self._number
-        first, second = [p.predict], [p.correct]
         splits = any(isinstance(o, Stencil) for o in p.correct.operations)
-        loops = [[*first], [*second]] if splits else [[*first, *second]]
-        loops[-1].append(p.fire)
+        last = [p.correct, p.fire]
+        loops = [[p.predict], last] if splits else [[p.predict, *last]]
         tables: list[str] = []
         body = [text for n, blocks in enumerate(loops) for text in self._loop(n, blocks, tables)]
         lines = [f"namespace pop_{p.name} {{", f"constexpr int size = {p.size};", *tables]

@@ -71,12 +71,14 @@ def _shapes(population: str, shape: tuple[int, int]) -> dict[str, str]:
     if population == "neuron":
         if min(shape) < _SIZE:
             raise UserError(f"the lattice must be at least {_SIZE} x {_SIZE}, not {shape}")
-        neurons, glia = shape, tuple((n - _SIZE) // _STEP + 1 for n in shape)
+        glia = [(n - _SIZE) // _STEP + 1 for n in shape]
+        neurons = list(shape)
     else:
-        neurons, glia = tuple(_STEP * (n - 1) + _SIZE for n in shape), shape
+        neurons = [_STEP * (n - 1) + _SIZE for n in shape]
+        glia = list(shape)
     return {
-        "population.neuron.shape": str(list(neurons)),
-        "population.astrocyte.shape": str(list(glia)),
+        "population.neuron.shape": str(neurons),
+        "population.astrocyte.shape": str(glia),
     }
 
 
