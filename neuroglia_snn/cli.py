@@ -72,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("sweep", _sweep, "run a model over a grid of settings and seeds, side by side")
     sub.add_argument("model", metavar="MODEL", help=_MODEL)
     _add_sweep(sub)
+    sub = command("map", _map, "place a model on neuromorphic hardware: cores, memory, messages")
+    sub.add_argument("model", metavar="MODEL", help=_MODEL)
+    _add_map(sub)
     sub = command("reproduce", _reproduce, "reproduce a published paper: numbers, tables, figures")
     _add_papers(sub)
     sub = command("doctor", _doctor, "what is installed here, and which backends can run")
@@ -98,11 +101,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend",
         default="auto",
-        help="fused, cpp, numpy, cuda or fused-cuda; auto (default) takes the first of fused and cpp that can",
+        help="fused, cpp, numpy, cuda, fused-cuda, lava or lava-messages; auto (default) takes the first"
+        " of fused and cpp that can",
     )
     parser.add_argument(
         "--precision",
-        help="float64 or float32, of the populations on the fastest clock (fused; default: the model's)",
+        help="float64 or float32, of the populations on the fastest clock (fused; default: the model's);"
+        " float or fixed (lava)",
     )
     parser.add_argument(
         "--replicas",
@@ -207,6 +212,21 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the summary on stdout")
     parser.add_argument("--quiet", action="store_true", help="no word of progress")
+
+
+def _add_map(parser: argparse.ArgumentParser) -> None:
+    _add_set(parser)
+    parser.add_argument(
+        "--hardware",
+        required=True,
+        metavar="NAME",
+        help="loihi2, loihi1 or a hardware file (.toml)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for summary.json and a drawing of the cores"
+    )
+    parser.add_argument("--force", action="store_true", help="write over an earlier result")
+    parser.add_argument("--json", action="store_true", help="print the summary on stdout")
 
 
 def _add_papers(parser: argparse.ArgumentParser) -> None:
@@ -478,6 +498,22 @@ def _build(arguments: argparse.Namespace) -> None:
         announce=not arguments.quiet,
     )
     print(dumps(summary) if arguments.json else f"{summary['program']} ({summary['architecture']})")
+
+
+def _map(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn import mapping
+    from neuroglia_snn.results import dumps
+
+    summary = mapping.map_to(
+        arguments.model,
+        arguments.hardware,
+        overrides(arguments.set),
+        arguments.out,
+        arguments.force,
+    )
+    print(dumps(summary) if arguments.json else mapping.text(summary))
+    for path in summary.get("figures", []) if not arguments.json else []:
+        print(path)
 
 
 def _doctor(arguments: argparse.Namespace) -> None:

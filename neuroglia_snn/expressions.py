@@ -201,7 +201,8 @@ def _mismatch(reason: str, variables: Mapping[str, Variable | Function]) -> str:
     return " but ".join(said)
 
 
-_NUMERIC: dict[str, object] = {
+#: Functions of expressions, for NumPy arrays.
+NUMERIC: dict[str, object] = {
     **{name: getattr(np, name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
     **{name: getattr(np, name) for name in ("exp", "log", "log10", "sqrt", "ceil", "floor")},
     **{name: getattr(np, name) for name in ("arcsin", "arccos", "arctan", "clip", "sign")},
@@ -216,7 +217,8 @@ _NUMERIC: dict[str, object] = {
 
 
 @functools.lru_cache(maxsize=4096)
-def _compiled(text: str) -> CodeType:
+def compiled(text: str) -> CodeType:
+    """An expression as code, its whole numbers as floats; parsed first, so that it is arithmetic."""
     floats = ast.fix_missing_locations(_Floats().visit(copy.deepcopy(parse(text))))
     return compile(floats, "<model>", "eval")
 
@@ -232,9 +234,9 @@ def evaluate(text: str, values: Mapping[str, object]) -> float:
     float
         NaN where the expression has no real value (a root of a negative number, 0/0).
     """
-    code = _compiled(text)
+    code = compiled(text)
     units = {name: float(unit) for name, unit in UNITS.items()}
-    scope = {**units, **CONSTANTS, **_NUMERIC, **values, "__builtins__": {}}
+    scope = {**units, **CONSTANTS, **NUMERIC, **values, "__builtins__": {}}
     scope = {k: np.float64(v) if isinstance(v, (int, float)) else v for k, v in scope.items()}
     with np.errstate(all="ignore"):
         try:

@@ -25,7 +25,7 @@ from neuroglia_snn import (
     spec,
     studies,
 )
-from neuroglia_snn.backends.base import Backend, Outcome, Progress, Request
+from neuroglia_snn.backends.base import PRECISIONS, Backend, Outcome, Progress, Request
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.experiments import mean_field, memory
@@ -177,8 +177,9 @@ def _plan(name_or_path: str, options: Options) -> _Plan:
     backend, slower = backends.choose(options.backend, model)
     if slower:
         print(f"{slower}; using '{backend.name}'", file=sys.stderr)
-    if options.precision in spec.PRECISIONS and options.precision not in backend.precisions:
-        raise BackendError(f"backend '{backend.name}' computes in {backend.precisions[0]} only")
+    if options.precision in PRECISIONS and options.precision not in backend.precisions:
+        can = " or ".join(backend.precisions)
+        raise BackendError(f"backend '{backend.name}' computes in {can} only")
     if options.resume and not backend.resumes:
         raise BackendError(f"backend '{backend.name}' cannot resume a run")
     if options.replicas < 1 or options.workers < 1:
@@ -359,6 +360,7 @@ def _summary(plan: _Plan, outcome: Outcome) -> dict:
             **({} if outcome.loop_seconds is None else {"loop": round(outcome.loop_seconds, 3)}),
         },
         "compiled": outcome.compiled,
+        **outcome.details,
     }
 
 

@@ -52,11 +52,21 @@ class Population:
     initial: Mapping[str, str]
     regularly: tuple[Regularly, ...] = ()
     events: Mapping[str, Event] = field(default_factory=dict)
+    ranges: Mapping[str, Range] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """Number of units."""
         return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Between which values a variable stays, in SI units, and the bits of its fixed-point format."""
+
+    low: float
+    high: float
+    bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -202,3 +212,26 @@ class Model:
             records={k: v for k, v in self.records.items() if v.population not in gone},
             digest=f"{self.digest} without {population}",
         )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One fact about a piece of hardware; ``value`` is None where no public document states it."""
+
+    value: int | str | None
+    source: str = ""
+    confidence: str = ""
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """A target that models are mapped to."""
+
+    name: str
+    title: str
+    entries: Mapping[str, Entry]
+
+    def number(self, name: str) -> int | None:
+        """A number of the target, or None where it is unknown."""
+        value = self.entries[name].value
+        return value if isinstance(value, int) else None

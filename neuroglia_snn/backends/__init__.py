@@ -9,6 +9,7 @@ from neuroglia_snn.backends.brian.standalone import CppBackend
 from neuroglia_snn.backends.cuda import CudaBackend
 from neuroglia_snn.backends.fused import FusedBackend
 from neuroglia_snn.backends.fused.cuda import FusedCudaBackend
+from neuroglia_snn.backends.lava import LavaBackend, LavaMessagesBackend
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError
 
@@ -18,6 +19,8 @@ BACKENDS: dict[str, type[Backend]] = {
     "numpy": NumpyBackend,
     "cuda": CudaBackend,
     "fused-cuda": FusedCudaBackend,
+    "lava": LavaBackend,
+    "lava-messages": LavaMessagesBackend,
 }
 
 

@@ -13,6 +13,9 @@ from neuroglia_snn import spec
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.noise import MAX_SEED
 
+#: All that a backend may compute in; those of a model file, and of simulated hardware.
+PRECISIONS = (*spec.PRECISIONS, "float", "fixed")
+
 #: Called with (fraction done, model time in s) now and then.
 Progress = Callable[[float, float], None]
 
@@ -28,8 +31,8 @@ class Request:
         Of the noise and of random initial values; 0 to 2**32 - 1.
     threads : int
         Used where a backend can.
-    precision : {"float64", "float32"}
-        Of the populations on the fastest clock, where a backend can.
+    precision : {"float64", "float32", "float", "fixed"}
+        One of the backend's ``precisions``; of the populations on the fastest clock.
     checkpoint : folder or None
         Where a backend that can keeps what it needs to go on later; if it holds a checkpoint, the
         run goes on from there.
@@ -47,10 +50,8 @@ class Request:
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= MAX_SEED:
             raise UserError(f"seed must be 0 to {MAX_SEED}, not {self.seed}")
-        if self.precision not in spec.PRECISIONS:
-            raise UserError(
-                f"precision must be {' or '.join(spec.PRECISIONS)}, not '{self.precision}'"
-            )
+        if self.precision not in PRECISIONS:
+            raise UserError(f"precision must be {', '.join(PRECISIONS)}, not '{self.precision}'")
         if self.threads < 1:
             raise UserError(f"threads must be at least 1, not {self.threads}")
         for name, shape in self.model.images().items():
@@ -86,6 +87,7 @@ class Outcome:
     loop_seconds : wall time of the time loop alone, of all replicas that ran together; None where a
         backend does not take it
     reached : model time in s at which an interrupted run stopped; None for a complete one
+    details : what else the backend has to say, for the summary
     """
 
     records: Mapping[str, Recorded]
@@ -97,6 +99,7 @@ class Outcome:
     versions: Mapping[str, str]
     loop_seconds: float | None = None
     reached: float | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 class Backend(Protocol):

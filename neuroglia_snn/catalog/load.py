@@ -6,10 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from neuroglia_snn import spec
 from neuroglia_snn.catalog import fields, network, sections
+from neuroglia_snn.catalog.ranges import ranges
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document, read_document
 from neuroglia_snn.errors import ModelError, shown
@@ -52,7 +54,10 @@ def build(document: Document) -> spec.Model:
     dt = fields.time(document, "model", "dt")
     integrator = model.get("integrator", "")
     populations = {
-        name: network.population(document, name, dt, integrator) for name in tables["population"]
+        name: replace(
+            network.population(document, name, dt, integrator), ranges=ranges(document, name)
+        )
+        for name in tables["population"]
     }
     projections: dict[str, spec.Projection] = {}
     for name in tables.get("projection", {}):

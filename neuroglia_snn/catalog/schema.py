@@ -35,6 +35,7 @@ TABLES: dict[str, dict[str, tuple[type, ...]]] = {
         **dict.fromkeys(("equations", "threshold", "reset", "refractory", "integrator"), TEXT),
         "dt": QUANTITY,
         "initial": TABLE,
+        "range": TABLE,
         "regularly": LIST,
         "events": TABLE,
     },

@@ -108,14 +108,14 @@ def adopt(results: Path) -> None:
 def _digest(folder: Path, tools: str) -> str:
     """Hash of all generated files, the compilers and the processor (the code is made for it)."""
     content = hashlib.sha256((compiler_line() + tools).encode())
-    content.update(_processor().encode())
+    content.update(processor().encode())
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         content.update(str(path.relative_to(folder)).encode() + b"\0")
         content.update(_canonical(path.read_bytes()))
     return content.hexdigest()[:32]
 
 
-def _processor() -> str:
+def processor() -> str:
     """What the processor can do, as Linux tells it; its name elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

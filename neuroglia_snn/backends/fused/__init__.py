@@ -22,11 +22,10 @@ from brian2.devices.device import get_device
 
 from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Outcome, Recorded, Request, require_replicas
-from neuroglia_snn.backends.brian import collect, project
+from neuroglia_snn.backends.brian import collect, own_loop, project
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import Network, build, recorded_indices, settings_of
 from neuroglia_snn.backends.fused import kernel as kernels
-from neuroglia_snn.backends.fused import supported
 from neuroglia_snn.backends.fused.kernel import LOOP, REACHED
 from neuroglia_snn.errors import BackendError
 
@@ -46,8 +45,8 @@ class FusedBackend:
     resumes = True
 
     def unsupported(self, model: spec.Model) -> str | None:
-        """See `neuroglia_snn.backends.fused.supported`."""
-        return project.missing() or supported.reason(model)
+        """See `neuroglia_snn.backends.brian.own_loop`."""
+        return project.missing() or own_loop.reason(model)
 
     def run(self, request: Request) -> Outcome:
         """Build (or take from the cache) and run the program."""

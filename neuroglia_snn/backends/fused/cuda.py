@@ -18,8 +18,8 @@ import brian2
 from neuroglia_snn import spec
 from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Progress, Request, require_replicas
-from neuroglia_snn.backends.brian import collect, project
-from neuroglia_snn.backends.fused import Build, generate, supported
+from neuroglia_snn.backends.brian import collect, own_loop, project
+from neuroglia_snn.backends.fused import Build, generate
 from neuroglia_snn.errors import BackendError
 
 _OBJECT = "neuroglia_kernel.o"
@@ -43,12 +43,12 @@ class FusedCudaBackend:
         self._flags = _FLAGS + (" -use_fast_math" if fast_math else "")
 
     def unsupported(self, model: spec.Model) -> str | None:
-        """What is missing here, or see `neuroglia_snn.backends.fused.supported`."""
+        """What is missing here, or see `neuroglia_snn.backends.brian.own_loop`."""
         try:
             toolkit.find()
         except BackendError as error:
             return str(error)
-        return project.missing() or supported.reason(model)
+        return project.missing() or own_loop.reason(model)
 
     def run(self, request: Request) -> Outcome:
         """Build (or take from the cache) and run the program."""

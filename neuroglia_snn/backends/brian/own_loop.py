@@ -1,4 +1,4 @@
-"""What the fused backend runs, in one place; everything else is refused before a build.
+"""What loops of our own run (`fused`, `lava`), in one place; everything else is refused before a build.
 
 - any differential equations, subexpressions, thresholds and resets that Brian2 parses;
 - several populations, each on a clock that is a whole multiple of the fastest;

@@ -1,0 +1,86 @@
+"""Hardware files: what a chip offers, each number with its source and how far to trust it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from neuroglia_snn import spec
+from neuroglia_snn.catalog import files
+from neuroglia_snn.catalog.schema import nearest
+from neuroglia_snn.errors import CatalogError, shown
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+#: Facts that a file gives; all of them, if only as unknown.
+NUMBERS = (
+    "cores_per_chip",
+    "embedded_processors",
+    "neurons_per_core",
+    "in_axons_per_core",
+    "out_axons_per_core",
+    "synapse_bits_per_core",
+    "core_memory_bytes",
+    "state_bytes_per_neuron",
+    "weight_bits",
+    "state_bits",
+    "payload_bits",
+    "max_delay_steps",
+)
+KEYS = ("neuron_model", *NUMBERS)
+#: Without these there is nothing to place on.
+REQUIRED = ("neuron_model", "cores_per_chip", "neurons_per_core")
+CONFIDENCES = ("high", "medium", "low")
+UNKNOWN = "unknown"
+
+
+def load(name_or_path: str) -> spec.Hardware:
+    """A hardware file by catalogue name or path.
+
+    Raises
+    ------
+    CatalogError
+        If there is none, it is not TOML, or an entry lacks its value, source or confidence.
+    """
+    given = Path(name_or_path)
+    path = given if given.suffix == ".toml" else files.find("hardware", name_or_path)
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CatalogError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise CatalogError(f"{path}: not a hardware file ({shown(error)})") from None
+    table = tables.get("hardware")
+    if not isinstance(table, dict):
+        raise CatalogError(f"{path}: has no [hardware] table")
+    for key in table:
+        if key not in (*KEYS, "title"):
+            raise CatalogError(f"{path}: unknown entry '{key}'{nearest(key, KEYS)}")
+    entries = {key: _entry(path, key, table) for key in KEYS}
+    for key in REQUIRED:
+        if entries[key].value is None:
+            raise CatalogError(f"{path}: '{key}' must be known")
+    return spec.Hardware(path.stem, str(table.get("title", path.stem)), entries)
+
+
+def _entry(path: Path, key: str, table: dict) -> spec.Entry:
+    given = table.get(key, {"value": UNKNOWN})
+    if not isinstance(given, dict) or "value" not in given:
+        raise CatalogError(
+            f'{path}: \'{key}\' must be {{ value = ..., source = "...", confidence = "..." }}'
+        )
+    value = given["value"]
+    if value == UNKNOWN:
+        return spec.Entry(None)
+    whole = type(value) is int and value >= 0
+    if not (whole if key in NUMBERS else isinstance(value, str)):
+        kind = 'a whole number or "unknown"' if key in NUMBERS else "text"
+        raise CatalogError(f"{path}: '{key}' must be {kind}, not {shown(repr(value))}")
+    if not given.get("source") or given.get("confidence") not in CONFIDENCES:
+        raise CatalogError(
+            f"{path}: '{key}' needs a source and a confidence ({', '.join(CONFIDENCES)})"
+        )
+    return spec.Entry(value, str(given["source"]), given["confidence"])

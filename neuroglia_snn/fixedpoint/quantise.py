@@ -1,0 +1,326 @@
+"""A program in floating point as one in integers, as the neuron programs of Loihi 2 compute.
+
+States are 24-bit integers, coefficients 16-bit mantissas with an exponent, functions look-up tables
+with linear interpolation, sums exact until they are rounded once; every result saturates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from neuroglia_snn.fixedpoint import ranges
+from neuroglia_snn.fixedpoint.formats import MANTISSA_BITS, STATE_BITS, SUM_BITS, Format, fitting
+from neuroglia_snn.fixedpoint.integers import NORMAL_SCALE
+from neuroglia_snn.fixedpoint.ranges import Range, Ranges
+from neuroglia_snn.lowering.execute import evaluate_function
+from neuroglia_snn.lowering.operations import (
+    Block,
+    Clip,
+    Coupling,
+    Function,
+    Linear,
+    Operation,
+    Population,
+    Product,
+    Program,
+    Rounding,
+    Select,
+    Stencil,
+    Sum,
+    Test,
+)
+
+#: Intervals of a look-up table.
+TABLE_INTERVALS = 256
+#: Finest exponent of a coefficient.
+MAX_SHIFT = 30
+#: Relative distance from a power of two within which a coefficient is the power and a mantissa.
+NEAR = 1 / 4
+#: Bits below the finest step of its terms to which a comparison is exact.
+COMPARED_BITS = 6
+
+Formats = dict[str, Format]
+
+
+@dataclass(frozen=True)
+class FixedProgram:
+    """A program in integers.
+
+    Attributes
+    ----------
+    program : its operations, initial values and stimuli are integers
+    formats : of every variable, by population
+    values : of every value in a block, by population and block
+    ranges : of every variable, by population, in SI units
+    """
+
+    program: Program
+    formats: Mapping[str, Formats]
+    values: Mapping[tuple[str, str], Formats]
+    ranges: Mapping[str, Ranges]
+
+
+def quantise(
+    program: Program,
+    state: Mapping[str, Mapping[str, Range]],
+    bits: Mapping[str, Mapping[str, int]] | None = None,
+) -> FixedProgram:
+    """Turn a program into integers.
+
+    Parameters
+    ----------
+    program : in floating point
+    state : range of each variable that a population holds, by population, in SI units
+    bits : of variables that shall have others than 24, by population
+
+    Raises
+    ------
+    RangeError
+        Where a range leads to a value that is not finite, or the run is too long.
+    """
+    if program.steps > 2 ** (STATE_BITS - 1) - 2:
+        raise ranges.RangeError(
+            f"fixed point counts time in {STATE_BITS} bits: at most {2 ** (STATE_BITS - 1) - 2} steps,"
+            f" not {program.steps}; shorten the run or raise dt"
+        )
+    known = ranges.of_inputs(program, state)
+    formats = {
+        name: _variables(program, population, known[name], (bits or {}).get(name, {}))
+        for name, population in program.populations.items()
+    }
+    values: dict[tuple[str, str], Formats] = {}
+    couplings: dict[str, Coupling] = {}
+    for name, coupling in _in_order(program, formats):
+        block = _Block(coupling.give, known[coupling.source], formats[coupling.source], {})
+        couplings[name] = replace(coupling, give=block.made(), denominator=1)
+        values[coupling.source, ranges.give_block(coupling)] = block.formats
+        term = block.formats[coupling.term]
+        summed = Format(SUM_BITS, term.fraction, term.unit / coupling.denominator)
+        formats[coupling.target].setdefault(coupling.variable, summed)
+    couplings = {name: couplings[name] for name in program.couplings}
+    populations = {}
+    for name, population in program.populations.items():
+        blocks, found = _blocks(population, known[name], formats[name])
+        values |= {(name, label): made for label, made in found.items()}
+        populations[name] = replace(
+            population,
+            predict=blocks["predict"],
+            correct=blocks["correct"],
+            fire=blocks["fire"],
+            initial={n: formats[name][n].encode(v) for n, v in population.initial.items()},
+            stimulated=tuple(
+                replace(s, values=tuple(formats[name][s.variable].encode(v) for v in s.values))
+                for s in population.stimulated
+            ),
+        )
+    fixed = replace(program, populations=populations, couplings=couplings)
+    return FixedProgram(fixed, formats, values, known)
+
+
+def _variables(
+    program: Program, population: Population, known: Ranges, bits: Mapping[str, int]
+) -> Formats:
+    formats: Formats = {}
+    for name in population.times:
+        formats[name] = Format(STATE_BITS, 0, program.dt)
+    for name, (low, high) in known.items():
+        if name not in formats and name not in population.inputs:
+            formats[name] = fitting(low, high, bits.get(name, STATE_BITS))
+    for stimulated in population.stimulated:
+        formats[f"{stimulated.variable}_later"] = formats[stimulated.variable]
+    if population.noise:
+        formats[population.noise] = Format(12, 0, NORMAL_SCALE)
+    return formats
+
+
+def _in_order(program: Program, formats: Mapping[str, Formats]):
+    """Couplings, each after those whose sums it reads."""
+    waiting = dict(program.couplings)
+    while waiting:
+        for name, coupling in list(waiting.items()):
+            if coupling.give.reads() <= set(formats[coupling.source]):
+                yield name, waiting.pop(name)
+
+
+def _blocks(
+    population: Population, known: Ranges, formats: Formats
+) -> tuple[dict[str, Block], dict[str, Formats]]:
+    """The blocks of a step in integers; what one block makes, the next may read."""
+    made: dict[str, Block] = {}
+    found: dict[str, Formats] = {}
+    available, seen = dict(formats), dict(known)
+    for label, block in population.blocks().items():
+        same = {value: variable for variable, value in block.assign.items()}
+        for x in population.state:
+            same |= {f"{x}_predicted": x, f"{x}_new": x}
+        quantised = _Block(block, seen, available, {v: available[x] for v, x in same.items()})
+        made[label] = quantised.made()
+        found[label] = quantised.formats
+        for x in population.state:
+            if f"{x}_predicted" in quantised.formats:
+                available[f"{x}_predicted"] = formats[x]
+                seen[f"{x}_predicted"] = known[x]
+    return made, found
+
+
+class _Block:
+    """One block in integers."""
+
+    def __init__(self, block: Block, known: Ranges, outside: Formats, fixed: Formats):
+        self._block, self._fixed = block, fixed
+        self._known = dict(known)
+        self._outside = outside
+        self.formats: Formats = {}
+        self._operations: list[Operation] = []
+        for operation in block.operations:
+            self._known = ranges.of_block(Block((operation,)), self._known)
+            if operation.out in fixed:  # it saturates there
+                low, high = self._known[operation.out]
+                limits = fixed[operation.out].range
+                self._known[operation.out] = (max(low, limits[0]), min(high, limits[1]))
+            self._add(operation)
+
+    def made(self) -> Block:
+        """The block."""
+        return Block(tuple(self._operations), self._block.assign)
+
+    def _of(self, name: str) -> Format:
+        return self.formats.get(name) or self._outside[name]
+
+    def _fitting(self, out: str) -> Format:
+        return self._fixed.get(out) or fitting(*self._known[out])
+
+    def _add(self, operation: Operation) -> None:
+        made: Operation
+        match operation:
+            case Linear(out=out, sum=total):
+                made = self._linear(out, total)
+            case Product():
+                made = self._product(operation)
+            case Function(out=out):
+                made = self._function(operation)
+            case Clip(out=out, x=x, low=low, high=high):
+                self.formats[out] = self._of(x)
+                ends = (int(self._of(x).encode(low)), int(self._of(x).encode(high)))
+                made = Clip(out, x, *ends)
+            case Test(out=out, relation=relation, left=left, right=right):
+                self.formats[out] = Format(2, 0)
+                made = Test(out, relation, *self._compared(left, right))
+            case Select(out=out, condition=condition, then=then, otherwise=otherwise):
+                self.formats[out] = self._fixed.get(out) or self._of(otherwise)
+                made = Select(
+                    out, condition, *(self._as(n, self.formats[out]) for n in (then, otherwise))
+                )
+            case Stencil(out=out, x=x, denominator=denominator):
+                inner = self._of(x)
+                unit = inner.unit / denominator
+                self.formats[out] = Format(SUM_BITS, inner.fraction, unit)
+                made = replace(operation, denominator=1)
+        self._operations.append(made)
+
+    def _as(self, name: str, wanted: Format) -> str:
+        """A value in another format."""
+        if self._of(name).scale == wanted.scale:
+            return name
+        out = f"{name}_as_{len(self._operations)}"
+        self.formats[out] = wanted
+        self._operations.append(self._rounded(out, Sum(((name, 1.0),)), wanted))
+        return out
+
+    def _linear(self, out: str, total: Sum) -> Linear:
+        if out not in self._fixed and len(total.terms) == 1 and total.constant == 0:
+            name, factor = total.terms[0]  # another unit, the same integer
+            old = self._of(name)
+            self.formats[out] = Format(old.bits, old.fraction, old.unit * abs(factor))
+            whole = Sum(((name, int(math.copysign(1, factor))),), 0)
+            return Linear(out, whole, Rounding(0, old.bits))
+        self.formats[out] = self._fitting(out)
+        return self._rounded(out, total, self.formats[out])
+
+    def _rounded(self, out: str, total: Sum, made: Format) -> Linear:
+        """A sum with whole coefficients, and the shift that rounds it into a format."""
+        factors = [(n, c * self._of(n).scale / made.scale) for n, c in total.terms]
+        coefficients = [(n, *_coefficient(k)) for n, k in factors]
+        shift = max((e for _, _, e in coefficients), default=0)
+        constant = total.constant / made.scale
+        size = abs(constant) + sum(abs(k) * self._largest(n) for n, k in factors)
+        shift = max(0, min(shift, 61 - math.ceil(math.log2(max(size, 1.0)))))
+        terms = tuple((n, _shifted(m, shift - e)) for n, m, e in coefficients)
+        whole = Sum(terms, round(constant * 2**shift))
+        return Linear(out, whole, Rounding(shift, made.bits))
+
+    def _largest(self, name: str) -> float:
+        """Largest integer that a value can be."""
+        return max(abs(end) for end in self._known[name]) / self._of(name).scale + 1
+
+    def _product(self, operation: Product) -> Product:
+        a, b = self._of(operation.a), self._of(operation.b)
+        if a.bits == b.bits == 2 and operation.out not in self._fixed:  # both are 0 or 1
+            self.formats[operation.out] = Format(2, 0, a.unit * b.unit)
+            return replace(operation, rounding=Rounding(0, 2))
+        made = self._fitting(operation.out)
+        unit = a.unit * b.unit  # the result keeps it: the shift is then whole
+        if operation.out not in self._fixed:
+            made = fitting(*self._known[operation.out], unit=unit)
+        self.formats[operation.out] = made
+        return replace(
+            operation, rounding=Rounding(a.fraction + b.fraction - made.fraction, made.bits)
+        )
+
+    def _function(self, operation: Function) -> Function:
+        x, (low, high) = self._of(operation.x), self._known[operation.x]
+        out = self.formats[operation.out] = self._fitting(operation.out)
+        first, last = int(x.encode(low)), int(x.encode(high))
+        step = max(0, math.ceil(math.log2(max(last - first, 1) / TABLE_INTERVALS)))
+        count = (last - first) // 2**step + 2
+        places = np.minimum((first + np.arange(count) * 2**step) * x.scale, high)
+        entries = out.encode(evaluate_function(operation.text, places))
+        return replace(operation, origin=first, step=step, entries=tuple(int(e) for e in entries))
+
+    def _compared(self, left: Sum, right: Sum) -> tuple[Sum, Sum]:
+        """Both sides over a common unit, so fine that equal times stay equal."""
+        scales = [abs(c) * self._of(n).scale for n, c in (*left.terms, *right.terms)]
+        unit = min(scales) * 2.0**-COMPARED_BITS
+
+        def whole(total: Sum) -> Sum:
+            terms = tuple((n, round(c * self._of(n).scale / unit)) for n, c in total.terms)
+            return Sum(terms, round(total.constant / unit))
+
+        return whole(left), whole(right)
+
+
+def _coefficient(factor: float) -> tuple[int, int]:
+    """``factor`` as ``integer * 2**-exponent``.
+
+    A factor near a power of two, as that of a variable's own value is, is the power and a mantissa for
+    the rest: ``x + dt*(...)`` keeps the precision of what is added.
+    """
+    if factor == 0:
+        return 0, 0
+    power = math.copysign(2.0 ** round(math.log2(abs(factor))), factor)
+    rest = factor - power
+    if abs(rest) > NEAR * abs(power):
+        return _mantissa(factor)
+    mantissa, exponent = _mantissa(rest)
+    exponent = max(exponent, -round(math.log2(abs(power))), 0)
+    mantissa = round(mantissa * 2.0 ** (exponent - _mantissa(rest)[1]))
+    return int(power * 2.0**exponent) + mantissa, exponent
+
+
+def _mantissa(factor: float) -> tuple[int, int]:
+    """``factor`` as a mantissa of so many bits and an exponent."""
+    if factor == 0:
+        return 0, 0
+    exponent = min(MANTISSA_BITS - 2 - math.floor(math.log2(abs(factor))), MAX_SHIFT)
+    mantissa = round(factor * 2.0**exponent)
+    while mantissa and mantissa % 2 == 0 and exponent > 0:  # 0.5 is 1 * 2**-1
+        mantissa, exponent = mantissa // 2, exponent - 1
+    return mantissa, exponent
+
+
+def _shifted(mantissa: int, by: int) -> int:
+    return mantissa << by if by >= 0 else round(mantissa / 2**-by)

@@ -1,0 +1,431 @@
+"""A model as a `Program`: the same equations that the other backends run, as plain operations."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+import sympy
+from brian2.equations.codestrings import Expression
+from brian2.parsing.sympytools import str_to_sympy
+from brian2.units.allunits import second
+
+from neuroglia_snn import equations as eqs
+from neuroglia_snn import expressions, geometry, noise, spec, stages
+from neuroglia_snn.backends.brian import coupling, own_loop
+from neuroglia_snn.errors import BackendError, UserError
+from neuroglia_snn.lowering.arithmetic import Builder, added, scaled
+from neuroglia_snn.lowering.operations import (
+    Block,
+    Coupling,
+    Population,
+    Program,
+    Stencil,
+    Stimulated,
+    Sum,
+)
+
+#: Schemes with a lowering.
+SCHEMES = ("heun", "euler-maruyama", "euler")
+#: Largest common denominator of a stencil's weights.
+MAX_DENOMINATOR = 1000
+
+
+def reason(model: spec.Model) -> str | None:
+    """Why a model has no lowering, naming its equation; None where it has."""
+    said = own_loop.reason(model)
+    if said:
+        return said
+    images = {n: np.zeros(shape, bool) for n, shape in model.images().items()}
+    try:
+        lower(model, images)
+    except BackendError as error:
+        return str(error)
+    return None
+
+
+def lower(model: spec.Model, images: Mapping[str, np.ndarray]) -> Program:
+    """Lower a model; parameter values become part of the program.
+
+    Parameters
+    ----------
+    model : spec.Model
+    images : bool arrays by name, as a `Request` has them
+
+    Raises
+    ------
+    BackendError
+        For an equation that the operations cannot express.
+    """
+    said = own_loop.reason(model)
+    if said:
+        raise BackendError(said)
+    base = min(p.dt for p in model.populations.values())
+    populations = {p.name: _population(model, p, base, images) for p in model.populations.values()}
+    held = [p for p in model.projections.values() if not coupling.is_recomputed(model, p)]
+    held.sort(key=lambda p: (not coupling.is_gather(model, p), p.name))  # Brian2's order
+    couplings = {made.name: made for p in held for made in _held(model, p, base)}
+    _require_one_exchange(couplings)
+    return Program(model.name, base, round(model.duration / base), populations, couplings)
+
+
+def _require_one_exchange(couplings: Mapping[str, Coupling]) -> None:
+    """All couplings of a step are given before any is taken, as messages are."""
+    filled: set[tuple[str, str]] = set()
+    for made in couplings.values():
+        for variable in made.give.reads():
+            if (made.source, variable) in filled:
+                raise BackendError(
+                    f"coupling '{made.name}' reads '{variable}', which another coupling fills in the"
+                    " same step"
+                )
+        filled.add((made.target, made.variable))
+
+
+class _Scope:
+    """What the names of one population mean."""
+
+    def __init__(self, model: spec.Model, population: spec.Population):
+        self.own = eqs.parse(population.equations)
+        self.constants = {n: p.value.si for n, p in model.parameters.items()}
+        self.constants["dt"] = population.dt
+        self.definitions = {
+            n: str(e.expression) for n, e in self.own.items() if e.kind == "subexpression"
+        }
+        self.plain = {n: n for n, e in self.own.items() if e.kind != "subexpression"} | {"t": "t"}
+
+    def builder(self, renamed: Mapping[str, str] | None = None) -> Builder:
+        """A builder for a block in which some variables are read under other names."""
+        return Builder(self.constants, self.definitions, self.plain | dict(renamed or {}))
+
+
+def _population(
+    model: spec.Model, population: spec.Population, base: float, images: Mapping[str, np.ndarray]
+) -> Population:
+    name = population.name
+    scope = _Scope(model, population)
+    if population.regularly:
+        code = population.regularly[0].code.strip()
+        raise BackendError(f"population '{name}': the regular code '{code}' has no lowering")
+    state = tuple(n for n, e in scope.own.items() if e.kind == "differential")
+    if state and population.integrator not in SCHEMES:
+        known = ", ".join(SCHEMES)
+        raise BackendError(
+            f"population '{name}': the scheme '{population.integrator}' has no lowering (not {known})"
+        )
+    try:
+        predict, correct, normal = _step(model, population, scope, state)
+        fire, event = _fire(population, scope)
+    except BackendError as error:
+        raise BackendError(f"population '{name}': {error}") from None
+    stimulated = _stimulated(model, population, scope, images)
+    stencils = coupling.recomputed_inputs(model, name)
+    held = {
+        n.removesuffix("_post")
+        for p in model.projections.values()
+        if p.target.name == name and not coupling.is_recomputed(model, p)
+        for n in eqs.parse(p.equations)
+    }
+    return Population(
+        name=name,
+        shape=tuple(population.shape),
+        period=round(population.dt / base),
+        dt=population.dt,
+        state=state,
+        initial=_initial(population, scope, stencils | {s.variable for s in stimulated}),
+        times=frozenset(
+            {n for n, e in scope.own.items() if e.dimensions is second.dim} | {"t", "t_later"}
+        ),
+        predict=predict,
+        correct=correct,
+        fire=fire,
+        noise=normal,
+        stream=noise.stream_of(name),
+        stimulated=stimulated,
+        inputs=tuple(sorted(held)),
+        event=event,
+    )
+
+
+def _initial(
+    population: spec.Population, scope: _Scope, without: set[str]
+) -> dict[str, np.ndarray]:
+    values: dict[str, np.ndarray] = {}
+    for name, equation in scope.own.items():
+        if equation.kind == "subexpression" or name in without:
+            continue
+        text = population.initial.get(name, "0")
+        used = expressions.names(text)
+        if used & {"rand", "randn", "poisson"}:
+            raise BackendError(
+                f"population '{population.name}': the initial {name} = '{text}' draws random numbers"
+            )
+        if used & set(scope.own):
+            raise BackendError(
+                f"population '{population.name}': the initial {name} = '{text}' reads a variable"
+            )
+        units = range(population.size) if "i" in used else (0,)
+        found = [
+            expressions.evaluate(text, {**scope.constants, "i": i, "N": population.size})
+            for i in units
+        ]
+        values[name] = np.broadcast_to(np.array(found, float), population.size).copy()
+    return values
+
+
+# ------------------------------------------------------------------------ the scheme
+
+
+def _step(
+    model: spec.Model, population: spec.Population, scope: _Scope, state: tuple[str, ...]
+) -> tuple[Block, Block, str | None]:
+    """The stages of a step, and the name of the normal number that they read."""
+    if not state:
+        return Block(), Block(), None
+    terms = {n: _terms(scope.own[n]) for n in state}
+    noises = {xi for term in terms.values() for xi in term.diffusion}
+    if len(noises) > 1:
+        raise BackendError("several independent noises in a population have no lowering")
+    inputs = coupling.recomputed_inputs(model, population.name)
+    heun = population.integrator == "heun"
+    first = scope.builder()
+    _stencils(model, population, scope, first, {})
+    later = {n: stages.predicted(n) for n in (*state, *inputs)} | {"t": "t_later"}
+    later |= {s.variable: f"{s.variable}_later" for s in _stimuli(model, population)}
+    second_stage = scope.builder(later)
+    if heun:
+        _stencils(model, population, scope, second_stage, later)
+    assign, corrected = {}, {}
+    for x in state:
+        out = stages.predicted(x)
+        first.value(added(Sum(((x, 1.0),)), _increment(first, terms[x], population.dt)), out)
+        if not heun:
+            assign[x] = out
+            continue
+        half = Sum(((x, 0.5), (out, 0.5)))
+        increment = scaled(_increment(second_stage, terms[x], population.dt), 0.5)
+        second_stage.value(added(half, increment), f"{x}_new")
+        corrected[x] = f"{x}_new"
+    predict = Block(tuple(first.operations), assign)
+    correct = Block(tuple(second_stage.operations), corrected) if heun else Block()
+    return predict, correct, "normal" if noises else None
+
+
+def _stimuli(model: spec.Model, population: spec.Population) -> list[spec.Stimulus]:
+    return [s for s in model.stimuli.values() if s.population == population.name]
+
+
+def _terms(equation: eqs.Equation) -> stages.Terms:
+    drift, diffusion = Expression(str(equation.expression)).split_stochastic()
+    return stages.Terms(
+        drift.code if drift is not None else "0",
+        {xi: factor.code for xi, factor in (diffusion or {}).items()},
+    )
+
+
+def _increment(builder: Builder, term: stages.Terms, dt: float) -> Sum:
+    total = scaled(builder.sum(term.drift), dt)
+    for factor in term.diffusion.values():
+        normal = Sum((("normal", math.sqrt(dt)),))
+        total = added(total, builder.product(builder.sum(factor), normal))
+    return total
+
+
+def _fire(population: spec.Population, scope: _Scope) -> tuple[Block, str | None]:
+    """Threshold and reset; variables that the reset changes are read changed by what follows."""
+    if not population.threshold:
+        return Block(), None
+    names: dict[str, str] = {}
+    builder = scope.builder(names)
+    condition = builder.value(builder.condition(expressions.parse(population.threshold).body))
+    assign: dict[str, str] = {}
+    for target, operator, text in expressions.statements(population.reset or ""):
+        if operator != "=":
+            text = f"{target} {operator[0]} ({text})"
+        inner = scope.builder(assign)
+        inner.operations = builder.operations
+        then = inner.sum(text)
+        out = f"{target}_reset_{len(builder.operations)}"
+        inner.select(condition, then, assign.get(target, target), out)
+        assign[target] = out
+    return Block(tuple(builder.operations), assign), condition
+
+
+# ------------------------------------------------------------------------ stimuli
+
+
+def _stimulated(
+    model: spec.Model,
+    population: spec.Population,
+    scope: _Scope,
+    images: Mapping[str, np.ndarray],
+) -> tuple[Stimulated, ...]:
+    result = []
+    stimuli = _stimuli(model, population)
+    for variable in dict.fromkeys(s.variable for s in stimuli):
+        values: list[np.ndarray] = []
+        windows: list[tuple[int, int, int, int]] = []
+        for s in stimuli:
+            if s.variable != variable:
+                continue
+            amplitude = scope.builder().sum(s.amplitude)
+            if amplitude.terms:
+                raise BackendError(
+                    f"stimulus '{s.name}': the amplitude '{s.amplitude}' is not constant"
+                )
+            where = images[s.image].astype(float).ravel() if s.image else np.ones(population.size)
+            values.append(amplitude.constant * where)
+            start, duration, period = (round(t * 1e9) for t in (s.start, s.duration, s.period))
+            windows.append((start, duration, period, s.count))
+        result.append(Stimulated(variable, tuple(values), tuple(windows)))
+    return tuple(result)
+
+
+# ------------------------------------------------------------------------ couplings
+
+
+def _stencils(
+    model: spec.Model,
+    population: spec.Population,
+    scope: _Scope,
+    builder: Builder,
+    renamed: Mapping[str, str],
+) -> None:
+    """Sums over the neighbours within a step."""
+    for projection in model.projections.values():
+        if projection.target.name != population.name or not coupling.is_recomputed(
+            model, projection
+        ):
+            continue
+        if len(population.shape) != 2:
+            raise BackendError(f"the lattice coupling '{projection.name}' is on no lattice")
+        count = projection.connect.get("neighbours", 4)
+        if count != 4:
+            raise BackendError(
+                f"'{projection.name}' couples {count} neighbours; only 4 are lowered"
+            )
+        neighbours = (geometry.lattice_neighbours(population.shape, count) >= 0).sum(axis=0)
+        for name, text in coupling.inlined(projection, scope.own).items():
+            variable, pre, post = _weights(name, text, neighbours, scope)
+            whole, denominator = _whole(np.stack([pre, post]), name, text)
+            out = name.removesuffix("_post")
+            builder.operations.append(
+                Stencil(
+                    renamed.get(out, out),
+                    renamed.get(variable, variable),
+                    (population.shape[0], population.shape[1]),
+                    whole[0],
+                    whole[1],
+                    denominator,
+                )
+            )
+
+
+def _weights(
+    name: str, text: str, neighbours: np.ndarray, scope: _Scope
+) -> tuple[str, np.ndarray, np.ndarray]:
+    """The variable of a coupling that is linear in it, and the weights of neighbours and of itself."""
+    whole = str_to_sympy(text)
+    symbols = {s.name: s for s in whole.free_symbols}
+    variables = {n[:-4] for n in symbols if n.endswith("_pre")} | {
+        n[:-5] for n in symbols if n.endswith("_post")
+    }
+    slopes = [
+        whole.diff(symbols[n]) if n in symbols else sympy.Integer(0)
+        for n in (f"{v}{end}" for v in variables for end in ("_pre", "_post"))
+    ]
+    known = {symbols[n]: v for n, v in scope.constants.items() if n in symbols}
+    rest = whole.subs({symbols[n]: 0 for n in symbols if re.search(r"_(pre|post)$", n)})
+    constant = all(s.free_symbols <= {symbols.get("N_incoming"), *known} for s in slopes)
+    if len(variables) != 1 or not constant or rest.subs(known) != 0:
+        raise BackendError(f"the lattice coupling {name} = '{text}' is not linear in one variable")
+    count = symbols.get("N_incoming", sympy.Symbol("N_incoming"))
+    values = [{n: float(slope.subs(known).subs(count, n)) for n in range(1, 9)} for slope in slopes]
+    pre = np.array([values[0][max(n, 1)] for n in neighbours])
+    post = np.array([values[1][max(n, 1)] * n for n in neighbours])
+    return variables.pop(), pre, post
+
+
+def _whole(weights: np.ndarray, name: str, text: str) -> tuple[np.ndarray, int]:
+    """Weights as whole numbers over a common denominator."""
+    found = {Fraction(float(w)).limit_denominator(MAX_DENOMINATOR) for w in np.unique(weights)}
+    denominator = math.lcm(*(f.denominator for f in found))
+    whole = np.rint(weights * denominator)
+    if denominator > MAX_DENOMINATOR or not np.allclose(whole, weights * denominator, atol=1e-9):
+        raise BackendError(f"the weights of {name} = '{text}' have no small common denominator")
+    return whole.astype(np.int64), denominator
+
+
+def _held(model: spec.Model, projection: spec.Projection, base: float) -> list[Coupling]:
+    """The sums of a projection that are held over a step."""
+    source = model.populations[projection.source.name]
+    target = model.populations[projection.target.name]
+    scope = _Scope(model, source)
+    sources, targets = _pairs(projection, source, target)
+    counts = np.unique(np.bincount(targets, minlength=target.size))
+    made = []
+    for name, text in coupling.inlined(projection, scope.own).items():
+        if "N_incoming" in text:
+            if counts.size > 1:
+                raise BackendError(
+                    f"projection '{projection.name}': {name} = '{text}' reads N_incoming, which differs"
+                    " between units"
+                )
+            text = re.sub(r"\bN_incoming\b", str(max(counts[0], 1)), text)
+        if re.search(r"\b\w+_post\b", text):
+            raise BackendError(
+                f"projection '{projection.name}': {name} = '{text}' reads its target"
+            )
+        builder = scope.builder()
+        try:
+            total = builder.sum(re.sub(r"\b(\w+)_pre\b", r"\1", text))
+        except UserError as error:
+            raise BackendError(f"projection '{projection.name}': {error}") from None
+        term = builder.value(total, "term")
+        variable = name.removesuffix("_post")
+        made.append(
+            Coupling(
+                name=f"{projection.name}_{variable}",
+                source=source.name,
+                target=target.name,
+                variable=variable,
+                period=round(projection.dt / base),
+                dt=projection.dt,
+                give=Block(tuple(builder.operations)),
+                term=term,
+                source_size=source.size,
+                sources=sources,
+                targets=targets,
+                weights=np.ones(sources.size, np.int64),
+            )
+        )
+    return made
+
+
+def _pairs(
+    projection: spec.Projection, source: spec.Population, target: spec.Population
+) -> tuple[np.ndarray, np.ndarray]:
+    connect = projection.connect
+    match connect["rule"]:
+        case "footprint":
+            return geometry.footprint_pairs(
+                source.shape, target.shape, connect["size"], connect["step"]
+            )
+        case "first-footprint":
+            first = geometry.first_footprint(
+                target.shape, source.shape, connect["size"], connect["step"]
+            )
+            return first[first >= 0], np.flatnonzero(first >= 0)
+        case "one-to-one":
+            return np.arange(source.size), np.arange(source.size)
+        case "pairs":
+            pairs = np.array(connect["pairs"], int).reshape(-1, 2)
+            return pairs[:, 0], pairs[:, 1]
+        case "lattice":
+            index = geometry.lattice_neighbours(source.shape, connect.get("neighbours", 4))
+            slot, unit = np.nonzero(index >= 0)
+            return index[slot, unit], unit
+    raise BackendError(f"projection '{projection.name}': connections by '{connect['rule']}'")

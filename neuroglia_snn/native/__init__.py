@@ -1,0 +1,1 @@
+"""Generated C++ for a program's time steps, called through ctypes."""

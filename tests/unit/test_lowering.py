@@ -1,0 +1,164 @@
+"""Lowering: expressions keep their value, and what has no operation is named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neuroglia_snn import expressions, lowering
+from neuroglia_snn.catalog.load import load
+from neuroglia_snn.errors import BackendError
+from neuroglia_snn.lowering.arithmetic import Builder
+from neuroglia_snn.lowering.execute import Floats, evaluate, in_floats
+from neuroglia_snn.lowering.messages import with_messages
+from neuroglia_snn.lowering.operations import Block, Function, Linear, Product
+
+CONSTANTS = {"p": 0.7, "q": -1.3}
+VALUES = {"x": np.array([0.3, 1.1]), "y": np.array([-0.4, 2.0]), "z": np.array([0.9, 0.2])}
+
+
+def lowered(text: str, definitions=None) -> tuple[np.ndarray, Builder]:
+    """Value of an expression through its operations."""
+    builder = Builder(CONSTANTS, definitions or {}, {n: n for n in VALUES})
+    builder.value(builder.sum(text), "result")
+    values = evaluate(Block(tuple(builder.operations)), dict(VALUES), Floats.__new__(Floats))
+    return np.broadcast_to(values["result"], 2), builder
+
+
+atoms = st.sampled_from(["x", "y", "z", "p", "q", "2.5", "0.1"])
+
+
+def combined(inner):
+    pair = st.tuples(inner, inner)
+    return st.one_of(
+        st.tuples(pair, st.sampled_from("+-*")).map(lambda a: f"({a[0][0]} {a[1]} {a[0][1]})"),
+        inner.map(lambda a: f"({a})/(3 + ({a})**2)"),
+        inner.map(lambda a: f"clip({a}, -0.5, 0.8)"),
+        inner.map(lambda a: f"tanh({a})"),
+        inner.map(lambda a: f"({a})**3"),
+        pair.map(lambda a: f"int({a[0]} > {a[1]})"),
+        pair.map(lambda a: f"int({a[0]} > 0.2 and not {a[1]} <= 1)"),
+        pair.map(lambda a: f"int({a[0]} > 0.2 or {a[1]} < 0)"),
+        pair.map(lambda a: f"({a[0]})/(2 + tanh({a[1]}))"),
+    )
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.recursive(atoms, combined, max_leaves=5))
+def test_an_expression_keeps_its_value(text):
+    found, _ = lowered(text)
+    for n in range(2):
+        scope = {**CONSTANTS, **{name: v[n] for name, v in VALUES.items()}}
+        assert found[n] == pytest.approx(expressions.evaluate(text, scope), rel=1e-9, abs=1e-9)
+
+
+def test_constants_fold_and_sums_are_collected():
+    _, builder = lowered("p*(x - y)/0.5 + 2*(y + 1)*p")
+    assert [type(o) for o in builder.operations] == [Linear]
+    (made,) = builder.operations
+    assert dict(made.sum.terms) == {"x": pytest.approx(1.4)}  # y cancels
+    assert made.sum.constant == pytest.approx(1.4)
+
+
+def test_a_function_of_one_variable_is_one_operation_and_shared():
+    _, builder = lowered("f*y + f", {"f": "(x/(x + p))**3"})
+    kinds = [type(o) for o in builder.operations]
+    assert kinds.count(Function) == 1
+    assert kinds == [Function, Product, Linear]
+
+
+def test_a_time_constant_that_is_a_reciprocal_needs_no_division():
+    """(H - h)/tau with tau = 1/(a (Q + c)): a product."""
+    _, builder = lowered("(x - y)/tau", {"tau": "1/(0.5*(y + z))"})
+    assert sum(isinstance(o, Function) for o in builder.operations) <= 1
+    found, _ = lowered("(x - y)/tau", {"tau": "1/(0.5*(y + z))"})
+    expected = (VALUES["x"] - VALUES["y"]) * 0.5 * (VALUES["y"] + VALUES["z"])
+    np.testing.assert_allclose(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x**y", "several variables"),
+        ("clip(x, y, 1)", "not constant"),
+        ("x % y", "no operation"),
+        ("rand()*x", "no operation"),
+        ("sign(x)*y", "no operation"),
+        ("x/0", "divides by 0"),
+        ("unknown*x", "'unknown' cannot be read"),
+    ],
+)
+def test_what_has_no_operation_is_named(text, said):
+    with pytest.raises(BackendError, match=said.replace("(", r"\(")):
+        lowered(text)
+
+
+MODEL = """
+[model]
+noise = "stratonovich"
+integrator = "heun"
+dt = "0.1 ms"
+duration = "2 ms"
+[parameters]
+tau = "2 ms"
+[population.a]
+shape = [3, 4]
+equations = '''
+dx/dt = (-x + L)/tau + 0.1*x*xi/sqrt(tau) : 1
+L : 1
+'''
+threshold = "x > 0.5"
+reset = "x = 0"
+initial = { x = "0.3 + 0.02*i" }
+[projection.near]
+from = "a"
+to = "a"
+connect = { rule = "lattice", neighbours = 4 }
+equations = "L_post = x_pre - x_post : 1 (summed)"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('integrator = "heun"\ndt', 'integrator = "rk4"\ndt', "'rk4' has no lowering"),
+        ("0.3 + 0.02*i", "rand()", "draws random numbers"),
+        (
+            'reset = "x = 0"',
+            'reset = "x = 0"\nregularly = [{ code = "x = 0", dt = "1 ms" }]',
+            "regular",
+        ),
+        ("neighbours = 4", "neighbours = 8", "8 neighbours"),
+        ("x_pre - x_post :", "tanh(x_pre - x_post) :", "not linear"),
+        ('reset = "x = 0"', 'reset = "x = 0"\nrefractory = "1 ms"', "refractory"),
+    ],
+)
+def test_models_without_a_lowering_say_which_equation(tmp_path, old, new, said):
+    text = MODEL.replace(old, new)
+    if "rk4" in new:
+        text = text.replace(" + 0.1*x*xi/sqrt(tau)", "").replace('noise = "stratonovich"\n', "")
+        text = text.replace("neighbours = 4", "neighbours = 4")
+    assert text != MODEL
+    path = tmp_path / "m.toml"
+    path.write_text(text, encoding="utf-8")
+    assert said in lowering.reason(load(str(path)))
+
+
+def test_messages_arrive_one_step_late_and_keep_the_laplacian(tmp_path):
+    path = tmp_path / "m.toml"
+    path.write_text(MODEL, encoding="utf-8")
+    program = with_messages(lowering.lower(load(str(path)), {}))
+    run = in_floats(program, 0, buffered=True)
+    x = run.populations["a"].arrays["x"].copy()
+    run.advance()
+    assert not run.populations["a"].arrays["L"].any()
+    run.advance()
+    lattice = x.reshape(3, 4)
+    inner = sum(
+        lattice[1 + r, 1 + c] - lattice[1, 1] for r, c in ((-1, 0), (1, 0), (0, -1), (0, 1))
+    )
+    assert run.populations["a"].arrays["L"].reshape(3, 4)[1, 1] == pytest.approx(inner)
+    corner = lattice[0, 1] + lattice[1, 0] - 2 * lattice[0, 0]
+    assert run.populations["a"].arrays["L"][0] == pytest.approx(corner)

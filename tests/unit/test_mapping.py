@@ -1,0 +1,156 @@
+"""Placing models on cores; hardware files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from neuroglia_snn import mapping
+from neuroglia_snn.catalog import files, hardware
+from neuroglia_snn.errors import CatalogError, ResultError
+
+SMALL = {
+    "population.neuron.shape": "[40, 40]",
+    "population.astrocyte.shape": "[13, 13]",
+    "model.duration": "1500 ms",
+}
+
+
+@pytest.fixture(scope="module")
+def loihi2():
+    return mapping.map_to("noise_induced_memory", "loihi2", SMALL)
+
+
+def chip(tmp_path, **changes):
+    """A hardware file like Loihi 2's with other entries."""
+    text = files.find("hardware", "loihi2").read_text(encoding="utf-8")
+    for key, value in changes.items():
+        lines = text.splitlines()
+        line = next(n for n, x in enumerate(lines) if x.startswith(f"{key} ="))
+        lines[line] = f"{key} = {value}"
+        text = "\n".join(lines)
+    path = tmp_path / "chip.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def known(value: int) -> str:
+    return f'{{ value = {value}, source = "a test", confidence = "low" }}'
+
+
+def test_every_number_of_the_catalogue_has_a_source_or_is_unknown():
+    for name in files.names("hardware"):
+        loaded = hardware.load(name)
+        assert set(loaded.entries) == set(hardware.KEYS)
+        for entry in loaded.entries.values():
+            assert entry.value is None or (
+                entry.source and entry.confidence in hardware.CONFIDENCES
+            )
+
+
+def test_the_memory_model_on_loihi_2(loihi2):
+    neuron = loihi2["populations"]["neuron"]
+    assert loihi2["cores"] == neuron["cores"] >= 1 and loihi2["chips"] == 1
+    assert neuron["fullest_core"] <= 1
+    assert loihi2["populations"]["astrocyte"]["placed_on"] == "embedded processors"
+    laplacian = loihi2["couplings"]["neuron_L_U"]
+    assert (laplacian["fan_in"], laplacian["fan_out"], laplacian["payload_bits"]) == (5, 5, 24)
+    assert loihi2["couplings"]["neuron_to_astrocyte_n_active"]["fan_in"] == 16
+    assert loihi2["messages_per_step"] == 4 * 1600 + 169
+    assert loihi2["messages_per_step_on_change"] < loihi2["messages_per_step"]
+    assert loihi2["variables"]["neuron.U"]["format"] == "Q3.20"
+    assert "in_axons_per_core" in loihi2["unknown"]
+    assert loihi2["fits"] and not loihi2["does_not_fit"]
+
+
+def test_synapses_are_counted(loihi2):
+    """4 n - 4 sqrt(n) neighbours, n own values, twice; and one astrocyte for each neuron it covers."""
+    n = 1600
+    synapses = 2 * (4 * n - 4 * 40 + n) + n
+    bits = 8 + int(np.log2(8192))
+    expected = synapses * bits // 8
+    assert loihi2["populations"]["neuron"]["synapse_memory_bytes"] == pytest.approx(expected, abs=8)
+
+
+def test_loihi_1_says_why_it_cannot():
+    summary = mapping.map_to("noise_induced_memory", "loihi1", SMALL)
+    assert not summary["fits"] and summary["cores"] == 0
+    said = "\n".join(summary["does_not_fit"])
+    assert "population 'neuron'" in said and "leaky integrate-and-fire" in said
+    assert "sends 24 bits a message, a spike carries 0" in said
+
+
+@pytest.mark.parametrize(
+    ("key", "limit"),
+    [("neurons_per_core", 100), ("in_axons_per_core", 400), ("core_memory_bytes", 9000)],
+)
+def test_no_core_exceeds_a_limit_and_all_units_are_placed(tmp_path, key, limit):
+    from neuroglia_snn.catalog.load import load
+    from neuroglia_snn.mapping.report import map_model
+
+    target = hardware.load(chip(tmp_path, **{key: known(limit)}))
+    _, placements = map_model(load("noise_induced_memory", SMALL), target)
+    cores = next(p for p in placements if p.population == "neuron").cores
+    assert len(cores) > 1
+    units = np.concatenate([c.units for c in cores])
+    assert sorted(units) == list(range(1600))
+    for core in cores:
+        used = {
+            "neurons_per_core": core.units.size,
+            "in_axons_per_core": core.in_axons,
+            "core_memory_bytes": core.state_bytes + core.synapse_bits / 8,
+        }
+        assert used[key] <= limit
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"weight_bits": "8"}, "'weight_bits' must be { value"),
+        ({"weight_bits": "{ value = 8 }"}, "needs a source and a confidence"),
+        ({"weight_bits": '{ value = "eight", source = "x", confidence = "low" }'}, "whole number"),
+        ({"cores_per_chip": '{ value = "unknown" }'}, "'cores_per_chip' must be known"),
+    ],
+)
+def test_a_bad_hardware_file_is_one_sentence(tmp_path, changes, said):
+    with pytest.raises(CatalogError, match=said):
+        hardware.load(chip(tmp_path, **changes))
+
+
+def test_an_unknown_name_or_entry_names_the_nearest(tmp_path):
+    with pytest.raises(CatalogError, match="did you mean 'loihi"):
+        hardware.load("loihi3")
+    path = tmp_path / "h.toml"
+    path.write_text("[hardware]\nneurons_percore = 3\n", encoding="utf-8")
+    with pytest.raises(CatalogError, match="did you mean 'neurons_per_core'"):
+        hardware.load(str(path))
+    with pytest.raises(CatalogError, match="cannot be read"):
+        hardware.load(str(tmp_path / "gone.toml"))
+
+
+def test_results_are_not_written_over(tmp_path):
+    mapping.map_to("noise_induced_excitability", "loihi2", {}, tmp_path / "a")
+    with pytest.raises(ResultError, match="holds a result already"):
+        mapping.map_to("noise_induced_excitability", "loihi2", {}, tmp_path / "a")
+
+
+def test_the_command_line(tmp_path):
+    command = [sys.executable, "-m", "neuroglia_snn", "map", "noise_induced_excitability"]
+    out = tmp_path / "map"
+    done = subprocess.run(
+        [*command, "--hardware", "loihi2", "--out", str(out), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    summary = json.loads(done.stdout)
+    assert summary == json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    assert summary["cores"] == 1 and (out / "cores.png").stat().st_size > 1000
+    bad = subprocess.run(
+        [*command, "--hardware", "loihi7"], capture_output=True, text=True, check=False
+    )
+    assert bad.returncode == 2 and bad.stderr.startswith("neuroglia: no hardware target is called")
