@@ -79,6 +79,11 @@ EXPERIMENTS: dict[str, dict[str, tuple[type, ...]]] = {
         **dict.fromkeys(("cue", "recall", "window"), QUANTITY),
     },
     "mean-field": dict.fromkeys(("record", "variable", "spike"), TEXT),
+    "classifier": {
+        **dict.fromkeys(("population", "input", "output", "amplitude"), TEXT),
+        **dict.fromkeys(("transient", "control"), QUANTITY),
+        **dict.fromkeys(("samples", "base_epochs", "epochs"), INTEGER),
+    },
 }
 
 
