@@ -104,12 +104,20 @@ class System:
             state[name] = filled.expand(*shape).clone()
         return state
 
-    def step(self, state: State, generator: torch.Generator | None = None, t: float = 0.0) -> State:
-        """The state and inputs one ``dt`` later; differentiable in everything.
+    def step(
+        self,
+        state: State,
+        generator: torch.Generator | None = None,
+        t: float = 0.0,
+        dt: float | None = None,
+    ) -> State:
+        """The state and inputs one ``dt`` (the model's, if not given) later; differentiable.
 
         Noise (``xi``) is drawn from torch, so that its paths are not those of other backends.
         """
         values = self._scope(state, generator, t)
+        if dt is not None:
+            values["dt"] = dt
         self._step.run(values)
         return {name: values[name] for name in state}
 

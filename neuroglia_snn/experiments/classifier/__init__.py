@@ -1,0 +1,5 @@
+"""Handwritten digits read by a network whose hidden units are those of a model file.
+
+`response` is what a unit does with a constant input, `networks` the layers around it, `training` and
+`evaluation` what is done with them. Needs the extra ``torch``.
+"""
