@@ -77,8 +77,8 @@ class Neuron(snntorch.Lapicque):
         self.system = System(model, population)
         who = f"population '{self.system.population.name}' of '{self.system.model.name}'"
         self.input = _one_of("input", input, self.system.inputs, who)
-        self.potential = mem or self.system.variables[0]
-        _one_of("mem", self.potential, self.system.variables, who)
+        variables = self.system.variables
+        self.potential = require_variable("mem", mem or variables[0], variables, who)
         if steps < 1:
             raise BackendError(f"steps is a whole number from 1 on, not {steps}")
         self.steps = steps
@@ -204,6 +204,17 @@ class Neuron(snntorch.Lapicque):
 def _one_of(what: str, name: str | None, known: Sequence[str], who: str) -> str:
     if name is None and len(known) == 1:
         return known[0]
+    return require_variable(what, name, known, who)
+
+
+def require_variable(what: str, name: str | None, known: Sequence[str], who: str) -> str:
+    """``name``, which is one of ``known``.
+
+    Raises
+    ------
+    BackendError
+        If it is not.
+    """
     if name is None or name not in known:
         said = f"there is no '{name}'{nearest(name, known)}" if name else "say which"
         raise BackendError(f"{who}: {said} ({what}: one of {', '.join(known) or 'none'})")

@@ -16,6 +16,8 @@ from neuroglia_snn.backends.base import Progress
 from neuroglia_snn.backends.torch import System
 from neuroglia_snn.errors import NumericalError, UserError
 
+#: Into how many an interval is divided that is not exact enough.
+_PARTS = 4
 #: Points of the first, even grid, and the most times that a time step is halved.
 _COARSE, _MAX_SUBSTEPS = 513, 128
 #: Units that are integrated together: their numbers stay in a core's cache.
@@ -147,14 +149,14 @@ def tabulate(
     protocol: Protocol,
     low: float,
     high: float,
-    tolerance: float = 0.02,
-    finest: float = 1e-6,
+    tolerance: float = 0.05,
+    finest: float = 1e-5,
     progress: Progress | None = None,
 ) -> Table:
     """Integrate a unit for inputs from ``low`` to ``high``, closer where the output changes fast.
 
-    An interval is halved until the output at its middle is, at every sample time, within
-    ``tolerance`` of the mean of its ends, or until it is ``finest`` times the range. Time steps are
+    An interval is divided until the output at the new points is, at every sample time, within
+    ``tolerance`` of what its ends say, or until it is ``finest`` times the range. Time steps are
     halved, for each part of the first even grid, until that changes the output by less than
     ``tolerance``, and where that never happens as often as keeps it finite.
 
@@ -165,27 +167,30 @@ def tabulate(
     """
     grid = torch.linspace(low, high, _COARSE, dtype=torch.float64)
     values, substeps = _coarse(system, protocol, grid, tolerance)
-    active = torch.ones(_COARSE - 1, dtype=torch.bool)
+    left = torch.arange(_COARSE - 1)  # intervals to divide, by their left ends
     width, last, rounds = (high - low) / (_COARSE - 1), finest * (high - low), 0
-    total = max(1, round(np.log2(width / last)))
+    total = max(1, round(np.log(width / last) / np.log(_PARTS)))
     unresolved = 0.0
-    while bool(active.any()):
-        left = active.nonzero().squeeze(1)
-        middle = (grid[left] + grid[left + 1]) / 2
-        fine = torch.maximum(substeps[left], substeps[left + 1])
-        new = _integrate_by_substeps(system, protocol, middle, fine)
-        error = (new - (values[left] + values[left + 1]) / 2).abs().amax(1)
-        width /= 2
-        open_ = error > tolerance
+    while len(left):
+        part = torch.arange(1, _PARTS, dtype=torch.float64) / _PARTS
+        new = torch.lerp(grid[left, None], grid[left + 1, None], part)  # intervals, new points
+        fine = torch.maximum(substeps[left], substeps[left + 1])[:, None].expand(new.shape)
+        found = _by_substeps(system, protocol, new.flatten(), fine.flatten())
+        guess = torch.lerp(values[left, None], values[left + 1, None], part[:, None])
+        error = (found.view(guess.shape) - guess).abs().amax((1, 2))
+        width /= _PARTS
+        again = error > tolerance
         if width < last:
-            unresolved = float(open_.sum()) * 2 * width / (high - low)
-            open_[:] = False
-        flags = torch.zeros(len(grid), dtype=torch.bool)
-        flags[left] = open_
-        order = torch.argsort(torch.cat([grid, middle]))
-        grid, values = torch.cat([grid, middle])[order], torch.cat([values, new])[order]
-        substeps = torch.cat([substeps, fine])[order]
-        active = torch.cat([flags, open_])[order][:-1]
+            unresolved = float(again.sum()) * _PARTS * width / (high - low)
+            again[:] = False
+        marked = torch.zeros(len(grid), dtype=torch.bool)
+        marked[left] = again
+        order = torch.argsort(torch.cat([grid, new.flatten()]))
+        grid = torch.cat([grid, new.flatten()])[order]
+        values = torch.cat([values, found])[order]
+        substeps = torch.cat([substeps, fine.flatten()])[order]
+        marked = torch.cat([marked, again[:, None].expand(new.shape).flatten()])[order]
+        left = marked.nonzero().squeeze(1)
         rounds += 1
         if progress:
             progress(min(rounds / total, 0.99), 0.0)
@@ -219,7 +224,7 @@ def _coarse(
     return values, substeps
 
 
-def _integrate_by_substeps(
+def _by_substeps(
     system: System, protocol: Protocol, inputs: torch.Tensor, substeps: torch.Tensor
 ) -> torch.Tensor:
     found = torch.empty(len(inputs), protocol.samples, dtype=inputs.dtype)
