@@ -47,21 +47,38 @@ class Response:
     ----------
     table : of the unit
     alpha : float
-    slope : {"dynamics", "sigmoid"}
-        What goes backward. ``dynamics``: the derivative of the forward pass through the unit's own
-        dynamics, as backpropagation through time gives it, from the table. ``sigmoid``: the paper's,
-        of a sigmoid unit in the place of the model's.
+    slope : {"mean", "exact", "sigmoid"}
+        What goes backward. ``exact``: the derivative through the unit's own dynamics, which is what
+        backpropagation through time gives; it is rugged where units oscillate, because the moments
+        of their jumps shift with the input. ``mean``: that derivative's mean over inputs up to
+        ``reach`` away. ``sigmoid``: the paper's, of a sigmoid unit in the place of the model's.
+    reach : float
+        Part of ``|alpha|``.
     """
 
-    def __init__(self, table: Table, alpha: float, slope: str = "dynamics"):
+    def __init__(self, table: Table, alpha: float, slope: str = "mean", reach: float = 0.1):
         self.table, self.alpha, self.slope = table, alpha, slope
+        self.reach = reach * abs(alpha)
         self.means = torch.sigmoid(table.values).mean(1)
 
     def __call__(self, weighted: torch.Tensor) -> torch.Tensor:
         u = torch.tanh(weighted)
-        i, part = self.table.place(self.alpha * u)
-        exact = torch.lerp(self.means[i], self.means[i + 1], part)
-        if self.slope == "dynamics":
-            return exact
-        stand_in = torch.sigmoid(u)
-        return stand_in + (exact - stand_in).detach()
+        inputs = self.alpha * u
+        response = self.mean(inputs)
+        if self.slope == "exact":
+            return response
+        if self.slope == "sigmoid":
+            return _backward(response, torch.sigmoid(u))
+        with torch.no_grad():
+            rise = self.mean(inputs + self.reach) - self.mean(inputs - self.reach)
+        return _backward(response, inputs * rise / (2 * self.reach))
+
+    def mean(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Mean of sigmoid(x(t)) over the control time for constant inputs, of any shape."""
+        i, part = self.table.place(inputs)
+        return torch.lerp(self.means[i], self.means[i + 1], part)
+
+
+def _backward(value: torch.Tensor, stand_in: torch.Tensor) -> torch.Tensor:
+    """``value`` going forward, the gradient of ``stand_in`` going backward."""
+    return stand_in + (value - stand_in).detach()

@@ -72,7 +72,7 @@ class Parts:
         seed: int,
         train: Data,
         test: Data,
-        slope: str = "dynamics",
+        slope: str = "mean",
     ) -> tuple[Network, list[dict[str, float]]]:
         """A network trained with the model's units inside; its accuracies after every epoch."""
         response = Response(table, self.setup.alpha, slope)
