@@ -85,7 +85,9 @@ class Neuron(snntorch.Lapicque):
         for name in learn:
             if name not in self.system.parameters:
                 known = self.system.parameters
-                raise BackendError(f"{who} has no parameter '{name}' to learn{nearest(name, known)}")
+                raise BackendError(
+                    f"{who} has no parameter '{name}' to learn{nearest(name, known)}"
+                )
             value = torch.tensor(float(self.system.parameters[name]))
             self.register_parameter(name, torch.nn.Parameter(value))
         self.learn = tuple(learn)

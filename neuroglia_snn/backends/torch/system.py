@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from brian2.stateupdaters.base import StateUpdateMethod
@@ -66,6 +67,7 @@ class System:
             f"{n} = {own[n].expression}" for n in _in_order(own) if own[n].kind == "subexpression"
         ]
         self._step = self._translate(_scheme(self.population, own, self._who))
+        self._derived = self._translate(self._subexpressions)
         self._margin = self._reset = None
         if self.threshold:
             self._margin = self._translate([*self._subexpressions, f"_margin = {self.threshold}"])
@@ -136,20 +138,28 @@ class System:
             self._reset.run(values)
         return {name: values[name] for name in state}
 
+    def value(self, name: str, state: State) -> torch.Tensor:
+        """A variable or subexpression of the population in a state."""
+        values = self._scope(state, None)
+        self._derived.run(values)
+        if name not in values:
+            raise BackendError(f"{self._who} has no '{name}'{nearest(name, values)}")
+        return values[name]
+
     @property
     def _names(self) -> tuple[str, ...]:
         return (*self.variables, *self.inputs)
 
     def _scope(self, state: State, generator: torch.Generator | None, t: float = 0.0) -> dict:
         some = next(iter(state.values()))
-        like = {"dtype": some.dtype, "device": some.device, "generator": generator}
+        like: dict[str, Any] = {"dtype": some.dtype, "device": some.device, "generator": generator}
         return {
             **self.parameters,
             **state,
             "t": t,
             "dt": self.dt,
-            "rand": lambda: torch.rand(some.shape, **like),  # type: ignore[arg-type]
-            "randn": lambda: torch.randn(some.shape, **like),  # type: ignore[arg-type]
+            "rand": lambda: torch.rand(some.shape, **like),
+            "randn": lambda: torch.randn(some.shape, **like),
         }
 
     def _translate(self, statements: Sequence[str]) -> Code:
@@ -159,7 +169,9 @@ class System:
             raise BackendError(f"{self._who}: {error}") from None
         known = {*self.parameters, *self._names, "t", "dt", *RANDOM}
         for name in sorted(code.reads - known):
-            raise BackendError(f"{self._who}: '{name}' has no value in a layer{nearest(name, known)}")
+            raise BackendError(
+                f"{self._who}: '{name}' has no value in a layer{nearest(name, known)}"
+            )
         return code
 
 

@@ -11,7 +11,6 @@ from neuroglia_snn.backends.base import Progress
 from neuroglia_snn.backends.torch import System
 from neuroglia_snn.experiments.classifier.networks import Network
 from neuroglia_snn.experiments.classifier.response import Protocol, Table, integrate
-from neuroglia_snn.experiments.classifier.training import Data
 
 #: Images at a time: their outputs over time stay in a core's cache.
 _BATCH = 32

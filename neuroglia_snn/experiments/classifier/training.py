@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from neuroglia_snn.backends.base import Progress
 from neuroglia_snn.errors import ResultError
+
+Trained = TypeVar("Trained", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,12 @@ class Data:
 
 
 def fit(
-    network: nn.Module,
+    network: Trained,
     data: Data,
     recipe: Recipe,
     seed: int,
     checkpoint: Path | None = None,
-    measure: Callable[[nn.Module], dict[str, float]] | None = None,
+    measure: Callable[[Trained], dict[str, float]] | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, float]]:
     """Train a network in place.

@@ -32,7 +32,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images", type=int, metavar="N", help="at most N images of each set, for a first look"
     )
-    parser.add_argument("--epochs", type=int, metavar="N", help="of every training (default: 20-30)")
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="of every training (default: 20-30)"
+    )
 
 
 def identity(options: argparse.Namespace) -> dict:
@@ -78,7 +80,9 @@ def _refuse(model: spec.Model, options: Options) -> None:
             raise UserError(f"'{model.name}' learns with torch, where --{flag} means nothing")
     for name in ("control", "train", "test", "clean", "resize"):
         if getattr(options, name) != getattr(default, name):
-            raise UserError(f"'{model.name}' learns digits (--data DIR), where --{name} means nothing")
+            raise UserError(
+                f"'{model.name}' learns digits (--data DIR), where --{name} means nothing"
+            )
 
 
 def run(model: spec.Model, options: Options, work: Work) -> dict:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -47,7 +46,9 @@ def over_time(found: Mapping[int, np.ndarray], protocol: Protocol, path: Path) -
         axis.step(times, won, where="pre", color=_TRAIN)
         axis.axhline(held, color=_TEST, lw=0.8, ls="--")
         axis.set(ylim=(-0.5, 9.5), yticks=range(0, 10, 3), ylabel="class")
-        axis.set_title(f"image of {digit}: longest {held} ({np.mean(won == held):.0%})", fontsize=10)
+        axis.set_title(
+            f"image of {digit}: longest {held} ({np.mean(won == held):.0%})", fontsize=10
+        )
     axes[-1].set_xlabel("time (units of the paper; 1 ms in the model file)")
     return _save(figure, path)
 

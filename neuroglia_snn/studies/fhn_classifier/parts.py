@@ -13,7 +13,7 @@ import torch
 from neuroglia_snn import checkpoint
 from neuroglia_snn.datasets import Digits
 from neuroglia_snn.experiments.classifier import evaluation, setup
-from neuroglia_snn.experiments.classifier.networks import Network, Response
+from neuroglia_snn.experiments.classifier.networks import Hidden, Network, Response
 from neuroglia_snn.experiments.classifier.response import Table, tabulate
 from neuroglia_snn.experiments.classifier.training import Data, Recipe, fit
 from neuroglia_snn.studies.base import Work
@@ -79,10 +79,17 @@ class Parts:
         fresh = setup.network(self.setup, response, self.digits, seed)
         return self._fit(name, fresh, train, test, recipe, seed)
 
+    def baseline(
+        self, hidden: Hidden, recipe: Recipe, seed: int, train: Data, test: Data
+    ) -> tuple[Network, list[dict[str, float]]]:
+        """A network with other units, trained; its accuracy after every epoch."""
+        fresh = setup.network(self.setup, hidden, self.digits, seed)
+        return self._fit(f"baseline-{seed}", fresh, train, test, recipe, seed)
+
     def _fit(
         self, name: str, fresh: Network, train: Data, test: Data, recipe: Recipe, seed: int
     ) -> tuple[Network, list[dict[str, float]]]:
-        def measure(network: torch.nn.Module) -> dict[str, float]:
+        def measure(network: Network) -> dict[str, float]:
             sets = {"train": train, "test": test}
             return {
                 f"{k}_accuracy": evaluation.accuracy(
