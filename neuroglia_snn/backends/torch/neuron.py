@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import snntorch
 import torch
@@ -10,6 +10,7 @@ from snntorch import surrogate
 
 from neuroglia_snn import spec
 from neuroglia_snn.backends.torch.system import State, System
+from neuroglia_snn.catalog.load import load
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError
 
@@ -92,6 +93,14 @@ class Neuron(snntorch.Lapicque):
             self.register_parameter(name, torch.nn.Parameter(value))
         self.learn = tuple(learn)
         self._hidden: State = {}
+
+    @classmethod
+    def load(cls, name_or_path: str, settings: Mapping[str, str], **options) -> Neuron:
+        """A layer of a model file with other parameters: ``Neuron.load("fhn_excitable", {"eps": "0.1"})``.
+
+        ``settings`` are those of `neuroglia_snn.load`, ``options`` those of this class.
+        """
+        return cls(load(name_or_path, settings), **options)
 
     # ------------------------------------------------------------------ hidden state
 

@@ -29,7 +29,7 @@ SWEEP = (
 )
 #: Section 4: as in the paper, and with another optimiser and gradient.
 RECIPES = {
-    "paper": (Recipe(30, 0.02, 10, "sgd", "squared-error"), "sigmoid"),
+    "paper": (Recipe(30, 0.02, 20, "sgd", "squared-error"), "sigmoid"),
     "adam": (Recipe(20), "mean"),
     "exact": (Recipe(20), "exact"),
 }
