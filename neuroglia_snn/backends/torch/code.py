@@ -106,7 +106,9 @@ class Code:
 
 #: Units and constants in SI units.
 CONSTANTS: dict[str, float] = {n: float(u) for n, u in UNITS.items()} | dict(expressions.CONSTANTS)
-_GLOBALS = {"__builtins__": {}, **FUNCTIONS, **_OPERATORS, **CONSTANTS}
+#: torch imports parts of itself on first use, through the builtins of whoever calls it; no checked
+#: expression can call anything but FUNCTIONS.
+_GLOBALS = {"__builtins__": {"__import__": __import__}, **FUNCTIONS, **_OPERATORS, **CONSTANTS}
 
 
 def translate(statements: Iterable[str]) -> Code:

@@ -95,13 +95,17 @@ class System:
         device: torch.device | str = "cpu",
         generator: torch.Generator | None = None,
     ) -> State:
-        """State and inputs at the start, by name; zero where the file says nothing."""
+        """State and inputs at the start, by name; zero where the file says nothing.
+
+        The last axis of ``shape`` counts the population's units (``i`` in an initial value).
+        """
         state = {n: torch.zeros(*shape, dtype=dtype, device=device) for n in self._names}
+        unit = torch.arange(shape[-1] if shape else 1, dtype=dtype, device=device)
         for name, text in self.population.initial.items():
             if name not in state:
                 continue
-            values = self._scope(state, generator)
-            self._translate([f"_value = {_as_number(text)}"]).run(values)
+            values = self._scope(state, generator) | {"i": unit, "N": len(unit)}
+            self._translate([f"_value = {_as_number(text)}"], "i", "N").run(values)
             filled = torch.as_tensor(values["_value"], dtype=dtype, device=device)
             state[name] = filled.expand(*shape).clone()
         return state
@@ -162,12 +166,12 @@ class System:
             "randn": lambda: torch.randn(some.shape, **like),
         }
 
-    def _translate(self, statements: Sequence[str]) -> Code:
+    def _translate(self, statements: Sequence[str], *more: str) -> Code:
         try:
             code = translate(statements)
         except UserError as error:
             raise BackendError(f"{self._who}: {error}") from None
-        known = {*self.parameters, *self._names, "t", "dt", *RANDOM}
+        known = {*self.parameters, *self._names, "t", "dt", *RANDOM, *more}
         for name in sorted(code.reads - known):
             raise BackendError(
                 f"{self._who}: '{name}' has no value in a layer{nearest(name, known)}"

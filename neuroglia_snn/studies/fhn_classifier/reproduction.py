@@ -24,8 +24,8 @@ from neuroglia_snn.studies.fhn_classifier import MODEL, figures, paper, parts
 TABLE_1 = (-2.0, -10.0, 0.6)
 #: Figure 4.
 SWEEP = (
-    *(-10.0, -5.0, -3.5, -2.5, -2.0, -1.5, -1.0, -0.75, -0.5, -0.25),
-    *(0.25, 0.4, 0.5, 0.6, 0.7, 1.0, 2.0, 5.0, 10.0),
+    *(-10.0, -5.0, -3.0, -2.0, -1.5, -1.0, -0.5, -0.25),
+    *(0.25, 0.5, 0.75, 1.0, 2.0, 10.0),
 )
 #: Section 4: as in the paper, and with another optimiser and gradient.
 RECIPES = {
@@ -42,11 +42,11 @@ VARIANTS = {
     "astrocytes_raising": {"D": "0", "I_glio": "-0.3"},
     "astrocytes_lowering": {"D": "0", "I_glio": "0.3"},
 }
-_BASELINE = Recipe(5)
+_BASELINE = Recipe(3)
 #: Images of each digit in section 4's training and test sets.
 _EACH = (1000, 100)
 #: Test images of what is integrated directly: the check of the table, and the variants.
-_CHECKED, _VARIANTS = 40, 200
+_CHECKED, _VARIANTS = 40, 100
 
 
 @dataclass(frozen=True)
