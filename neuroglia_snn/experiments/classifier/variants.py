@@ -45,7 +45,8 @@ def integrate_groups(
     found, steps = [], transient + protocol.samples * between
     with torch.inference_mode():
         for step in range(1, steps + 1):
-            glia["activity"] = units.value("up", neurons).view(images, groups, -1).mean(2)
+            up = units.value("up", neurons).to(inputs.dtype)
+            glia["activity"] = up.view(images, groups, -1).mean(2)
             current = astrocytes.value("I_out", glia)
             neurons["I_astro"] = current.repeat_interleave(count // groups, 1)
             neurons, glia = units.step(neurons, generator), astrocytes.step(glia, generator)
