@@ -35,6 +35,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=int, metavar="N", help="of every training (default: 20-30)"
     )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"a parameter of {MODEL} (eps=0.1) or any key (model.dt='0.02 ms'); may be repeated",
+    )
+
+
+def settings(options: argparse.Namespace) -> dict[str, str]:
+    """What ``--set`` changes in the model file.
+
+    Raises
+    ------
+    UserError
+        For an entry without ``=``.
+    """
+    pairs = [text.partition("=") for text in options.set]
+    for name, equals, value in pairs:
+        if not (name.strip() and equals and value.strip()):
+            raise UserError(f"--set takes NAME=VALUE, not '{name}{equals}{value}'")
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def identity(options: argparse.Namespace) -> dict:
@@ -42,16 +64,20 @@ def identity(options: argparse.Namespace) -> dict:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise UserError(f"--{name} is a whole number from 1 on, not {value}")
+    from neuroglia_snn.catalog.load import load
     from neuroglia_snn.datasets import mnist
+    from neuroglia_snn.experiments.classifier import setup
     from neuroglia_snn.studies.fhn_classifier import parts
 
-    digits = mnist(options.data)
+    changed, digits = settings(options), mnist(options.data)
+    setup.read(load(MODEL, changed))
     return {
         **parts.data_identity(digits),
         "seed": options.seed,
         "seeds": options.seeds,
         "images": options.images,
         "epochs": options.epochs,
+        "set": changed,
     }
 
 

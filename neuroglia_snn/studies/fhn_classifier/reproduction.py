@@ -18,7 +18,7 @@ from neuroglia_snn.experiments.classifier.networks import Network
 from neuroglia_snn.experiments.classifier.response import Table
 from neuroglia_snn.experiments.classifier.training import Data, Recipe
 from neuroglia_snn.studies.base import Work
-from neuroglia_snn.studies.fhn_classifier import MODEL, figures, paper, parts
+from neuroglia_snn.studies.fhn_classifier import MODEL, figures, paper, parts, settings
 
 #: Stand for the three columns of Table 1, whose own values the text does not preserve.
 TABLE_1 = (-2.0, -10.0, 0.6)
@@ -42,9 +42,11 @@ VARIANTS = {
     "astrocytes_raising": {"D": "0", "I_glio": "-0.3"},
     "astrocytes_lowering": {"D": "0", "I_glio": "0.3"},
 }
-_BASELINE = Recipe(3)
+_BASELINE = Recipe(10)
 #: Images of each digit in section 4's training and test sets.
 _EACH = (1000, 100)
+#: Test images of Figure 4: one point more or less is its standard error.
+_SWEPT = 2000
 #: Test images of what is integrated directly: the check of the table, and the variants.
 _CHECKED, _VARIANTS = 40, 100
 
@@ -74,7 +76,7 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
     """The whole study; see `neuroglia_snn.studies.base.Study.reproduce`."""
     torch.set_num_threads(1)  # sums in another order would not repeat to the bit
     digits = _limited(mnist(options.data), options)
-    asked = setup.read(load(MODEL))
+    asked = setup.read(load(MODEL, settings(options)))
     if options.epochs:
         asked = replace(asked, base=replace(asked.base, epochs=options.epochs))
     p = parts.Parts(work, asked, digits)
@@ -105,7 +107,7 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
     over_time = figures.three_digits(base, table, asked, run.test)
     drawn = [
         figures.over_time(over_time, asked.protocol, folder / "figure_3.png"),
-        figures.against_alpha(SWEEP, accuracies, 0.5, folder / "figure_4.png"),
+        figures.against_alpha(SWEEP, accuracies, folder / "figure_4.png"),
         figures.curves({k: v["curves"] for k, v in trainings.items()}, folder / "figure_6.png"),
         figures.confusion(confused, folder / "confusion.png"),
     ]
@@ -145,20 +147,20 @@ def _table_1(run: _Run, base: Network, table: Table) -> list[dict]:
 
 def _sweep(run: _Run, base: Network, table: Table) -> tuple[np.ndarray, dict[float, np.ndarray]]:
     """Figure 4: test accuracy (seeds, alphas), and of each digit in the mean over seeds."""
-    rows = []
+    rows, swept = [], Data(run.test.images[:_SWEPT], run.test.labels[:_SWEPT])
     for seed in range(run.seed, run.seed + run.options.seeds):
         network = base if seed == run.seed else run.parts.base(seed, run.train, run.test)[0]
         rows.append(
             [
                 evaluation.per_class(
-                    run.parts.answers(f"sweep{seed}_{a:g}", network, table, a, run.test),
-                    run.test.labels,
+                    run.parts.answers(f"sweep{seed}_{a:g}", network, table, a, swept),
+                    swept.labels,
                 )
                 for a in SWEEP
             ]
         )
     found = np.array(rows)  # seeds, alphas, digits
-    weights = np.bincount(run.test.labels.numpy(), minlength=setup.CLASSES)
+    weights = np.bincount(swept.labels.numpy(), minlength=setup.CLASSES)
     accuracies = found @ (weights / weights.sum())
     return accuracies, dict(zip(SWEEP, found.mean(0), strict=True))
 
@@ -178,9 +180,7 @@ def _matches(per_digit: dict[float, np.ndarray]) -> list[dict[str, float]]:
 
 def _section_4(run: _Run, table: Table) -> dict[str, dict]:
     """Trainings with the units inside on the small sets, evaluated on small and full ones."""
-    digits, p = run.parts.digits, run.parts
-    small_train = setup.tensors(setup.balanced(digits.train, _EACH[0], run.seed))
-    small_test = setup.tensors(setup.balanced(digits.test, _EACH[1], run.seed))
+    p, (small_train, small_test) = run.parts, _small(run)
     small = {"small_train": small_train, "small_test": small_test}
     found = {}
     for name, (recipe, slope) in RECIPES.items():
@@ -188,7 +188,8 @@ def _section_4(run: _Run, table: Table) -> dict[str, dict]:
             f"section4-{name}", table, run.recipe(recipe), run.seed, small_train, small_test, slope
         )
         sets = {}
-        for key, data in {**small, **run.sets}.items():
+        wanted = {**small, **run.sets} if name == "paper" else {**small, "test": run.test}
+        for key, data in wanted.items():
             answers = p.answers(
                 f"section4-{name}-{key}", network, table, p.setup.alpha, data, torch.sigmoid
             )
@@ -200,16 +201,25 @@ def _section_4(run: _Run, table: Table) -> dict[str, dict]:
     return found
 
 
+def _small(run: _Run) -> tuple[Data, Data]:
+    """Section 4's sets: as many images of every digit."""
+    digits = run.parts.digits
+    return (
+        setup.tensors(setup.balanced(digits.train, _EACH[0], run.seed)),
+        setup.tensors(setup.balanced(digits.test, _EACH[1], run.seed)),
+    )
+
+
 def _beyond(run: _Run, network: Network) -> dict[str, float]:
     """Noise and astrocytes in the network that was trained without; Leaky units as the baseline."""
     p, found = run.parts, {}
     images, labels = run.test.images[:_VARIANTS], run.test.labels[:_VARIANTS]
     with torch.inference_mode():
         inputs = p.setup.alpha * torch.tanh(network.w_in(images))
-    for name, settings in VARIANTS.items():
+    for name, changed in VARIANTS.items():
 
-        def compute(settings=settings, name=name):
-            model = load("fhn_astrocytes", settings)
+        def compute(changed=changed, name=name):
+            model = load("fhn_astrocytes", {**settings(run.options), **changed})
             units, glia = System(model, "unit"), System(model, "astrocyte")
             generator = torch.Generator().manual_seed(run.seed)
             outputs = variants.integrate_groups(
@@ -220,9 +230,9 @@ def _beyond(run: _Run, network: Network) -> dict[str, float]:
         answers = torch.from_numpy(p.work.part(f"variant-{name}", compute)["found"])
         found[f"variant_{name}_accuracy"] = evaluation.accuracy(answers, labels)
     found |= {"variant_images": len(images)}
-    recipe = run.recipe(_BASELINE)
-    _, curves = p.baseline(variants.LeakyCount(), recipe, run.seed, run.train, run.test)
-    return found | {"leaky_test_accuracy": curves[-1]["test_accuracy"]}
+    recipe, (train, test) = run.recipe(_BASELINE), _small(run)
+    _, curves = p.baseline(variants.LeakyCount(), recipe, run.seed, train, test)
+    return found | {f"leaky_small_{k}": curves[-1][f"{k}_accuracy"] for k in run.sets}
 
 
 def _answers(network: Network, images: torch.Tensor, outputs: torch.Tensor, alpha: float):
@@ -237,7 +247,7 @@ def _write_tables(
     """Tables 1 and 2 beside the paper's, as Markdown."""
     lines = ["# Table 1: units placed in the trained network, accuracy (%)", ""]
     heads = [f"alpha = {c['alpha']:g} {s}" for c in columns for s in ("train", "test")]
-    heads += [f"paper {n} {s}" for n in (1, 2, 3) for s in ("train", "test")]
+    heads += [f"published {n} {s}" for n in (1, 2, 3) for s in ("train", "test")]
     rows = [[v for c in columns for v in (c["train"][d], c["test"][d])] for d in range(10)]
     printed = [[v for column in paper.TABLE_1 for v in (s[d] for s in column)] for d in range(10)]
     averages = [100 * c[f"{s}_average"] for c in columns for s in ("train", "test")]
@@ -250,8 +260,9 @@ def _write_tables(
     ]
     lines += ["", "# Table 2: trained with the units inside, accuracy (%)", ""]
     keys = ("small_train", "small_test", "train", "test")
-    heads = [f"{name} {k}" for name in trainings for k in keys] + [f"paper {k}" for k in keys]
-    tables = [trainings[name]["sets"][k] for name in trainings for k in keys]
+    heads = [f"{name} {k}" for name, t in trainings.items() for k in keys if k in t["sets"]]
+    heads += [f"published {k}" for k in keys]
+    tables = [t["sets"][k] for t in trainings.values() for k in keys if k in t["sets"]]
     rows = [
         [t["per_digit"][d] for t in tables] + [column[d] for column in paper.TABLE_2]
         for d in range(10)
