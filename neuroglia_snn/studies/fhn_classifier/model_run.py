@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from neuroglia_snn import spec
 from neuroglia_snn.datasets import mnist
-from neuroglia_snn.experiments.classifier import evaluation, setup
+from neuroglia_snn.experiments.classifier import evaluation, export, setup
+from neuroglia_snn.experiments.classifier.networks import Network
 from neuroglia_snn.options import Options
 from neuroglia_snn.studies.base import Work
 from neuroglia_snn.studies.fhn_classifier import figures, parts
@@ -87,8 +90,16 @@ def run(model: spec.Model, options: Options, work: Work) -> dict:
             "unresolved": table.unresolved,
         },
         "weights": str(work.folder / "weights.npz"),
+        "nir": _exported(network, asked, work.folder / "network.nir"),
         "threads": options.threads,
         "versions": parts.versions(),
         "wall_seconds": seconds,
         "figures": [str(path) for path in drawn],
     }
+
+
+def _exported(network: Network, asked: setup.Setup, path: Path) -> str | None:
+    """The network's NIR file; None without the package nir."""
+    if importlib.util.find_spec("nir") is None:
+        return None
+    return str(export.write_nir(network, asked, path))

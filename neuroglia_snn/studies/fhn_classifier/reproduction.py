@@ -213,13 +213,14 @@ def _small(run: _Run) -> tuple[Data, Data]:
 def _beyond(run: _Run, network: Network) -> dict[str, float]:
     """Noise and astrocytes in the network that was trained without; Leaky units as the baseline."""
     p, found = run.parts, {}
+    own = {k: v for k, v in settings(run.options).items() if not k.startswith("experiment.")}
     images, labels = run.test.images[:_VARIANTS], run.test.labels[:_VARIANTS]
     with torch.inference_mode():
         inputs = p.setup.alpha * torch.tanh(network.w_in(images))
     for name, changed in VARIANTS.items():
 
         def compute(changed=changed, name=name):
-            model = load("fhn_astrocytes", {**settings(run.options), **changed})
+            model = load("fhn_astrocytes", own | changed)
             units, glia = System(model, "unit"), System(model, "astrocyte")
             generator = torch.Generator().manual_seed(run.seed)
             outputs = variants.integrate_groups(

@@ -287,3 +287,17 @@ def test_units_that_cannot_be_shared_are_refused():
     units, glia = populations()
     with pytest.raises(UserError, match="cannot be shared"):
         variants.integrate_groups(units, glia, SHORT, torch.zeros(1, 15))
+
+
+def test_nir_holds_the_weights_and_names_what_it_cannot_say(tmp_path):
+    nir = pytest.importorskip("nir", reason="NIR files need the package nir")
+    from neuroglia_snn.experiments.classifier.export import write_nir
+
+    network = Network(torch.sigmoid, 20, 100, 10, seed=2)
+    asked = setup.read(load("fhn_classifier"))
+    graph = nir.read(write_nir(network, asked, tmp_path / "a.nir"))
+    assert np.array_equal(graph.nodes["w_in"].weight, network.w_in.weight.detach())
+    assert np.array_equal(graph.nodes["w_out"].weight, network.w_out.weight.detach())
+    assert ("w_in", "to_units") in graph.edges and len(graph.edges) == 4
+    said = str(graph.metadata)
+    assert "-2*tanh" in said and "x**3/3" in said
