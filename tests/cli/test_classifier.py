@@ -15,6 +15,8 @@ import pytest
 pytest.importorskip("torch", reason="the classifier learns with torch")
 pytest.importorskip("snntorch", reason="its layers need snntorch")
 
+from neuroglia_snn.cli import main
+
 #: Softer units and a short protocol.
 QUICK = {
     "eps": "0.1",
@@ -137,9 +139,11 @@ def test_damaged_data_are_refused_and_nothing_is_left(digits, tmp_path):
         (["--data", "/no/such/folder"], "not a folder"),
     ],
 )
-def test_what_means_nothing_is_refused(digits, tmp_path, arguments, said):
+def test_what_means_nothing_is_refused(digits, tmp_path, capsys, arguments, said):
     out = tmp_path / "out"
-    refused(neuroglia("run", "fhn_classifier", "--out", out, "--data", digits, *arguments), said)
+    command = ["run", "fhn_classifier", "--out", str(out), "--data", str(digits), *arguments]
+    assert main(command) == 2
+    assert said in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -168,10 +172,11 @@ def test_reproduce_gives_every_table_and_figure(digits, tmp_path):
     "arguments, said",
     [(["--seeds", "0"], "--seeds"), (["--set", "eps"], "NAME=VALUE"), (["--set", "x=1"], "x")],
 )
-def test_wrong_flags_of_reproduce(digits, tmp_path, arguments, said):
+def test_wrong_flags_of_reproduce(digits, tmp_path, capsys, arguments, said):
     out = tmp_path / "out"
-    done = neuroglia("reproduce", "fhn-classifier", "--out", out, "--data", digits, *arguments)
-    refused(done, said)
+    command = ["reproduce", "fhn-classifier", "--out", str(out), "--data", str(digits)]
+    assert main([*command, *arguments]) == 2
+    assert said in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -181,14 +186,14 @@ WITHOUT = "import sys; sys.modules['torch'] = None; sys.argv[0] = 'neuroglia'; "
 def test_without_torch_the_rest_works_and_the_error_says_what_to_install(tmp_path):
     code = WITHOUT + "from neuroglia_snn.cli import main; sys.exit(main(sys.argv[1:]))"
 
-    def main(*arguments: object) -> subprocess.CompletedProcess:
+    def without(*arguments: object) -> subprocess.CompletedProcess:
         command = [sys.executable, "-c", code, *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    assert "fhn_classifier" in main("list").stdout
-    assert main("check", "fhn_classifier").returncode == 0
-    assert main("reproduce", "fhn-classifier", "--help").returncode == 0
+    assert "fhn_classifier" in without("list").stdout
+    assert without("check", "fhn_classifier").returncode == 0
+    assert without("reproduce", "fhn-classifier", "--help").returncode == 0
     for arguments in (["run", "fhn_classifier"], ["reproduce", "fhn-classifier"]):
-        done = main(*arguments, "--out", tmp_path / "out")
+        done = without(*arguments, "--out", tmp_path / "out")
         refused(done, "pip install 'neuroglia_snn[torch]'")
         assert not (tmp_path / "out").exists()

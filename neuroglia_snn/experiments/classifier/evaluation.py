@@ -10,7 +10,7 @@ import torch
 from neuroglia_snn.backends.base import Progress
 from neuroglia_snn.backends.torch import System
 from neuroglia_snn.experiments.classifier.networks import Network
-from neuroglia_snn.experiments.classifier.response import Protocol, Table, integrate
+from neuroglia_snn.experiments.classifier.response import Protocol, integrate
 
 #: Images at a time: their outputs over time stay in a core's cache.
 _BATCH = 32
@@ -74,11 +74,6 @@ def classify(
         if progress:
             progress(min(1.0, done * batch / len(images)), 0.0)
     return torch.cat(found)
-
-
-def from_table(table: Table) -> Outputs:
-    """Outputs by interpolation."""
-    return table.outputs
 
 
 def directly(system: System, protocol: Protocol, substeps: int = 1) -> Outputs:
