@@ -7,7 +7,7 @@ import torch
 
 from neuroglia_snn.backends.base import Progress
 from neuroglia_snn.backends.torch import System
-from neuroglia_snn.errors import UserError
+from neuroglia_snn.errors import NumericalError, UserError
 from neuroglia_snn.experiments.classifier.response import Protocol
 
 
@@ -33,6 +33,11 @@ def integrate_groups(
     Returns
     -------
     tensor (images, units, samples)
+
+    Raises
+    ------
+    NumericalError
+        If noise drives a unit to infinity.
     """
     transient, between = protocol.steps(units.dt)
     images, count = inputs.shape
@@ -54,7 +59,10 @@ def integrate_groups(
                 found.append(neurons[protocol.output])
                 if progress:
                     progress(step / steps, step * units.dt)
-        return torch.stack(found, -1)
+        outputs = torch.stack(found, -1)
+    if not bool(outputs.isfinite().all()):
+        raise NumericalError("units with this noise blow up: use a smaller D or model.dt")
+    return outputs
 
 
 class LeakyCount:

@@ -36,11 +36,11 @@ RECIPES = {
 #: Settings of models/fhn_astrocytes.toml.
 VARIANTS = {
     "plain": {"D": "0", "I_glio": "0"},
-    "noise_0.001": {"D": "0.001", "I_glio": "0"},
     "noise_0.01": {"D": "0.01", "I_glio": "0"},
     "noise_0.1": {"D": "0.1", "I_glio": "0"},
-    "astrocytes_raising": {"D": "0", "I_glio": "-0.3"},
-    "astrocytes_lowering": {"D": "0", "I_glio": "0.3"},
+    "noise_1": {"D": "1", "I_glio": "0"},
+    "astrocytes_raising": {"D": "0", "I_glio": "-1"},
+    "astrocytes_lowering": {"D": "0", "I_glio": "1"},
 }
 _BASELINE = Recipe(10)
 #: Images of each digit in section 4's training and test sets.
@@ -48,7 +48,7 @@ _EACH = (1000, 100)
 #: Test images of Figure 4: one point more or less is its standard error.
 _SWEPT = 2000
 #: Test images of what is integrated directly: the check of the table, and the variants.
-_CHECKED, _VARIANTS = 40, 100
+_CHECKED, _VARIANTS = 40, 500
 
 
 @dataclass(frozen=True)
