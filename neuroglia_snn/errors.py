@@ -30,6 +30,10 @@ class ImageError(UserError):
     """An image cannot be used as a binary stimulus."""
 
 
+class DataError(UserError):
+    """A data set cannot be found or read."""
+
+
 class ResultError(UserError):
     """A result folder or file cannot be read or may not be written."""
 

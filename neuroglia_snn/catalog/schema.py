@@ -86,6 +86,11 @@ EXPERIMENTS: dict[str, dict[str, tuple[type, ...]]] = {
         "trial": QUANTITY,
         "trials": INTEGER,
     },
+    "classifier": {
+        **dict.fromkeys(("population", "input", "output", "amplitude"), TEXT),
+        **dict.fromkeys(("transient", "control"), QUANTITY),
+        **dict.fromkeys(("samples", "base_epochs", "epochs"), INTEGER),
+    },
 }
 
 

@@ -21,10 +21,14 @@ from neuroglia_snn.options import Options
 from neuroglia_snn.studies.base import Study, Work
 
 #: Module of each paper's study; the command line lists them in this order.
-PAPERS: dict[str, str] = {"fep": "fep"}
+PAPERS: dict[str, str] = {"fhn-classifier": "fhn_classifier", "fep": "fep"}
 
 #: Module of the study that carries out each ``[experiment] kind`` which is not a plain simulation.
-KINDS: dict[str, str] = {"canonical-network": "fep", "self-organisation": "fep"}
+KINDS: dict[str, str] = {
+    "canonical-network": "fep",
+    "classifier": "fhn_classifier",
+    "self-organisation": "fep",
+}
 
 
 def load(module: str) -> Study:

@@ -1,0 +1,232 @@
+"""A population of a model file as a layer with snnTorch's conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import snntorch
+import torch
+from snntorch import surrogate
+
+from neuroglia_snn import spec
+from neuroglia_snn.backends.torch.system import State, System
+from neuroglia_snn.catalog.load import load
+from neuroglia_snn.catalog.schema import nearest
+from neuroglia_snn.errors import BackendError
+
+
+class Neuron(snntorch.Lapicque):
+    """Units of a model file as a layer: input current in, spikes (and membranes) out.
+
+    One call advances every unit by ``steps`` time steps of the model, with the input held; the same
+    call serves constant input and spike trains. ``snntorch.utils.reset`` finds layers by their class,
+    hence the ancestor: nothing of Lapicque's equation is used.
+
+    Parameters
+    ----------
+    model : `neuroglia_snn.spec.Model`, or name or path of a model file
+    population : str, optional
+        Needed where the model has several.
+    input : str, optional
+        The variable that receives the layer's input; needed where the population has several.
+    mem : str, optional
+        The variable called ``mem``; the first one by default.
+    steps : int
+        Time steps of the model in one call.
+    threshold : float
+        Of ``mem``, for a population that has no threshold of its own.
+    spike_grad : callable, optional
+        A surrogate gradient of `snntorch.surrogate`; ``atan()`` by default.
+    init_hidden, output : bool
+        As everywhere in snnTorch, see Returns of `forward`.
+    learn : sequence of str
+        Parameters of the model that are trained with the network, as ``learn_beta`` is in snnTorch.
+
+    Raises
+    ------
+    BackendError
+        If the population cannot be a layer; the message says why.
+
+    Examples
+    --------
+    >>> layer = Neuron("fhn_excitable", steps=10, init_hidden=True)
+    >>> network = torch.nn.Sequential(torch.nn.Linear(784, 100), layer, torch.nn.Linear(100, 10))
+    """
+
+    def __init__(
+        self,
+        model: spec.Model | str,
+        population: str | None = None,
+        *,
+        input: str | None = None,
+        mem: str | None = None,
+        steps: int = 1,
+        threshold: float = 1.0,
+        spike_grad: Callable | None = None,
+        init_hidden: bool = False,
+        output: bool = False,
+        learn: Sequence[str] = (),
+    ):
+        snntorch.SpikingNeuron.__init__(
+            self,
+            threshold=threshold,
+            spike_grad=spike_grad or surrogate.atan(),
+            init_hidden=init_hidden,
+            output=output,
+            reset_mechanism="none",
+        )
+        self.system = System(model, population)
+        who = f"population '{self.system.population.name}' of '{self.system.model.name}'"
+        self.input = _one_of("input", input, self.system.inputs, who)
+        variables = self.system.variables
+        self.potential = require_variable("mem", mem or variables[0], variables, who)
+        if steps < 1:
+            raise BackendError(f"steps is a whole number from 1 on, not {steps}")
+        self.steps = steps
+        for name in learn:
+            if name not in self.system.parameters:
+                known = self.system.parameters
+                raise BackendError(
+                    f"{who} has no parameter '{name}' to learn{nearest(name, known)}"
+                )
+            value = torch.tensor(float(self.system.parameters[name]))
+            self.register_parameter(name, torch.nn.Parameter(value))
+        self.learn = tuple(learn)
+        self._hidden: State = {}
+
+    @classmethod
+    def load(cls, name_or_path: str, settings: Mapping[str, str], **options) -> Neuron:
+        """A layer of a model file with other parameters: ``Neuron.load("fhn_excitable", {"eps": "0.1"})``.
+
+        ``settings`` are those of `neuroglia_snn.load`, ``options`` those of this class.
+        """
+        return cls(load(name_or_path, settings), **options)
+
+    # ------------------------------------------------------------------ hidden state
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Variables beside ``mem``, in the order in which they are passed."""
+        return tuple(n for n in self.system.variables if n != self.potential)
+
+    @property
+    def mem(self) -> torch.Tensor:
+        """The membrane variable of every unit; empty before the first call."""
+        return self._hidden.get(self.potential, torch.zeros(0))
+
+    @mem.setter
+    def mem(self, value: torch.Tensor) -> None:
+        """Set it; to zeros, as ``snntorch.utils.reset`` does, puts units back to their start."""
+        if value.numel() and bool(value.any()):
+            self._hidden[self.potential] = value
+        else:
+            self.reset_mem()
+
+    def reset_mem(self) -> torch.Tensor:
+        """Forget the hidden state: the next call starts from the file's initial values."""
+        self._hidden = {}
+        return self.mem
+
+    @classmethod
+    def reset_hidden(cls) -> None:
+        """Put the hidden state of every such layer back to its start."""
+        for layer in cls._layers():
+            layer.reset_mem()
+
+    @classmethod
+    def detach_hidden(cls) -> None:
+        """Cut every such layer's hidden state off the graph, for truncated backpropagation."""
+        for layer in cls._layers():
+            layer._hidden = {name: value.detach() for name, value in layer._hidden.items()}
+
+    @classmethod
+    def _layers(cls) -> list[Neuron]:
+        return [layer for layer in cls.instances if isinstance(layer, Neuron)]
+
+    # ----------------------------------------------------------------------- forward
+
+    def forward(self, input_: torch.Tensor, *state: torch.Tensor):
+        """Advance the layer.
+
+        Parameters
+        ----------
+        input_ : tensor (batch, ...)
+            Current of every unit, in SI units; its type and device are those of the computation.
+        *state : tensors
+            `others`, then ``mem``, as the last call returned them; none for the initial state. Not
+            with ``init_hidden``.
+
+        Returns
+        -------
+        ``spk`` with ``init_hidden``; ``spk, mem`` with ``output`` too; else ``spk, *others, mem``.
+        A spike is 1 where the threshold was passed in any of the ``steps``.
+        """
+        if self.init_hidden:
+            if state:
+                raise TypeError("no state is passed to a layer with init_hidden=True")
+            before = self._hidden
+        elif state and len(state) != len(self.system.variables):
+            raise TypeError(f"the state is ({', '.join((*self.others, 'mem'))}), or nothing")
+        else:
+            before = dict(zip((*self.others, self.potential), state, strict=False))
+        values = self._begin(input_, before)
+        spk = torch.zeros_like(input_)
+        self.system.parameters.update({name: getattr(self, name) for name in self.learn})
+        margin = self._margin(values)
+        for _ in range(self.steps):
+            values, margin, fired = self._advance(values, margin)
+            spk = torch.maximum(spk, fired)
+        self._hidden = {name: values[name] for name in self.system.variables}
+        if self.init_hidden:
+            return (spk, self.mem) if self.output else spk
+        return (spk, *(values[name] for name in self.others), self.mem)
+
+    def _begin(self, input_: torch.Tensor, before: State) -> State:
+        values = self.system.initial(input_.shape, input_.dtype, input_.device)
+        if all(v.shape == input_.shape for v in before.values()):
+            values |= before
+        return values | {self.input: input_}
+
+    def _advance(
+        self, values: State, before: torch.Tensor
+    ) -> tuple[State, torch.Tensor, torch.Tensor]:
+        """State, margin and spikes one step later; ``before`` is the margin now."""
+        after = self.system.step(values)
+        margin = self._margin(after)
+        fired = self.spike_grad(margin)
+        if self.system.once_a_crossing:
+            fired = fired * (before <= 0)
+        if self.system.resets:
+            spiked, reset = fired.detach() > 0, self.system.reset(after)
+            after = {n: torch.where(spiked, reset[n], v) for n, v in after.items()}
+            margin = self._margin(after)
+        return after, margin, fired
+
+    def _margin(self, values: State) -> torch.Tensor:
+        margin = self.system.margin(values)
+        return values[self.potential] - self.threshold if margin is None else margin
+
+    def extra_repr(self) -> str:
+        """What ``print(network)`` says of the layer."""
+        system = self.system
+        return f"{system.model.name}, population={system.population.name}, steps={self.steps}"
+
+
+def _one_of(what: str, name: str | None, known: Sequence[str], who: str) -> str:
+    if name is None and len(known) == 1:
+        return known[0]
+    return require_variable(what, name, known, who)
+
+
+def require_variable(what: str, name: str | None, known: Sequence[str], who: str) -> str:
+    """``name``, which is one of ``known``.
+
+    Raises
+    ------
+    BackendError
+        If it is not.
+    """
+    if name is None or name not in known:
+        said = f"there is no '{name}'{nearest(name, known)}" if name else "say which"
+        raise BackendError(f"{who}: {said} ({what}: one of {', '.join(known) or 'none'})")
+    return name
