@@ -1,0 +1,115 @@
+"""A layer's output for an image when every kernel's weights have been scaled for that image.
+
+Eq. 3 changes a weight by a multiple of its own size, w <- w + z|w| with one z for all weights of a
+kernel. Weights that began positive therefore stay multiples of what they were, and so do those that
+began negative: w = p w+ + q w-, two numbers a kernel. As the layer is linear in its weights, its output
+is p (w+ * x) + q (w- * x) + bias: the layer's own convolution and one more serve any number of
+presentations, every image of a batch has weights of its own, and no weight is ever written to.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+#: Layers whose output is linear in their weights, one kernel (or unit) an output channel.
+LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+
+#: How the responses of a kernel's map become the one number y_j that eq. 1 takes.
+ACTIVITIES = ("mean", "max")
+
+#: What z of eq. 3 is: (triggered by activity, triggered by silence, not triggered).
+CHANGES = {
+    "percentage": lambda a, b: (a - 1.0, -b, 0.0),
+    "literal": lambda a, b: (a, -b, 1.0),
+}
+
+
+class Response:
+    """What a layer answers to a batch, as a function of its kernels' gains.
+
+    Parameters
+    ----------
+    layer : module
+        One of `LAYERS`.
+    images : tensor
+        The layer's input, with or without a batch dimension.
+    output : tensor
+        What the layer gave for it, with its own weights.
+    """
+
+    def __init__(self, layer: nn.Module, images: Tensor, output: Tensor):
+        weight, self.bias = layer.weight, layer.bias
+        if isinstance(layer, nn.Linear):
+            self._axis, features = -1, 1
+            apply = nn.functional.linear
+        else:
+            self._axis, features = 1, weight.dim() - 1
+            apply = layer._conv_forward  # type: ignore[operator, assignment]
+        self._single = images.dim() == features
+        if self._single:
+            images, output = images.unsqueeze(0), output.unsqueeze(0)
+        self._map = tuple(d for d in range(1, output.dim()) if d != self._axis % output.dim())
+        self.excitatory = apply(images, weight.clamp(min=0), None)
+        self.inhibitory = output - self.excitatory
+        if self.bias is not None:
+            self.inhibitory -= self._over_map(self.bias.unsqueeze(0))
+
+    def start(self) -> Tensor:
+        """The gains (p, q) of unchanged weights: ones of shape (2, images, kernels)."""
+        shape = self.excitatory.shape
+        return self.excitatory.new_ones(2, shape[0], shape[self._axis])
+
+    def output(self, gains: Tensor) -> Tensor:
+        """The layer's output with these gains, as the layer would have given it."""
+        answer = self._scaled(self.excitatory, self.inhibitory, gains)
+        return answer.squeeze(0) if self._single else answer
+
+    def activity(self, gains: Tensor, kind: str) -> Tensor:
+        """The output y_j of every kernel, (images, kernels): its map's mean or largest response."""
+        if not self._map:
+            return self._scaled(self.excitatory, self.inhibitory, gains)
+        if kind == "max":
+            return self._scaled(self.excitatory, self.inhibitory, gains).amax(self._map)
+        means = (part.mean(self._map) for part in (self.excitatory, self.inhibitory))
+        answer = sum(gain * mean for gain, mean in zip(gains, means, strict=True))
+        return answer if self.bias is None else answer + self.bias  # type: ignore[return-value]
+
+    def select(self, images: Tensor) -> Response:
+        """The response to some images of the batch (indices, which may repeat)."""
+        chosen = object.__new__(Response)
+        chosen.__dict__ |= self.__dict__
+        chosen.excitatory = self.excitatory[images]
+        chosen.inhibitory = self.inhibitory[images]
+        return chosen
+
+    def _scaled(self, excitatory: Tensor, inhibitory: Tensor, gains: Tensor) -> Tensor:
+        p, q = (self._over_map(gain) for gain in gains)
+        if self.bias is None:
+            return torch.addcmul(p * excitatory, q, inhibitory)
+        bias = self._over_map(self.bias.unsqueeze(0))
+        return torch.addcmul(torch.addcmul(bias, p, excitatory), q, inhibitory)
+
+    def _over_map(self, values: Tensor) -> Tensor:
+        """(images, kernels) in a shape that broadcasts over each kernel's map."""
+        for dimension in self._map:
+            values = values.unsqueeze(dimension)
+        return values
+
+
+def changed(gains: Tensor, trigger: Tensor, z: tuple[float, float, float]) -> Tensor:
+    """The gains after one change of the weights, w <- w + z|w| (eq. 3).
+
+    Parameters
+    ----------
+    gains : tensor
+        (p, q) of shape (2, images, kernels).
+    trigger : tensor
+        1 where activity has triggered the kernel's astrocyte, -1 where silence has, else 0.
+    z : tuple
+        For each of these three cases; see `CHANGES`.
+    """
+    up, down, otherwise = (gains.new_tensor(value) for value in z)
+    step = torch.where(trigger > 0, up, torch.where(trigger < 0, down, otherwise))
+    p, q = gains
+    return torch.stack([p + step * p.abs(), q - step * q.abs()])  # q stands before weights below 0
