@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -175,15 +175,15 @@ class _Course:
             self._gains = changed(self._gains, trigger, self._options._z)
 
 
-@contextmanager
-def answering(layer: nn.Module, answer: Callable[[Response], Tensor]) -> Iterator[None]:
-    """While this lasts, the layer's output is what ``answer`` makes of its response."""
+def answering(
+    layer: nn.Module, answer: Callable[[Response], Tensor]
+) -> AbstractContextManager[object]:
+    """While this context lasts, the layer's output is what ``answer`` makes of its response."""
 
     def hook(layer: nn.Module, inputs: tuple, named: dict, output: Tensor) -> Tensor:
         return answer(Response(layer, inputs[0] if inputs else named["input"], output))
 
-    with layer.register_forward_hook(hook, with_kwargs=True):
-        yield
+    return layer.register_forward_hook(hook, with_kwargs=True)
 
 
 def watched_layer(model: nn.Module, name: str) -> nn.Module:
