@@ -8,7 +8,7 @@ which the kernel is active is the file's driving event; between events the file'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import sympy
@@ -26,6 +26,8 @@ from neuroglia_snn.quantities import UNITS
 _STEP = 1e-3
 #: Calcium below this multiple of its initial value counts as resting; one presentation adds 8 %.
 _RESTING = 1.05
+#: A history is the bits of a 64-bit number.
+MOST_PRESENTATIONS = 62
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class CalciumModel:
     initial: np.ndarray
     threshold: float
     presentation: float
+    _known: dict[int, tuple[np.ndarray, float]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._known[1] = (self.initial, -np.inf)
 
     @classmethod
     def of(cls, name_or_path: str = "noise_induced_memory") -> CalciumModel:
@@ -68,8 +74,26 @@ class CalciumModel:
         slopes = _slopes(glia, state, _drive(glia), values)
         return cls(slopes, initial, threshold.value.si, training.period)
 
-    def advance(self, state: np.ndarray, driven: np.ndarray, start: float) -> np.ndarray:
-        """The state one presentation later (explicit midpoint rule); ``driven`` is a time in s."""
+    def after(self, histories: np.ndarray) -> np.ndarray:
+        """Calcium after histories of presentations, in mol/m^3 (mM), of the histories' shape.
+
+        A history is a whole number whose bits, after a leading 1, say in which presentations the
+        kernel was active; all its beginnings must have been asked for before. There are far fewer
+        histories than kernels and images, and each is integrated once.
+        """
+        distinct, which = np.unique(histories, return_inverse=True)
+        new = [int(history) for history in distinct if int(history) not in self._known]
+        if new:
+            states, drives = zip(*(self._known[history >> 1] for history in new), strict=True)
+            start = (new[0].bit_length() - 2) * self.presentation
+            driven = np.where(np.array(new) % 2, start, drives)
+            state = self._advance(np.stack(states, axis=1), driven, start)
+            self._known.update(zip(new, zip(state.T, driven, strict=True), strict=True))
+        calcium = np.array([self._known[int(history)][0][0] for history in distinct])
+        return calcium[which.reshape(histories.shape)]
+
+    def _advance(self, state: np.ndarray, driven: np.ndarray, start: float) -> np.ndarray:
+        """The states one presentation later (explicit midpoint rule); ``driven`` are times in s."""
         steps = max(1, round(self.presentation / _STEP))
         dt = self.presentation / steps
         for n in range(steps):
@@ -134,26 +158,16 @@ class Calcium:
     def __init__(self, mu: int, model: CalciumModel):
         self._mu, self._model = mu, model
         self._seen = 0
-        self._state, self._driven = model.initial[:, None], np.array([-np.inf])
-        self._astrocyte: np.ndarray | None = None
+        self._histories = np.ones(1, np.int64)
 
     def observe(self, active: Tensor) -> Tensor:
         """Integrate over one presentation; see `Astrocytes`."""
-        now = active.cpu().numpy().astype(int)
-        before = np.zeros_like(now) if self._astrocyte is None else self._astrocyte
-        # Kernels with the same history share one astrocyte: there are far fewer histories.
-        histories, which = np.unique(2 * before + now, return_inverse=True)
-        self._astrocyte = which.reshape(now.shape)
-        start = self._seen * self._model.presentation
-        self._driven = np.where(histories % 2, start, self._driven[histories // 2])
-        self._state = self._model.advance(self._state[:, histories // 2], self._driven, start)
         self._seen += 1
-        released = self.calcium > self._model.threshold
-        resting = self.calcium < _RESTING * self._model.initial[0]
-        trigger = np.where(released, 1, np.where(resting & (self._seen >= self._mu), -1, 0))
+        if self._seen > MOST_PRESENTATIONS:
+            raise UserError(f"calcium follows at most {MOST_PRESENTATIONS} presentations: lower k")
+        self._histories = 2 * self._histories + active.cpu().numpy()
+        calcium = self._model.after(self._histories)
+        resting = calcium < _RESTING * self._model.initial[0]
+        weakens = resting & (self._seen >= self._mu)
+        trigger = np.where(calcium > self._model.threshold, 1, np.where(weakens, -1, 0))
         return torch.from_numpy(trigger).to(active.device)
-
-    @property
-    def calcium(self) -> np.ndarray:
-        """Calcium in mol/m^3 (mM), (images, kernels), after the presentations seen so far."""
-        return self._state[0][self._astrocyte]

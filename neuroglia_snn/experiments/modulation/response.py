@@ -9,6 +9,9 @@ presentations, every image of a batch has weights of its own, and no weight is e
 
 from __future__ import annotations
 
+import copy
+import functools
+
 import torch
 from torch import Tensor, nn
 
@@ -71,17 +74,23 @@ class Response:
             return self._scaled(self.excitatory, self.inhibitory, gains)
         if kind == "max":
             return self._scaled(self.excitatory, self.inhibitory, gains).amax(self._map)
-        means = (part.mean(self._map) for part in (self.excitatory, self.inhibitory))
-        answer = sum(gain * mean for gain, mean in zip(gains, means, strict=True))
-        return answer if self.bias is None else answer + self.bias  # type: ignore[return-value]
+        p, q = gains
+        excitatory, inhibitory = self._means
+        answer = p * excitatory + q * inhibitory
+        return answer if self.bias is None else answer + self.bias
 
     def select(self, images: Tensor) -> Response:
         """The response to some images of the batch (indices, which may repeat)."""
-        chosen = object.__new__(Response)
-        chosen.__dict__ |= self.__dict__
+        chosen = copy.copy(self)
+        chosen.__dict__.pop("_means", None)
         chosen.excitatory = self.excitatory[images]
         chosen.inhibitory = self.inhibitory[images]
         return chosen
+
+    @functools.cached_property
+    def _means(self) -> tuple[Tensor, Tensor]:
+        """Of each kernel's map, (images, kernels) each."""
+        return self.excitatory.mean(self._map), self.inhibitory.mean(self._map)
 
     def _scaled(self, excitatory: Tensor, inhibitory: Tensor, gains: Tensor) -> Tensor:
         p, q = (self._over_map(gain) for gain in gains)

@@ -97,7 +97,7 @@ def identity(options: argparse.Namespace) -> dict:
         "variants": chosen,
         **{
             name: getattr(options, name)
-            for name in ("seed", "seeds", "folds", "epochs", "kernel", "blocks", "width", "layer")
+            for name in ("seed", "folds", "epochs", "kernel", "blocks", "width", "layer")
         },
         "threads": options.threads,
     }

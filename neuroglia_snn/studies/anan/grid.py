@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,8 +52,13 @@ class Variant:
         """Makes the astrocytes of a batch."""
         if not self.calcium:
             return Counter
-        model = CalciumModel.of()
-        return lambda mu: Calcium(mu, model)
+        return functools.partial(Calcium, model=_calcium_model())
+
+
+@functools.cache
+def _calcium_model() -> CalciumModel:
+    """The catalogue's astrocyte; what it has integrated once, it knows."""
+    return CalciumModel.of()
 
 
 def answers(

@@ -29,6 +29,8 @@ VARIANTS = {
     "spiking-counter": grid.Variant(spiking=True),
     "spiking-calcium": grid.Variant(spiking=True, calcium=True),
 }
+#: Of the images, beside those that a network is trained on.
+PARTS = ("validation", "test")
 #: Share of a fold's time that a bar shows for training; the variants have the rest.
 _TRAINING_SHARE = 0.6
 
@@ -59,9 +61,9 @@ def carry_out(images: DataSet, options: argparse.Namespace, names: list[str], wo
             for kind in dict.fromkeys(kinds.values()):
                 task.train(kind, pace.training())
             for v, name in enumerate(names):
-                found = task.modulate(kinds[name], name, pace.variant())
-                base[s, fold, v], modulated[s, fold, v] = found["base"], found["modulated"]
-                epochs[s, fold, v] = task.epochs(kinds[name])
+                kind = kinds[name]
+                base[s, fold, v], epochs[s, fold, v] = task.base(kind), task.epochs(kind)
+                modulated[s, fold, v] = task.modulate(kind, name, pace.variant())
         shown(1.0, 0.0)
     dims = ("seed", "fold", "variant")
     return xr.Dataset(
@@ -73,7 +75,7 @@ def carry_out(images: DataSet, options: argparse.Namespace, names: list[str], wo
         coords={
             "seed": list(seeds),
             "variant": names,
-            "part": ["validation", "test"],
+            "part": list(PARTS),
             "score": list(SCORES),
             **{
                 name: ("point", [getattr(point, name) for point in grid.GRID])
@@ -118,39 +120,51 @@ class _Task:
             epochs = fit(
                 network, training, validation, self._options.epochs, generator, progress
             )
-            weights = {name: value.numpy() for name, value in network.state_dict().items()}
-            return {**weights, "epochs": np.array(epochs)}
+            require_finite(network)
+            weights = {f"network.{n}": v.numpy() for n, v in network.state_dict().items()}
+            answers = {part: logits(network, self._parts[part][0]).numpy() for part in PARTS}
+            return {**weights, **answers, "epochs": np.array(epochs)}
 
         self._trained[kind] = self._work.part(f"{self._name}-{kind}", compute)
         progress(1.0)
+
+    def base(self, kind: str) -> np.ndarray:
+        """Scores of the network of a kind on validation and test images, (2, scores)."""
+        return np.stack(
+            [
+                scores(torch.from_numpy(self._trained[kind][part]), self._parts[part][1])
+                for part in PARTS
+            ]
+        )
 
     def epochs(self, kind: str) -> int:
         """How long the network of a kind was trained."""
         return int(self._trained[kind]["epochs"])
 
-    def modulate(self, kind: str, name: str, progress: Callable[[float], None]) -> Arrays:
-        """Scores on validation and test images, without astrocytes and at every point of the grid."""
+    def modulate(self, kind: str, name: str, progress: Callable[[float], None]) -> np.ndarray:
+        """The same at every point of the grid, (2, points, scores)."""
 
         def compute() -> Arrays:
             network = self._network(kind)
-            weights = {n: torch.from_numpy(v) for n, v in self._trained[kind].items() if n != "epochs"}
-            network.load_state_dict(weights)
-            require_finite(network)
+            trained = self._trained[kind]
+            network.load_state_dict(
+                {n: torch.from_numpy(trained[f"network.{n}"]) for n in network.state_dict()}
+            )
             network.eval()
-            images = torch.cat([self._parts[part][0] for part in ("validation", "test")])
-            labels = torch.cat([self._parts[part][1] for part in ("validation", "test")])
-            held = len(self._parts["validation"][1])
-            plain = logits(network, images)
-            variant = VARIANTS[name]
-            answers = grid.answers(network, self._options.layer, images, variant, progress)
+            images = torch.cat([self._parts[part][0] for part in PARTS])
+            answers = grid.answers(
+                network, self._options.layer, images, VARIANTS[name], progress
+            )
+            held = len(self._parts[PARTS[0]][1])
+            both = zip(PARTS, (answers[:, :held], answers[:, held:]), strict=True)
             return {
-                "base": _both(plain, labels, held),
-                "modulated": np.stack([_both(a, labels, held) for a in answers], axis=1),
+                part: np.stack([scores(one, self._parts[part][1]) for one in found])
+                for part, found in both
             }
 
         found = self._work.part(f"{self._name}-{name}", compute)
         progress(1.0)
-        return found
+        return np.stack([found[part] for part in PARTS])
 
     @property
     def _name(self) -> str:
@@ -179,13 +193,6 @@ class _Task:
 
 def _to_tensor(images: np.ndarray) -> Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-
-
-def _both(answers: Tensor, labels: Tensor, held: int) -> np.ndarray:
-    """Scores of the validation and of the test images, (2, scores)."""
-    return np.stack(
-        [scores(answers[:held], labels[:held]), scores(answers[held:], labels[held:])]
-    )
 
 
 def _folds(images: DataSet, count: int, seed: int) -> list[np.ndarray]:
