@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -175,15 +175,20 @@ class _Course:
             self._gains = changed(self._gains, trigger, self._options._z)
 
 
-def answering(
-    layer: nn.Module, answer: Callable[[Response], Tensor]
-) -> AbstractContextManager[object]:
-    """While this context lasts, the layer's output is what ``answer`` makes of its response."""
+@contextmanager
+def answering(layer: nn.Module, answer: Callable[[Response], Tensor]) -> Iterator[None]:
+    """While this lasts, the layer's output is what ``answer`` makes of its response."""
+    lasts = True
 
-    def hook(layer: nn.Module, inputs: tuple, named: dict, output: Tensor) -> Tensor:
-        return answer(Response(layer, inputs[0] if inputs else named["input"], output))
+    def hook(layer: nn.Module, inputs: tuple, named: dict, output: Tensor) -> Tensor | None:
+        images = inputs[0] if inputs else named["input"]
+        return answer(Response(layer, images, output)) if lasts else None
 
-    return layer.register_forward_hook(hook, with_kwargs=True)
+    try:
+        with layer.register_forward_hook(hook, with_kwargs=True):
+            yield
+    finally:
+        lasts = False  # an interruption may come before the handle is ours: the hook is then inert
 
 
 def watched_layer(model: nn.Module, name: str) -> nn.Module:
