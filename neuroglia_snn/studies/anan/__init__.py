@@ -80,7 +80,7 @@ def identity(options: argparse.Namespace) -> dict:
     images = _read(options)
     side = images.images.shape[1]
     if side >> options.blocks < 1:
-        raise UserError(f"--blocks {options.blocks} halve {side} pixels to nothing: take fewer")
+        raise UserError(f"--blocks {options.blocks} halves {side} pixels to nothing: take fewer")
     for name, count in zip(images.classes, images.training_counts, strict=True):
         if count < options.folds:
             raise UserError(
@@ -92,7 +92,7 @@ def identity(options: argparse.Namespace) -> dict:
     if options.layer not in names:
         raise UserError(f"--layer is one of {', '.join(names)}, not '{options.layer}'")
     return {
-        "data": images.describe(),
+        "images": images.describe(),
         "data_digest": images.digest,
         "variants": chosen,
         **{

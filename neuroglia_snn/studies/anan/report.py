@@ -31,13 +31,14 @@ def write(found: xr.Dataset, images: DataSet, folder: Path) -> dict:
     first = rows[0]
     numbers = {
         "test_images": int(images.test.sum()),
-        "seeds": found.sizes["seed"],
+        "networks": found.sizes["seed"] * found.sizes["fold"],
         "folds": found.sizes["fold"],
         **{key: value for key, value in first.items() if isinstance(value, (int, float, str))},
     }
     picked = [modulated_at(found, chosen[way], first["variant"]) for way in ("validation", "test")]
     drawn = figures.draw(found, *picked, images.name, rows, folder)
     return {
+        "seeds": found.seed.values.tolist(),
         "results": numbers,
         "variants_results": rows,
         "tables": str(tables),
