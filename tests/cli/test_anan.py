@@ -62,8 +62,8 @@ def test_the_study_on_digits_and_going_on_after_a_kill(tmp_path):
     cut.send_signal(signal.SIGKILL)
     cut.wait(timeout=60)
     assert not (tmp_path / "cut" / "summary.json").exists()
-    other = start(*QUICK, *TWO, "--out", tmp_path / "cut", "--resume", "--seed", 5)
-    assert "another seed" in other.communicate(timeout=60)[1] and other.returncode == 2
+    other = start(*QUICK, *TWO, "--out", tmp_path / "cut", "--resume", "--threads", 2)
+    assert "another threads" in other.communicate(timeout=60)[1] and other.returncode == 2
     again = start(*QUICK, *TWO, "--out", tmp_path / "cut", "--resume")
     assert again.wait(timeout=300) == 0
     assert scores(tmp_path / "cut").identical(found)

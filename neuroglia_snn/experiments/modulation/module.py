@@ -116,9 +116,7 @@ class AstrocyteModulated(nn.Module):
         )
 
     def _after_presentations(self, response: Response) -> Tensor:
-        *_, last = presentations(
-            response, self.astrocytes(self.mu), self.k, self._z, self.activity
-        )
+        *_, last = presentations(response, self.astrocytes(self.mu), self.k, self._z, self.activity)
         return response.output(last)
 
     @property

@@ -28,7 +28,13 @@ class ConvolutionalNetwork(nn.Module):
     """
 
     def __init__(
-        self, channels: int, size: int, outputs: int, kernel: int = 3, blocks: int = 3, width: int = 32
+        self,
+        channels: int,
+        size: int,
+        outputs: int,
+        kernel: int = 3,
+        blocks: int = 3,
+        width: int = 32,
     ):
         super().__init__()
         self.blocks = blocks

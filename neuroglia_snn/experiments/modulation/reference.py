@@ -29,7 +29,9 @@ def answer(
     afterwards, whatever happens.
     """
     watched = watched_layer(model, layer)
-    return torch.cat([_one(model, watched, i, k, mu, a, b, change, activity) for i in images.split(1)])
+    return torch.cat(
+        [_one(model, watched, i, k, mu, a, b, change, activity) for i in images.split(1)]
+    )
 
 
 def _one(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -42,13 +43,14 @@ class Response:
     """
 
     def __init__(self, layer: nn.Module, images: Tensor, output: Tensor):
-        weight, self.bias = layer.weight, layer.bias
+        weight: Tensor = layer.weight  # type: ignore[assignment]
+        self.bias: Tensor | None = layer.bias  # type: ignore[assignment]
         if isinstance(layer, nn.Linear):
             self._axis, features = -1, 1
-            apply = nn.functional.linear
+            apply: Callable[..., Tensor] = nn.functional.linear
         else:
             self._axis, features = 1, weight.dim() - 1
-            apply = layer._conv_forward  # type: ignore[operator, assignment]
+            apply = layer._conv_forward  # type: ignore[assignment]
         self._single = images.dim() == features
         if self._single:
             images, output = images.unsqueeze(0), output.unsqueeze(0)

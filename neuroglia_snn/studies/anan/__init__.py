@@ -127,9 +127,7 @@ def variants(options: argparse.Namespace) -> list[str]:
 
 
 def _read(options: argparse.Namespace) -> data.DataSet:
-    return data.read(
-        options.data, options.positive, options.multiclass, options.size, options.seed
-    )
+    return data.read(options.data, options.positive, options.multiclass, options.size, options.seed)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -41,7 +41,9 @@ class DataSet:
     def digest(self) -> str:
         """Changes with any pixel, label or split."""
         parts = (self.images, self.labels, self.test)
-        return hashlib.sha256(b"".join(np.ascontiguousarray(p).tobytes() for p in parts)).hexdigest()
+        return hashlib.sha256(
+            b"".join(np.ascontiguousarray(p).tobytes() for p in parts)
+        ).hexdigest()
 
     @property
     def training_counts(self) -> list[int]:
@@ -100,8 +102,13 @@ def read(
             if not count:
                 raise UserError(f"{found.name}: class '{shown(name)}' has no {part} image")
     if size is not None and found.images.shape[1:3] != (size, size):
-        scaled = [_scaled(Image.fromarray(i.squeeze(-1) if i.shape[-1] == 1 else i), size) for i in found.images]
-        found = replace(found, images=np.stack(scaled).reshape(-1, size, size, found.images.shape[-1]))
+        scaled = [
+            _scaled(Image.fromarray(i.squeeze(-1) if i.shape[-1] == 1 else i), size)
+            for i in found.images
+        ]
+        found = replace(
+            found, images=np.stack(scaled).reshape(-1, size, size, found.images.shape[-1])
+        )
     return found
 
 
@@ -185,7 +192,9 @@ def _medmnist(path: Path) -> DataSet:
     except Exception:  # a damaged archive raises a dozen kinds of errors
         raise UserError(f"{path} cannot be read as a MedMNIST .npz file") from None
     if missing:
-        raise UserError(f"{path} has no {', '.join(missing)}: a MedMNIST file has {', '.join(keys)}")
+        raise UserError(
+            f"{path} has no {', '.join(missing)}: a MedMNIST file has {', '.join(keys)}"
+        )
     images = [_checked_images(path, key, arrays[key]) for key in keys[::2]]
     labels = [_checked_labels(path, key, arrays[key]) for key in keys[1::2]]
     for key, i, n in zip(keys[::2], images, labels, strict=True):

@@ -13,31 +13,21 @@ _BASE, _HONEST, _FLATTERING = "#6b7280", "#0b6e4f", "#b3541e"
 
 
 def draw(
-    found: xr.Dataset,
-    honest: np.ndarray,
-    flattering: np.ndarray,
-    name: str,
-    rows: list[dict],
-    folder: Path,
+    found: xr.Dataset, picked: list[np.ndarray], name: str, rows: list[dict], folder: Path
 ) -> list[Path]:
     """All figures: the paper's 5 and the grid.
 
-    ``honest`` and ``flattering`` are the first variant's test scores, (seeds, folds, scores), with
-    parameters chosen on the validation folds and on the test set.
+    ``picked`` are the first variant's test scores, (seeds, folds, scores), with parameters chosen on
+    the validation folds and on the test set.
     """
     return [
-        _comparison(found, honest, flattering, name, rows[0], folder / "figure5.png"),
+        _comparison(found, picked, name, rows[0], folder / "figure5.png"),
         _grid(found, name, rows[0]["variant"], folder / "grid.png"),
     ]
 
 
 def _comparison(
-    found: xr.Dataset,
-    honest: np.ndarray,
-    flattering: np.ndarray,
-    name: str,
-    row: dict,
-    path: Path,
+    found: xr.Dataset, picked: list[np.ndarray], name: str, row: dict, path: Path
 ) -> Path:
     """After the paper's Figure 5: F1 and accuracy on the test set over folds and seeds."""
     figure = Figure(figsize=(8, 4), layout="constrained")
@@ -47,7 +37,7 @@ def _comparison(
     scores = found.score.values.tolist()
     for axis, score in zip(figure.subplots(1, 2), ("f1", "accuracy"), strict=True):
         n = scores.index(score)
-        columns = [values[..., n].ravel() for values in (base, honest, flattering)]
+        columns = [values[..., n].ravel() for values in (base, *picked)]
         boxes = axis.boxplot(columns, widths=0.5, patch_artist=True, showfliers=False)
         for box, colour in zip(boxes["boxes"], (_BASE, _HONEST, _FLATTERING), strict=True):
             box.set(facecolor=colour, alpha=0.35)

@@ -35,7 +35,9 @@ PARTS = ("validation", "test")
 _TRAINING_SHARE = 0.6
 
 
-def carry_out(images: DataSet, options: argparse.Namespace, names: list[str], work: Work) -> xr.Dataset:
+def carry_out(
+    images: DataSet, options: argparse.Namespace, names: list[str], work: Work
+) -> xr.Dataset:
     """Every score of every fold.
 
     Returns
@@ -117,9 +119,7 @@ class _Task:
             network = self._network(kind)
             generator = torch.Generator().manual_seed(self._number)
             training, validation = self._parts["training"], self._parts["validation"]
-            epochs = fit(
-                network, training, validation, self._options.epochs, generator, progress
-            )
+            epochs = fit(network, training, validation, self._options.epochs, generator, progress)
             require_finite(network)
             weights = {f"network.{n}": v.numpy() for n, v in network.state_dict().items()}
             answers = {part: logits(network, self._parts[part][0]).numpy() for part in PARTS}
@@ -152,9 +152,7 @@ class _Task:
             )
             network.eval()
             images = torch.cat([self._parts[part][0] for part in PARTS])
-            answers = grid.answers(
-                network, self._options.layer, images, VARIANTS[name], progress
-            )
+            answers = grid.answers(network, self._options.layer, images, VARIANTS[name], progress)
             held = len(self._parts[PARTS[0]][1])
             both = zip(PARTS, (answers[:, :held], answers[:, held:]), strict=True)
             return {

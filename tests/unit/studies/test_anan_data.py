@@ -71,7 +71,10 @@ def test_medmnist_grades_are_grouped(tmp_path):
 
 
 def test_grey_medmnist(tmp_path):
-    grey = {f"{p}_images": np.zeros((n, 9, 9), np.uint8) for p, n in (("train", 30), ("val", 10), ("test", 20))}
+    grey = {
+        f"{p}_images": np.zeros((n, 9, 9), np.uint8)
+        for p, n in (("train", 30), ("val", 10), ("test", 20))
+    }
     assert read(medmnist(tmp_path / "grey.npz", **grey)).images.shape == (60, 9, 9, 1)
     assert read(tmp_path / "grey.npz", size=4).images.shape == (60, 4, 4, 1)
 
@@ -103,7 +106,10 @@ def test_bad_folders(tmp_path):
     [
         ({"val_labels": None}, "has no val_labels: a MedMNIST file has"),
         ({"train_labels": np.zeros((29, 1), np.uint8)}, "train_images has 30 images but 29 labels"),
-        ({"train_labels": np.full((30, 1), np.nan)}, "train_labels must be one whole number an image"),
+        (
+            {"train_labels": np.full((30, 1), np.nan)},
+            "train_labels must be one whole number an image",
+        ),
         ({"train_labels": np.full((30, 1), -1)}, "train_labels has the label -1"),
         ({"train_labels": np.zeros((30, 14), np.uint8)}, "one whole number an image"),
         ({"test_images": np.zeros((20, 9, 9, 3))}, "must be uint8 of shape"),

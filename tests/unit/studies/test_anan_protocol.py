@@ -45,14 +45,19 @@ def test_the_grid_is_the_wrapped_network_at_each_point(name, layer):
 
 def test_the_papers_grid():
     assert len(grid.GRID) == len(set(grid.GRID)) == 5 * 3 * 4 * 4
-    for best in ((4, 2, 1.05, 0.30), (5, 4, 1.05, 0.05)):  # of Table 2: b = 0.30 is not in the text's
+    for best in (
+        (4, 2, 1.05, 0.30),
+        (5, 4, 1.05, 0.05),
+    ):  # of Table 2: b = 0.30 is not in the text's
         assert (best in grid.GRID) == (best[3] != 0.30)
 
 
 def images(counts: tuple[int, int], tested: int) -> data.DataSet:
     labels = np.repeat([0, 1], counts)
     test = np.arange(len(labels)) % (len(labels) // tested) == 0
-    return data.DataSet("noise", np.zeros((len(labels), 4, 4, 1), np.uint8), labels, test, ("a", "b"))
+    return data.DataSet(
+        "noise", np.zeros((len(labels), 4, 4, 1), np.uint8), labels, test, ("a", "b")
+    )
 
 
 def test_folds_part_the_training_images_evenly():
@@ -135,16 +140,23 @@ def test_of_equal_points_the_one_with_the_lower_loss_is_chosen():
     assert report.choose(made_up(f1, loss), "test").values.item() == 2
 
 
+def test_points_that_change_nothing_are_no_choice():
+    f1 = np.broadcast_to([0.5, 0.4, 0.45], (1, 2, 2, 3))
+    found = made_up(f1, np.broadcast_to([0.5, 0.6, 0.6], f1.shape))  # the first is the base's
+    assert report.changing(found).values.tolist() == [[False, True, True]]
+    chosen = {part: report.choose(found, part) for part in protocol.PARTS}
+    assert chosen["validation"].values.item() == 2
+    row = report.compare(found, "percentage-mean", chosen)
+    assert row["f1_mean_over_grid"] == pytest.approx(0.425)
+    assert row["seeds_better_without"] == 1
+
+
 def test_on_noise_the_best_on_test_flatters_and_the_honest_choice_does_not():
     """Scores that depend on no parameter: 40 seeds of 10 folds at 240 points."""
     f1 = 0.5 + 0.02 * np.random.default_rng(1).standard_normal((40, 10, 2, 240))
     found = made_up(f1)
-    row = report.compare(
-        found,
-        "percentage-mean",
-        report.choose(found, "validation"),
-        report.choose(found, "test"),
-    )
+    chosen = {part: report.choose(found, part) for part in protocol.PARTS}
+    row = report.compare(found, "percentage-mean", chosen)
     assert row["f1_p_chosen_on_test"] < 1e-10 and row["f1_difference_chosen_on_test"] > 0.01
     assert row["f1_p_chosen_on_validation"] > 0.001
     low, high = row["f1_low_chosen_on_validation"], row["f1_high_chosen_on_validation"]
@@ -157,5 +169,7 @@ def test_significance():
     assert report.signed_rank(differences) == pytest.approx(2 / 2**10)
     assert report.confidence(np.array([0.1])) is None
     low, high = report.confidence(np.array([1.0, 2.0, 3.0]))
-    assert (low + high) / 2 == pytest.approx(2) and high - 2 == pytest.approx(4.303 / 3**0.5, abs=1e-3)
+    assert (low + high) / 2 == pytest.approx(2) and high - 2 == pytest.approx(
+        4.303 / 3**0.5, abs=1e-3
+    )
     assert [report.stars(p) for p in (0.5, 0.049, 0.009)] == ["", "*", "**"]
