@@ -2,9 +2,10 @@
 
 Eq. 3 changes a weight by a multiple of its own size, w <- w + z|w| with one z for all weights of a
 kernel. Weights that began positive therefore stay multiples of what they were, and so do those that
-began negative: w = p w+ + q w-, two numbers a kernel. As the layer is linear in its weights, its output
-is p (w+ * x) + q (w- * x) + bias: the layer's own convolution and one more serve any number of
-presentations, every image of a batch has weights of its own, and no weight is ever written to.
+began negative: w = p w+ + q w-, two numbers a kernel. The layer is linear in its weights, so from what it
+gives with its own, y = w+ * x + w- * x + bias, and from e = w+ * x follows what it gives with any others:
+q y + (p - q) e + (1 - q) bias. One more convolution serves any number of presentations, every image of a
+batch has weights of its own, and no weight is ever written to.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Response:
 
     def __init__(self, layer: nn.Module, images: Tensor, output: Tensor):
         weight: Tensor = layer.weight  # type: ignore[assignment]
-        self.bias: Tensor | None = layer.bias  # type: ignore[assignment]
+        self._bias: Tensor | None = layer.bias  # type: ignore[assignment]
         if isinstance(layer, nn.Linear):
             self._axis, features = -1, 1
             apply: Callable[..., Tensor] = nn.functional.linear
@@ -55,51 +56,48 @@ class Response:
         if self._single:
             images, output = images.unsqueeze(0), output.unsqueeze(0)
         self._map = tuple(d for d in range(1, output.dim()) if d != self._axis % output.dim())
-        self.excitatory = apply(images, weight.clamp(min=0), None)
-        self.inhibitory = output - self.excitatory
-        if self.bias is not None:
-            self.inhibitory -= self._over_map(self.bias.unsqueeze(0))
+        self._own = output
+        self._excitatory = apply(images, weight.clamp(min=0), None)
 
     def start(self) -> Tensor:
         """The gains (p, q) of unchanged weights: ones of shape (2, images, kernels)."""
-        shape = self.excitatory.shape
-        return self.excitatory.new_ones(2, shape[0], shape[self._axis])
+        return self._own.new_ones(2, self._own.shape[0], self._own.shape[self._axis])
 
     def output(self, gains: Tensor) -> Tensor:
         """The layer's output with these gains, as the layer would have given it."""
-        answer = self._scaled(self.excitatory, self.inhibitory, gains)
+        answer = self._maps(gains)
         return answer.squeeze(0) if self._single else answer
 
     def activity(self, gains: Tensor, kind: str) -> Tensor:
         """The output y_j of every kernel, (images, kernels): its map's mean or largest response."""
         if not self._map:
-            return self._scaled(self.excitatory, self.inhibitory, gains)
+            return self._maps(gains)
         if kind == "max":
-            return self._scaled(self.excitatory, self.inhibitory, gains).amax(self._map)
+            return self._maps(gains).amax(self._map)
+        own, excitatory = self._means
         p, q = gains
-        excitatory, inhibitory = self._means
-        answer = p * excitatory + q * inhibitory
-        return answer if self.bias is None else answer + self.bias
+        return q * own + (p - q) * excitatory + self._constant(q)
 
     def select(self, images: Tensor) -> Response:
         """The response to some images of the batch (indices, which may repeat)."""
         chosen = copy.copy(self)
         chosen.__dict__.pop("_means", None)
-        chosen.excitatory = self.excitatory[images]
-        chosen.inhibitory = self.inhibitory[images]
+        chosen._own, chosen._excitatory = self._own[images], self._excitatory[images]
         return chosen
 
     @functools.cached_property
     def _means(self) -> tuple[Tensor, Tensor]:
         """Of each kernel's map, (images, kernels) each."""
-        return self.excitatory.mean(self._map), self.inhibitory.mean(self._map)
+        return self._own.mean(self._map), self._excitatory.mean(self._map)
 
-    def _scaled(self, excitatory: Tensor, inhibitory: Tensor, gains: Tensor) -> Tensor:
-        p, q = (self._over_map(gain) for gain in gains)
-        if self.bias is None:
-            return torch.addcmul(p * excitatory, q, inhibitory)
-        bias = self._over_map(self.bias.unsqueeze(0))
-        return torch.addcmul(torch.addcmul(bias, p, excitatory), q, inhibitory)
+    def _maps(self, gains: Tensor) -> Tensor:
+        p, q = gains
+        constant, rest, own = (self._over_map(v) for v in (self._constant(q), p - q, q))
+        return torch.addcmul(torch.addcmul(constant, own, self._own), rest, self._excitatory)
+
+    def _constant(self, q: Tensor) -> Tensor:
+        """What the bias adds, (images, kernels)."""
+        return torch.zeros_like(q) if self._bias is None else (1 - q) * self._bias
 
     def _over_map(self, values: Tensor) -> Tensor:
         """(images, kernels) in a shape that broadcasts over each kernel's map."""
