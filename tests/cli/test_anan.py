@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from neuroglia_snn.cli import main
+
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
@@ -109,10 +111,19 @@ def test_several_classes_and_spiking_networks(tmp_path):
         (["--positive", "9"], "--positive 9: the labels of digits are 3, 8"),
     ],
 )
-def test_bad_options_are_one_sentence_and_leave_nothing(tmp_path, arguments, said):
-    done = start(*arguments, "--out", tmp_path / "out")
-    output, errors = done.communicate(timeout=120)
-    assert done.returncode == 2 and not output
-    assert said in errors and "Traceback" not in errors
+def test_bad_options_are_one_sentence_and_leave_nothing(tmp_path, capsys, arguments, said):
+    assert main(["reproduce", "anan", *arguments, "--out", str(tmp_path / "out")]) == 2
+    output, errors = capsys.readouterr()
+    assert said in errors and not output
     assert len(errors.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_corrupt_image_is_one_sentence(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        (tmp_path / "set" / name / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = start("--data", tmp_path / "set", "--out", tmp_path / "out")
+    output, errors = done.communicate(timeout=120)
+    assert done.returncode == 2 and not output and "Traceback" not in errors
+    assert "1.png cannot be read as an image" in errors and len(errors.splitlines()) == 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from neuroglia_snn.errors import UserError
+from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.studies.anan import data
 from neuroglia_snn.studies.base import Work
 
@@ -66,8 +66,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def identity(options: argparse.Namespace) -> dict:
     """Check options and data; all that the numbers depend on."""
-    import neuroglia_snn.experiments.modulation  # noqa: F401  says so if PyTorch is missing
-
+    chosen = variants(options)
+    _require_packages(spiking=any(name.startswith("spiking") for name in chosen))
     for name, least in (("seeds", 1), ("folds", 2), ("epochs", 1), ("blocks", 1), ("threads", 1)):
         _at_least(name, getattr(options, name), least)
     _at_least("width", options.width, 1)
@@ -76,7 +76,6 @@ def identity(options: argparse.Namespace) -> dict:
         raise UserError(f"--kernel is an odd number of pixels, not {options.kernel}")
     if options.size is not None:
         _at_least("size", options.size, 1)
-    chosen = variants(options)
     images = _read(options)
     side = images.images.shape[1]
     if side >> options.blocks < 1:
@@ -124,6 +123,20 @@ def variants(options: argparse.Namespace) -> list[str]:
     if unknown or not names or len(set(names)) < len(names):
         raise UserError(f"--variants takes different ones of {', '.join(VARIANTS)}")
     return names
+
+
+def _require_packages(spiking: bool) -> None:
+    import neuroglia_snn.experiments.modulation  # noqa: F401  says so itself if PyTorch is missing
+
+    try:
+        import scipy.stats  # noqa: F401
+
+        if spiking:
+            import snntorch  # noqa: F401
+    except ImportError as error:
+        raise BackendError(
+            f"this study needs the package '{error.name}': pip install 'neuroglia_snn[torch]'"
+        ) from None
 
 
 def _read(options: argparse.Namespace) -> data.DataSet:
