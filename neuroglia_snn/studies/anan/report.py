@@ -174,7 +174,12 @@ def as_tables(found: xr.Dataset, images: DataSet, rows: list[dict]) -> str:
 
 
 def _cell(row: dict, score: str, way: str) -> str:
-    return f"{row[f'{score}_{way}']:.4f} {stars(row[f'{score}_p_{way}'])}".strip()
+    """A score with its significance, and whether that is for the worse."""
+    mark = stars(row[f"{score}_p_{way}"])
+    worse = (row[f"{score}_difference_{way}"] < 0) != (score == "loss")
+    return " ".join(
+        [f"{row[f'{score}_{way}']:.4f}", mark, "worse" if mark and worse else ""]
+    ).strip()
 
 
 def _difference(row: dict, way: str) -> str:
