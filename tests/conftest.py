@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,3 +20,17 @@ def build_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["NEUROGLIA_CACHE"]
     else:
         yield
+
+
+@pytest.fixture(scope="session")
+def data_set() -> Callable[[str], Path]:
+    """Path of a data set that is not in the repository; skips the test where it is not here."""
+    root = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("NEUROGLIA_DATA", root))
+
+    def find(name: str) -> Path:
+        if not (folder / name).exists():
+            pytest.skip(f"{folder / name} is not here (NEUROGLIA_DATA says where data sets are)")
+        return folder / name
+
+    return find

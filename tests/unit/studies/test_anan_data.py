@@ -70,6 +70,19 @@ def test_medmnist_grades_are_grouped(tmp_path):
     assert read(tmp_path).digest == found.digest  # the folder of the file
 
 
+@pytest.mark.data
+def test_retinamnist_is_table_1s(data_set):
+    """1,600 images, 44.62 % of them healthy, 25 % in MedMNIST's test set (Table 1)."""
+    found = read(data_set("medmnist/retinamnist.npz"))
+    assert found.describe() == {
+        "name": "retinamnist",
+        "images": 1600,
+        "test_images": 400,
+        "shape": (28, 28, 3),
+        "classes": {"0": "44.62%", "1+2+3+4": "55.38%"},
+    }
+
+
 def test_grey_medmnist(tmp_path):
     grey = {
         f"{p}_images": np.zeros((n, 9, 9), np.uint8)
