@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 import neuroglia_snn
 
@@ -110,7 +114,7 @@ def test_the_public_list_is_the_namespace():
         n
         for n, v in vars(neuroglia_snn).items()
         if not n.startswith("_")
-        and n != "annotations"
+        and n not in ("annotations", "TYPE_CHECKING")
         and not str(getattr(v, "__spec__", "")).startswith("ModuleSpec")
     }
     assert public == set(neuroglia_snn.__all__)
@@ -119,3 +123,36 @@ def test_the_public_list_is_the_namespace():
 def test_everything_public_has_a_docstring():
     for name in neuroglia_snn.__all__:
         assert getattr(neuroglia_snn, name).__doc__, name
+
+
+def test_lazy_names_are_public_and_documented():
+    pytest.importorskip("torch")
+    assert not set(neuroglia_snn._LAZY) & set(neuroglia_snn.__all__)
+    for name in neuroglia_snn._LAZY:
+        assert getattr(neuroglia_snn, name).__doc__, name
+        assert name in dir(neuroglia_snn)
+
+
+def test_importing_the_package_and_its_command_line_imports_no_heavy_library():
+    heavy = {"torch", "sklearn", "snntorch", "scipy.stats"}
+    code = (
+        "import sys, neuroglia_snn, neuroglia_snn.cli; neuroglia_snn.cli._parser();"
+        f"print(*sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("ask", ["neuroglia_snn.AstrocyteModulated", "main(['reproduce', 'anan'])"])
+def test_without_torch_one_sentence_says_what_to_type(ask, tmp_path):
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import neuroglia_snn; from neuroglia_snn.cli import main\n"
+        f"try:\n    sys.exit({ask})\nexcept neuroglia_snn.UserError as error:\n    sys.exit(str(error))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode in (1, 2) and "Traceback" not in done.stderr
+    assert "pip install 'neuroglia_snn[torch]'" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
