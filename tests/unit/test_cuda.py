@@ -15,6 +15,7 @@ from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import project
 from neuroglia_snn.backends.cuda import _too_much_recorded
+from neuroglia_snn.catalog import files
 from neuroglia_snn.errors import BackendError
 
 NVCC = """#!/bin/sh
@@ -155,7 +156,7 @@ def test_without_brian2cuda_the_command_line_says_what_to_install(tmp_path, comm
 
 
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
-@pytest.mark.parametrize("name", ["noise_induced_memory", "tripartite_coba"])
+@pytest.mark.parametrize("name", files.names("models"))
 def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, architecture):
     pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
     monkeypatch.setattr(project, "make", lambda *_, **__: None)
