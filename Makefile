@@ -42,7 +42,7 @@ test: $(TESTED)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo 'not formatted: make format' >&2; exit 1; }
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q -n 2 $(PYTEST_FLAGS)
+	@$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST_FLAGS)
 
 # brian2cuda pins a Brian2 of its own.
 test-cuda:

@@ -157,7 +157,8 @@ def test_every_import_is_of_a_declared_dependency():
     for extra, requirements in project["optional-dependencies"].items():
         declared |= set() if extra == "test" else set(requirements)
     modules = {re.split(r"[^\w-]", requirement)[0].lower() for requirement in declared}
-    modules |= {"PIL" if module == "pillow" else module.replace("-", "_") for module in modules}
+    names = {"lava-nc": "lava", "pillow": "PIL", "scikit-learn": "sklearn"}
+    modules |= {names.get(module, module.replace("-", "_")) for module in modules}
     known = modules | set(sys.stdlib_module_names) | {"neuroglia_snn", "tomllib"}
     for path in ROOT.glob("neuroglia_snn/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

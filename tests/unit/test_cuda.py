@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -178,3 +179,16 @@ def test_a_project_compiles_without_a_gpu(tmp_path):
     request = Request(load("noise_induced_excitability"))
     backends.get("cuda").build(request, tmp_path / "code", "sm_90")
     assert b"sm_90" in (tmp_path / "code" / "main").read_bytes()
+
+
+@pytest.mark.skipif(
+    "NEUROGLIA_COMPILE_ALL" not in os.environ, reason="hours: NEUROGLIA_COMPILE_ALL=1"
+)
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@pytest.mark.parametrize("name", files.names("models"))
+def test_every_model_compiles(tmp_path, name, architecture):
+    pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
+    model = load(name)
+    images = {n: np.zeros(shape, bool) for n, shape in model.images().items()}
+    backends.get("cuda").build(Request(model, images), tmp_path / "code", architecture)
+    assert architecture.encode() in (tmp_path / "code" / "main").read_bytes()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 
 import brian2
 
@@ -18,6 +20,10 @@ _KNOWN = (
 def hush() -> None:
     """Silence what the user cannot act on; leave other warnings."""
     sys.excepthook = sys.__excepthook__
+    ignored = getattr(signal.getsignal(signal.SIGINT), "previous_handler", None) is signal.SIG_IGN
+    if ignored and threading.current_thread() is threading.main_thread():
+        # in a script's background a program ignores Ctrl-C; Brian2's handler would call that a function
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in _KNOWN:
         brian2.BrianLogger.suppress_name(name)
     brian2.BrianLogger.suppress_hierarchy("brian2cuda")  # its preferences, one by one
