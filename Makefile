@@ -1,6 +1,7 @@
 # make demo    a first network, from nothing: an environment in .venv, results in demo/
 # make test    everything that CI checks
 # make test-cuda   compiles a model with brian2cuda (minutes), in an environment of its own: .venv-cuda
+# make test-lava   Lava's tests on Python 3.10, the one that it declares (.venv-lava), where there is one
 # make format  mend what `make test` says about formatting
 #
 # Another Python than python3:  make PYTHON=python3.12 demo
@@ -13,7 +14,7 @@ BIN = .venv/bin
 READY = .venv/ready
 TESTED = .venv/tested
 
-.PHONY: setup demo test test-cuda format wheel clean
+.PHONY: setup demo test test-cuda test-lava format wheel clean
 
 setup: $(READY)
 	@:
@@ -51,6 +52,19 @@ test-cuda:
 	@.venv-cuda/bin/python -m pip install --quiet --editable '.[cuda,test]'
 	@.venv-cuda/bin/pytest -q tests/unit/test_cuda.py $(PYTEST_FLAGS)
 
+PYTHON310 ?= $(firstword $(wildcard $(shell pyenv root 2>/dev/null)/versions/3.10*/bin/python) \
+  $(shell python3.10 -c 'import sys; print(sys.executable)' 2>/dev/null))
+test-lava:
+ifeq ($(PYTHON310),)
+	@echo 'no Python 3.10 here: the set-up that Lava declares is not tested'
+else
+	@test -x .venv-lava/bin/pip || $(PYTHON310) -m venv --clear .venv-lava
+	@.venv-lava/bin/python -m pip install --quiet --upgrade pip
+	@.venv-lava/bin/python -m pip install --quiet --editable '.[lava,test]'
+	@.venv-lava/bin/pytest -q tests/conformance/test_lava.py tests/conformance/test_lava_cleanup.py \
+	  tests/conformance/test_lava_processes.py tests/unit/test_lava_compat.py $(PYTEST_FLAGS)
+endif
+
 format: $(TESTED)
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
@@ -59,5 +73,5 @@ wheel: $(TESTED)
 	@$(BIN)/python -m build --no-isolation --outdir dist .
 
 clean:
-	@rm -rf .venv .venv-cuda build demo dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-cuda .venv-lava build demo dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find neuroglia_snn tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -461,6 +461,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
     if "interrupted" in summary:
         print("neuroglia: interrupted; the same command goes on", file=sys.stderr)
         return 130
+    if summary["points"]["failed"] == summary["points"]["all"]:
+        return 2
     if not arguments.json:
         _print_results(summary)
     return 0

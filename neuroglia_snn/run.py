@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -104,6 +105,9 @@ def choose(name_or_path: str, options: Options) -> str:
     UserError
         See `neuroglia_snn.errors`.
     """
+    model, _ = checks.load_checked(name_or_path, dict(options.overrides))
+    if studies.of_kind(model) is not None:
+        return options.backend
     return _plan(name_or_path, options).backend.name
 
 
@@ -115,9 +119,18 @@ def measure(name_or_path: str, options: Options) -> dict[str, float | int | None
     UserError
         See `neuroglia_snn.errors`.
     """
+    model, _ = checks.load_checked(name_or_path, dict(options.overrides))
+    study = studies.of_kind(model)
+    if study is not None:
+        with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
+            found = studies.run(study, model, Path(scratch) / "run", options)["results"]
+        return {k: v for k, v in found.items() if isinstance(v, (int, float))}
     plan = _plan(name_or_path, options)
     outcome = plan.backend.run(plan.request(plan.model))
-    return _measure(plan.model, results.dataset(plan.model, outcome), plan.images_of(0))
+    found = _measure(plan.model, results.dataset(plan.model, outcome), plan.images_of(0))
+    if not found:
+        raise UserError(f"model '{model.name}' measures nothing: record events of a population")
+    return found
 
 
 @dataclass(frozen=True)

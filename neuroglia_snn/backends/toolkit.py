@@ -122,7 +122,7 @@ def find(needs: tuple[str, ...] = PLAIN) -> Toolkit:
 
 
 def gpu() -> Gpu:
-    """The first GPU.
+    """The first GPU, or the first of ``CUDA_VISIBLE_DEVICES``.
 
     Raises
     ------
@@ -133,6 +133,8 @@ def gpu() -> Gpu:
     if program is None:
         raise BackendError("no NVIDIA driver found (nvidia-smi is missing)")
     query = [program, "--query-gpu=name,compute_cap,memory.free", "--format=csv,noheader,nounits"]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
+    query += [f"--id={visible}"] if visible else []
     try:
         first = _said(query).splitlines()[0]
         name, capability, free = (part.strip() for part in first.split(","))

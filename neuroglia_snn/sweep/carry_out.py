@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neuroglia_snn import __version__, checkpoint, checks, results
-from neuroglia_snn.errors import BackendError, UserError
+from neuroglia_snn import __version__, checks, results
+from neuroglia_snn.catalog.schema import nearest
+from neuroglia_snn.errors import BackendError, ResultError, UserError
 from neuroglia_snn.options import Options
 from neuroglia_snn.run import choose, measure
 from neuroglia_snn.sweep import figures
@@ -25,6 +29,10 @@ if TYPE_CHECKING:
 
 #: Seconds between two writings of the dataset while points come in.
 WRITE_EVERY = 10.0
+
+_PATHS = ("train", "test", "clean", "data")
+#: Brian2's device is one for a whole process; a worker of another's cluster may have many threads.
+_one_at_a_time = threading.Lock()
 
 #: Called with (points done, points in all, the best so far in words).
 Watch = Callable[[int, int, str], None]
@@ -72,7 +80,9 @@ def sweep(
     options, out = options or Options(), Path(out)
     if workers < 1:
         raise UserError(f"--workers must be at least 1, not {workers}")
+    options = _with_whole_paths(options)
     identity = _identity(name_or_path, grid, options)
+    options = dataclasses.replace(options, backend=identity["backend"])
     if force:
         _discard(out)
     with Store(out, grid, identity) as store:
@@ -120,9 +130,20 @@ def _identity(name_or_path: str, grid: Grid, options: Options) -> dict:
         "set": dict(options.overrides),
         **grid.describe(),
         "backend": chosen,
-        "options": {k: v for k, v in chosen_options.items() if v},
+        "options": {k: str(v) for k, v in chosen_options.items() if v},
+        "images": {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name in _PATHS
+            if (path := getattr(options, name)) is not None and path.is_file()
+        },
         "version": __version__,
     }
+
+
+def _with_whole_paths(options: Options) -> Options:
+    """As workers in other folders need them."""
+    paths = {name: getattr(options, name) for name in _PATHS}
+    return dataclasses.replace(options, **{n: p.resolve() for n, p in paths.items() if p})
 
 
 def _options_of(options: Options, point: Point) -> Options:
@@ -158,9 +179,16 @@ def _spread(
         for future in as_completed(futures):
             point = futures[future]
             try:
-                store.add(point, *future.result())
+                found, said = future.result()
+            except CancelledError:
+                raise BackendError("the Dask scheduler is gone; the same command goes on") from None
             except Exception as error:  # a worker that died, again and again
-                store.add(point, None, f"{type(error).__name__}: {error}")
+                found, said = None, f"{type(error).__name__}: {error}"
+            store.add(point, found, said)
+            if best is not None and found is not None and best not in found:
+                raise UserError(
+                    f"--best {best}: no such measure{nearest(best, found)} (there are {', '.join(found)})"
+                )
             if watch:
                 done = len(store.found) + len(store.failed)
                 watch(done, store.grid.size, _best_in_words(store, best))
@@ -180,7 +208,8 @@ def _measured(
         plain, _ = checks.load_checked(name_or_path, dict(options.overrides))
         if plain.digest != digest:
             raise UserError(f"{name_or_path} has changed since the sweep began")
-        return measure(name_or_path, _options_of(options, point)), ""
+        with _one_at_a_time:
+            return measure(name_or_path, _options_of(options, point)), ""
     except UserError as error:
         return None, str(error)
 
@@ -250,8 +279,16 @@ def _best_in_words(store: Store, best: str | None) -> str:
 
 
 def _discard(out: Path) -> None:
-    """Give up what a sweep has left in a folder."""
+    """Give up the sweep that a folder holds.
+
+    Raises
+    ------
+    ResultError
+        If it holds something else.
+    """
+    if not (out / IDENTITY).exists():
+        if out.is_dir() and any(out.iterdir()):
+            raise ResultError(f"{out} holds no sweep to give up: choose another --out")
+        return
     for name in (JOURNAL, IDENTITY, DATA, results.SUMMARY, figures.FILE):
         (out / name).unlink(missing_ok=True)
-    if checkpoint.exists(out):
-        checkpoint.discard(out)

@@ -14,7 +14,7 @@ from neuroglia_snn.errors import UserError
 from neuroglia_snn.noise import MAX_SEED
 
 _RANGE = re.compile(r"([^:\s]+):([^:\s]+):(\d+)(?:\s+(\S.*))?")
-_NUMBER = re.compile(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(.*)")
+_NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*)")
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from filelock import FileLock, Timeout
 
 from neuroglia_snn import results
 from neuroglia_snn.errors import ResultError
@@ -21,6 +23,7 @@ from neuroglia_snn.sweep.grid import Grid, Point
 JOURNAL = "points.jsonl"
 IDENTITY = "sweep.json"
 DATA = "sweep.nc"
+LOCK = "sweep.lock"
 
 
 class Store:
@@ -43,7 +46,10 @@ class Store:
         self.folder, self.grid = folder, grid
         self.found: dict[tuple[int, ...], dict] = {}
         self.failed: dict[tuple[int, ...], str] = {}
+        self._lock: FileLock | None = None
         identity = json.loads(results.dumps(identity))
+        if folder.is_dir():
+            self._lock_folder()
         try:
             before = json.loads((folder / IDENTITY).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -65,9 +71,20 @@ class Store:
 
     def __exit__(self, *_) -> None:
         self._journal.close()
+        if self._lock:
+            self._lock.release()
+
+    def _lock_folder(self) -> None:
+        self._lock = FileLock(self.folder / LOCK, timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise ResultError(f"{self.folder}: this sweep is running already") from None
 
     def _begin(self, identity: Mapping[str, object]) -> None:
         results.prepare(self.folder, force=False)
+        if self._lock is None:
+            self._lock_folder()
         if (self.folder / JOURNAL).exists():
             raise ResultError(
                 f"{self.folder / JOURNAL} is not of a sweep here: choose another --out"
@@ -77,20 +94,16 @@ class Store:
         partial.replace(self.folder / IDENTITY)
 
     def _read(self) -> None:
-        """Take in the journal, and end it after its last whole line."""
+        """Take in the journal; what stands after its last whole line was cut off, and goes."""
         path = self.folder / JOURNAL
-        whole = 0
-        for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                break
-            if not line.endswith(b"\n"):
-                break
-            whole += len(line)
-            self._take(entry)
-        if path.exists():
-            os.truncate(path, whole)
+        if not path.exists():
+            return
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        for line in content[:whole].splitlines():
+            with suppress(ValueError, KeyError):  # a line that a full disk has spoilt
+                self._take(json.loads(line))
+        os.truncate(path, whole)
 
     def _take(self, entry: Mapping) -> None:
         place = tuple(entry["place"])
@@ -102,7 +115,9 @@ class Store:
 
     def missing(self) -> list[Point]:
         """Points that are not finished; those that failed are tried again."""
-        return [p for p in self.grid.points() if p.place not in self.found]
+        points = [p for p in self.grid.points() if p.place not in self.found]
+        self.failed = {}
+        return points
 
     def add(self, point: Point, found: Mapping[str, object] | None, error: str = "") -> None:
         """Keep the results of a point, or why it has none."""

@@ -128,7 +128,7 @@ class Build:
             compiled=self.compiled,
             versions={**collect.versions(), **self.versions},
             loop_seconds=_loop_seconds(said),
-            reached=_reached(request.model, said),
+            reached=reached(request.model, said),
         )
 
 
@@ -171,7 +171,7 @@ def _generate(request: Request, folder: Path, gpu: bool) -> Network:
     return network
 
 
-def _reached(model: spec.Model, said: str) -> float | None:
+def reached(model: spec.Model, said: str) -> float | None:
     """Model time at which the program was interrupted; None if it came to its end."""
     found = re.search(rf"{REACHED} (\d+)", said)
     assert found is not None

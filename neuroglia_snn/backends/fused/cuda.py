@@ -7,9 +7,11 @@ rest. Many networks run in one launch, so that replicas fill the GPU.
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from neuroglia_snn import spec
 from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Progress, Request, require_replicas
 from neuroglia_snn.backends.brian import collect, own_loop, project
-from neuroglia_snn.backends.fused import Build, generate
+from neuroglia_snn.backends.fused import Build, generate, reached
 from neuroglia_snn.errors import BackendError
 
 _OBJECT = "neuroglia_kernel.o"
@@ -66,11 +68,13 @@ class FusedCudaBackend:
         self._require(requests[0].model)
         gpu, tools = toolkit.gpu(), toolkit.find()
         toolkit.require_driver(gpu, tools)
+        tools.require(gpu.architecture)
+        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as nvidia-smi counts
         needed = len(requests) * needed_memory(requests[0])
         toolkit.require_memory(gpu, needed, requests[0].model.name)
         compiler = self._compiler(tools, gpu.architecture)
         versions = {"compiler": tools.line, "gpu": gpu.name}
-        return run_together(requests, compiler, _libraries(tools), versions)
+        return run_together(requests, compiler, _libraries(tools), versions, workers)
 
     def build(self, request: Request, folder: Path, architecture: str | None) -> dict[str, object]:
         """Generate and compile into a folder, for an architecture such as ``sm_90``.
@@ -111,6 +115,7 @@ def run_together(
     compiler: str,
     libraries: Sequence[str],
     versions: Mapping[str, str],
+    workers: int = 1,
 ) -> list[Outcome]:
     """Build with a compiler of the kernel, and run the networks of all requests in one program.
 
@@ -119,20 +124,25 @@ def run_together(
     compiler : command that makes an object of ``neuroglia_kernel.cu``
     libraries : what the program is linked with beside that object
     versions : what the outcomes say of the compiler and the GPU
+    workers : programs that make initial states, and write final ones, at the same time
     """
     first = requests[0]
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch, _device(libraries):
         network = _write(first, Path(scratch) / "code", compiler)
         announce = any(r.progress for r in requests)
-        folder, compiled = project.compiled(Path(scratch) / "code", announce, tools=compiler)
+        folder, compiled = project.compiled(
+            Path(scratch) / "code", announce, tools=f"{compiler} {versions}"
+        )
         build = Build(network, folder, time.perf_counter() - start, compiled, versions)
         if len(requests) == 1:
             return [build.run(first, first.checkpoint or Path(scratch) / "results")]
-        return _together(build, requests, Path(scratch))
+        return _together(build, requests, Path(scratch), workers)
 
 
-def _together(build: Build, requests: Sequence[Request], scratch: Path) -> list[Outcome]:
+def _together(
+    build: Build, requests: Sequence[Request], scratch: Path, workers: int
+) -> list[Outcome]:
     """One program for the networks of all requests.
 
     Brian2's program makes the initial state of one network at a time, and writes the final state of
@@ -140,18 +150,30 @@ def _together(build: Build, requests: Sequence[Request], scratch: Path) -> list[
     """
     start = time.perf_counter()
     folders = [scratch / f"results-{n}" for n in range(len(requests))]
-    for request, folder in zip(requests, folders, strict=True):
-        build.execute(replace(request, progress=None), folder, {"NEUROGLIA_PART": "begin"})
+    quiet = [replace(request, progress=None) for request in requests]
+
+    def each(part: str) -> None:
+        with ThreadPoolExecutor(workers) as pool:
+            jobs = [
+                pool.submit(build.execute, request, folder, {"NEUROGLIA_PART": part})
+                for request, folder in zip(quiet, folders, strict=True)
+            ]
+            for job in jobs:
+                job.result()
+
+    each("begin")
     networks = "\n".join(f"{folder.resolve()}/" for folder in folders)
     together = {"NEUROGLIA_PART": "advance", "NEUROGLIA_NETWORKS": networks}
     everyone = replace(requests[0], progress=_all([r.progress for r in requests]))
     said = build.execute(everyone, scratch / "together", together)
-    outcomes = []
-    for request, folder in zip(requests, folders, strict=True):
-        build.execute(replace(request, progress=None), folder, {"NEUROGLIA_PART": "finish"})
-        seconds = (time.perf_counter() - start) / len(requests)
-        outcomes.append(build.outcome(request, folder, said, seconds))
-    return outcomes
+    if reached(everyone.model, said) is not None:
+        raise KeyboardInterrupt
+    each("finish")
+    seconds = (time.perf_counter() - start) / len(requests)
+    return [
+        build.outcome(request, folder, said, seconds)
+        for request, folder in zip(requests, folders, strict=True)
+    ]
 
 
 def _all(watchers: Sequence[Progress | None]) -> Progress | None:

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 #include <vector>
+#include <sys/resource.h>
 #if defined(__linux__)
 #include <sys/prctl.h>
 #endif
@@ -127,6 +128,12 @@ extern "C" inline void neuroglia_interrupt(int) { interrupted = 1; }
 // Stop at the next chance, with a checkpoint, when interrupted or when the caller is gone.
 inline void listen()
 {
+    rlimit files;  // every record of every network is a file
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max)
+    {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     std::signal(SIGINT, neuroglia_interrupt);
     std::signal(SIGTERM, neuroglia_interrupt);
 #if defined(__linux__)

@@ -176,7 +176,7 @@ class _Course:
 @contextmanager
 def answering(layer: nn.Module, answer: Callable[[Response], Tensor]) -> Iterator[None]:
     """While this lasts, the layer's output is what ``answer`` makes of its response."""
-    lasts = True
+    lasts, learning = True, torch.is_grad_enabled()
 
     def hook(layer: nn.Module, inputs: tuple, named: dict, output: Tensor) -> Tensor | None:
         images = inputs[0] if inputs else named["input"]
@@ -187,6 +187,7 @@ def answering(layer: nn.Module, answer: Callable[[Response], Tensor]) -> Iterato
             yield
     finally:
         lasts = False  # an interruption may come before the handle is ours: the hook is then inert
+        torch.set_grad_enabled(learning)  # or between the two halves of torch.no_grad()
 
 
 def watched_layer(model: nn.Module, name: str) -> nn.Module:

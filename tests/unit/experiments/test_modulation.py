@@ -21,8 +21,11 @@ nn = torch.nn
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
+def torchs_settings():
+    """One thread; gradients on afterwards, which an interruption within torch.no_grad() can leave off."""
     torch.set_num_threads(1)
+    yield
+    torch.set_grad_enabled(True)
 
 
 def convolution(dimensions: int, channels: int, kernels: int, **options) -> nn.Module:
