@@ -14,6 +14,7 @@ from pathlib import Path
 
 from neuroglia_snn import __version__
 from neuroglia_snn.errors import ResultError, UserError
+from neuroglia_snn.options import Options, overrides
 
 _MODEL = "a catalogue name (see `neuroglia list`) or a .toml file"
 
@@ -249,23 +250,6 @@ def _add_papers(parser: argparse.ArgumentParser) -> None:
         study.add_options(sub)
 
 
-def overrides(settings: Sequence[str]) -> dict[str, str]:
-    """``["a=1", "model.dt=2 ms"]`` as a mapping.
-
-    Raises
-    ------
-    UserError
-        For an entry without ``=``.
-    """
-    result = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals or not name.strip() or not value.strip():
-            raise UserError(f"--set takes NAME=VALUE, not '{setting}'")
-        result[name.strip()] = value.strip()
-    return result
-
-
 # ------------------------------------------------------------------------ commands
 
 
@@ -334,29 +318,19 @@ def _diff(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from neuroglia_snn.options import Options
     from neuroglia_snn.run import run
 
     name = Path(arguments.model).stem
     summary = run(
         arguments.model,
         arguments.out or Path(f"{name}-run"),
-        Options(
-            backend=arguments.backend,
-            precision=arguments.precision,
+        _options(
+            arguments,
             seed=arguments.seed,
-            threads=arguments.threads,
             replicas=arguments.replicas,
             workers=arguments.workers,
             resume=arguments.resume,
-            overrides=overrides(arguments.set),
-            without=tuple(arguments.without),
-            no_astrocytes=arguments.no_astrocytes,
             control=arguments.control,
-            train=arguments.train,
-            test=arguments.test,
-            clean=arguments.clean,
-            resize=arguments.resize,
             data=arguments.data,
         ),
         force=arguments.force,
@@ -377,6 +351,23 @@ def _run(arguments: argparse.Namespace) -> int:
         return 0
     _print_results(summary)
     return 0
+
+
+def _options(arguments: argparse.Namespace, **more) -> Options:
+    """What `run` and `sweep` both ask for, and ``more``."""
+    return Options(
+        backend=arguments.backend,
+        precision=arguments.precision,
+        threads=arguments.threads,
+        overrides=overrides(arguments.set),
+        without=tuple(arguments.without),
+        no_astrocytes=arguments.no_astrocytes,
+        train=arguments.train,
+        test=arguments.test,
+        clean=arguments.clean,
+        resize=arguments.resize,
+        **more,
+    )
 
 
 def _print_results(summary: dict) -> None:
@@ -428,7 +419,6 @@ def _progress(label: str):
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from neuroglia_snn.options import Options
     from neuroglia_snn.results import dumps
     from neuroglia_snn.sweep import Grid, axis, sweep
 
@@ -436,18 +426,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
         arguments.model,
         Grid(tuple(map(axis, arguments.over)), arguments.seeds, arguments.seed),
         arguments.out or Path(f"{Path(arguments.model).stem}-sweep"),
-        Options(
-            backend=arguments.backend,
-            precision=arguments.precision,
-            threads=arguments.threads,
-            overrides=overrides(arguments.set),
-            without=tuple(arguments.without),
-            no_astrocytes=arguments.no_astrocytes,
-            train=arguments.train,
-            test=arguments.test,
-            clean=arguments.clean,
-            resize=arguments.resize,
-        ),
+        _options(arguments),
         arguments.workers,
         arguments.scheduler,
         arguments.best,

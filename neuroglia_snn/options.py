@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from neuroglia_snn.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -27,3 +29,20 @@ class Options:
     clean: Path | None = None
     resize: bool = False
     data: Path | None = None
+
+
+def overrides(settings: Sequence[str]) -> dict[str, str]:
+    """``["a=1", "model.dt=2 ms"]`` as a mapping.
+
+    Raises
+    ------
+    UserError
+        For an entry without ``=``.
+    """
+    result = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise UserError(f"--set takes NAME=VALUE, not '{setting}'")
+        result[name.strip()] = value.strip()
+    return result

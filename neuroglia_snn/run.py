@@ -27,7 +27,6 @@ from neuroglia_snn import (
     studies,
 )
 from neuroglia_snn.backends.base import PRECISIONS, Backend, Outcome, Progress, Request
-from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.experiments import mean_field, memory
 from neuroglia_snn.options import Options
@@ -73,12 +72,10 @@ def run(
     start = time.perf_counter()
     options = options or Options()
     folder = Path(out)
-    model = load(name_or_path, dict(options.overrides))
-    study = studies.of_kind(model)
+    model, study = _read(name_or_path, options)
     if study is not None:
-        model, _ = checks.load_checked(name_or_path, dict(options.overrides))
         return studies.run(study, model, folder, options, force, progress)
-    plan = _plan(name_or_path, options)
+    plan = _plan(model, options)
     if plan.options.resume:
         checkpoint.require_same(folder, _identity(plan))
     else:
@@ -105,10 +102,8 @@ def choose(name_or_path: str, options: Options) -> str:
     UserError
         See `neuroglia_snn.errors`.
     """
-    model, _ = checks.load_checked(name_or_path, dict(options.overrides))
-    if studies.of_kind(model) is not None:
-        return options.backend
-    return _plan(name_or_path, options).backend.name
+    model, study = _read(name_or_path, options)
+    return options.backend if study is not None else _plan(model, options).backend.name
 
 
 def measure(name_or_path: str, options: Options) -> dict[str, float | int | None]:
@@ -119,13 +114,12 @@ def measure(name_or_path: str, options: Options) -> dict[str, float | int | None
     UserError
         See `neuroglia_snn.errors`.
     """
-    model, _ = checks.load_checked(name_or_path, dict(options.overrides))
-    study = studies.of_kind(model)
+    model, study = _read(name_or_path, options)
     if study is not None:
         with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
             found = studies.run(study, model, Path(scratch) / "run", options)["results"]
         return {k: v for k, v in found.items() if isinstance(v, (int, float))}
-    plan = _plan(name_or_path, options)
+    plan = _plan(model, options)
     outcome = plan.backend.run(plan.request(plan.model))
     found = _measure(plan.model, results.dataset(plan.model, outcome), plan.images_of(0))
     if not found:
@@ -175,11 +169,16 @@ class _Plan:
         return self.images(self.options.seed + replica) if self.images else None
 
 
-def _plan(name_or_path: str, options: Options) -> _Plan:
-    """Read and check everything that a user can get wrong, before anything is written or built."""
+def _read(name_or_path: str, options: Options) -> tuple[spec.Model, studies.Study | None]:
+    """The model, checked, and the study that carries out its experiment, if there is one."""
     model, warnings = checks.load_checked(name_or_path, dict(options.overrides))
     for warning in warnings:
         print(warning, file=sys.stderr)
+    return model, studies.of_kind(model)
+
+
+def _plan(model: spec.Model, options: Options) -> _Plan:
+    """Check everything that a user can get wrong, before anything is written or built."""
     glia = model.experiment.get("glia")
     if options.no_astrocytes and glia is None:
         raise UserError(f"model '{model.name}' names no glia in [experiment] to leave out")

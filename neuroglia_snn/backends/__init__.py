@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neuroglia_snn import spec
-from neuroglia_snn.backends.base import Backend
+from neuroglia_snn.backends.base import Backend, require_supported
 from neuroglia_snn.backends.brian.runtime import NumpyBackend
 from neuroglia_snn.backends.brian.standalone import CppBackend
 from neuroglia_snn.backends.cuda import CudaBackend
@@ -38,9 +38,7 @@ def choose(name: str, model: spec.Model) -> tuple[Backend, str | None]:
     """
     if name != "auto":
         backend = get(name)
-        reason = backend.unsupported(model)
-        if reason:
-            raise BackendError(f"backend '{name}' cannot run '{model.name}': {reason}")
+        require_supported(backend, model)
         return backend, None
     said = None
     for candidate in AUTO[:-1]:

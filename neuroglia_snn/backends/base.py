@@ -135,6 +135,18 @@ class Backend(Protocol):
         """
 
 
+def require_supported(backend: Backend, model: spec.Model) -> None:
+    """Refuse a model that a backend cannot run.
+
+    Raises
+    ------
+    BackendError
+    """
+    reason = backend.unsupported(model)
+    if reason:
+        raise BackendError(f"backend '{backend.name}' cannot run '{model.name}': {reason}")
+
+
 def require_replicas(requests: Sequence[Request]) -> None:
     """Refuse requests that are not replicas of each other.
 

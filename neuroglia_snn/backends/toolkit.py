@@ -13,11 +13,13 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
+from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.backends.brian.project import cache_folder
 from neuroglia_snn.errors import BackendError
 
@@ -157,6 +159,15 @@ def architecture(wanted: str | None) -> str:
         return wanted or gpu().architecture
     except BackendError as error:
         raise BackendError(f"{error}: name an architecture, --arch sm_90") from None
+
+
+def described(chosen: str, tools: Toolkit, start: float) -> dict[str, object]:
+    """What a summary says of a build for an architecture that began at ``start``."""
+    return {
+        "architecture": chosen,
+        "versions": collect.versions() | {"compiler": tools.line},
+        "build_seconds": round(time.perf_counter() - start, 3),
+    }
 
 
 def require_driver(gpu: Gpu, tools: Toolkit) -> None:

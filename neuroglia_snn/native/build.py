@@ -64,6 +64,5 @@ def _compile(source: str, path: Path) -> None:
             check=False,
         )
         if done.returncode:
-            first = next((x for x in done.stderr.splitlines() if "error" in x), done.stderr[-300:])
-            raise BackendError(f"the compiler failed: {first.strip()}")
+            raise project.compiler_error(done.stderr)
         made.rename(path)

@@ -135,6 +135,12 @@ def _canonical(text: bytes) -> bytes:
     return b"\n".join(lines)
 
 
+def compiler_error(said: str) -> BackendError:
+    """The first error among all that a compiler said."""
+    first = next((x for x in said.splitlines() if "error" in x), said[-300:])
+    return BackendError(f"the compiler failed: {first.strip()}")
+
+
 def make(folder: Path, announce: bool, environment: Mapping[str, str] | None = None) -> None:
     """Compile a generated project where it is.
 
@@ -156,8 +162,7 @@ def make(folder: Path, announce: bool, environment: Mapping[str, str] | None = N
     if announce:
         print("\r" + " " * 12 + "\r", end="", file=sys.stderr, flush=True)
     if done.returncode:
-        first = next((x for x in done.stderr.splitlines() if "error" in x), done.stderr[-300:])
-        raise BackendError(f"the compiler failed: {first.strip()}")
+        raise compiler_error(done.stderr)
     for waste in (*folder.rglob("*.o"), *folder.rglob("*.d")):
         waste.unlink()
 

@@ -18,8 +18,8 @@ import brian2
 
 from neuroglia_snn import noise, spec
 from neuroglia_snn.backends import toolkit
-from neuroglia_snn.backends.base import Outcome, Request, require_replicas
-from neuroglia_snn.backends.brian import collect, project, standalone
+from neuroglia_snn.backends.base import Outcome, Request, require_replicas, require_supported
+from neuroglia_snn.backends.brian import project, standalone
 from neuroglia_snn.backends.brian.network import Network, recorded_indices
 from neuroglia_snn.errors import BackendError
 
@@ -70,7 +70,7 @@ class CudaBackend:
         BackendError
             Before anything is built, if something is missing or the GPU is too small.
         """
-        self._require(request.model)
+        require_supported(self, request.model)
         gpu = toolkit.gpu()
         tools = toolkit.find(toolkit.BRIAN2CUDA)
         toolkit.require_driver(gpu, tools)
@@ -91,23 +91,14 @@ class CudaBackend:
 
         ``None`` is the architecture of this machine's GPU. Gives what a summary says of the build.
         """
-        self._require(request.model)
+        require_supported(self, request.model)
         tools = toolkit.find(toolkit.BRIAN2CUDA)
         chosen = toolkit.architecture(architecture)
         start = time.perf_counter()
         with _device(tools, chosen, self._flags):
             standalone.generate(request, folder, _SEED, _implement)
             project.make(folder, bool(request.progress), _environment(tools))
-        return {
-            "architecture": chosen,
-            "versions": collect.versions() | {"compiler": tools.line},
-            "build_seconds": round(time.perf_counter() - start, 3),
-        }
-
-    def _require(self, model: spec.Model) -> None:
-        reason = self.unsupported(model)
-        if reason:
-            raise BackendError(f"backend 'cuda' cannot run '{model.name}': {reason}")
+        return toolkit.described(chosen, tools, start)
 
 
 def _too_much_recorded(model: spec.Model) -> str | None:

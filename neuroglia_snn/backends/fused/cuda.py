@@ -19,8 +19,14 @@ import brian2
 
 from neuroglia_snn import spec
 from neuroglia_snn.backends import toolkit
-from neuroglia_snn.backends.base import Outcome, Progress, Request, require_replicas
-from neuroglia_snn.backends.brian import collect, own_loop, project
+from neuroglia_snn.backends.base import (
+    Outcome,
+    Progress,
+    Request,
+    require_replicas,
+    require_supported,
+)
+from neuroglia_snn.backends.brian import own_loop, project
 from neuroglia_snn.backends.fused import Build, generate, reached
 from neuroglia_snn.errors import BackendError
 
@@ -65,7 +71,7 @@ class FusedCudaBackend:
             Before anything is built, if something is missing or the GPU is too small.
         """
         require_replicas(requests)
-        self._require(requests[0].model)
+        require_supported(self, requests[0].model)
         gpu, tools = toolkit.gpu(), toolkit.find()
         toolkit.require_driver(gpu, tools)
         tools.require(gpu.architecture)
@@ -81,7 +87,7 @@ class FusedCudaBackend:
 
         ``None`` is the architecture of this machine's GPU. Gives what a summary says of the build.
         """
-        self._require(request.model)
+        require_supported(self, request.model)
         tools = toolkit.find()
         chosen = toolkit.architecture(architecture)
         tools.require(chosen)
@@ -89,16 +95,7 @@ class FusedCudaBackend:
         with _device(_libraries(tools)):
             _write(request, folder, self._compiler(tools, chosen))
             project.make(folder, bool(request.progress))
-        return {
-            "architecture": chosen,
-            "versions": collect.versions() | {"compiler": tools.line},
-            "build_seconds": round(time.perf_counter() - start, 3),
-        }
-
-    def _require(self, model: spec.Model) -> None:
-        reason = self.unsupported(model)
-        if reason:
-            raise BackendError(f"backend '{self.name}' cannot run '{model.name}': {reason}")
+        return toolkit.described(chosen, tools, start)
 
     def _compiler(self, tools: toolkit.Toolkit, architecture: str) -> str:
         return f"{tools.nvcc} -arch={architecture} {self._flags}"

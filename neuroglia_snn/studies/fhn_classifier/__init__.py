@@ -11,7 +11,7 @@ from pathlib import Path
 
 from neuroglia_snn import spec
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.options import Options
+from neuroglia_snn.options import Options, overrides
 from neuroglia_snn.studies.base import Work
 
 TITLE = "MNIST with FitzHugh-Nagumo units in the hidden layer (arXiv:2302.01636)"
@@ -44,21 +44,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def settings(options: argparse.Namespace) -> dict[str, str]:
-    """What ``--set`` changes in the model file.
-
-    Raises
-    ------
-    UserError
-        For an entry without ``=``.
-    """
-    pairs = [text.partition("=") for text in options.set]
-    for name, equals, value in pairs:
-        if not (name.strip() and equals and value.strip()):
-            raise UserError(f"--set takes NAME=VALUE, not '{name}{equals}{value}'")
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
 def identity(options: argparse.Namespace) -> dict:
     for name in ("seeds", "images", "epochs"):
         value = getattr(options, name)
@@ -69,7 +54,7 @@ def identity(options: argparse.Namespace) -> dict:
     from neuroglia_snn.experiments.classifier import setup
     from neuroglia_snn.studies.fhn_classifier import parts
 
-    changed, digits = settings(options), mnist(options.data)
+    changed, digits = overrides(options.set), mnist(options.data)
     setup.read(load(MODEL, changed))
     return {
         **parts.data_identity(digits),

@@ -17,8 +17,9 @@ from neuroglia_snn.experiments.classifier import evaluation, setup, variants
 from neuroglia_snn.experiments.classifier.networks import Network
 from neuroglia_snn.experiments.classifier.response import Table
 from neuroglia_snn.experiments.classifier.training import Data, Recipe
+from neuroglia_snn.options import overrides
 from neuroglia_snn.studies.base import Work
-from neuroglia_snn.studies.fhn_classifier import MODEL, figures, paper, parts, settings
+from neuroglia_snn.studies.fhn_classifier import MODEL, figures, paper, parts
 
 #: Stand for the three columns of Table 1, whose own values the text does not preserve.
 TABLE_1 = (-2.0, -10.0, 0.6)
@@ -76,7 +77,7 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
     """The whole study; see `neuroglia_snn.studies.base.Study.reproduce`."""
     torch.set_num_threads(1)  # sums in another order would not repeat to the bit
     digits = _limited(mnist(options.data), options)
-    asked = setup.read(load(MODEL, settings(options)))
+    asked = setup.read(load(MODEL, overrides(options.set)))
     if options.epochs:
         asked = replace(asked, base=replace(asked.base, epochs=options.epochs))
     p = parts.Parts(work, asked, digits)
@@ -213,7 +214,7 @@ def _small(run: _Run) -> tuple[Data, Data]:
 def _beyond(run: _Run, network: Network) -> dict[str, float]:
     """Noise and astrocytes in the network that was trained without; Leaky units as the baseline."""
     p, found = run.parts, {}
-    own = {k: v for k, v in settings(run.options).items() if not k.startswith("experiment.")}
+    own = {k: v for k, v in overrides(run.options.set).items() if not k.startswith("experiment.")}
     images, labels = run.test.images[:_VARIANTS], run.test.labels[:_VARIANTS]
     with torch.inference_mode():
         inputs = p.setup.alpha * torch.tanh(network.w_in(images))
