@@ -1,5 +1,5 @@
-"""The command line: ``neuroglia list | show | check | copy | diff | run | build | reproduce |
-doctor``.
+"""The command line: ``neuroglia list | show | check | copy | diff | run | build | sweep | map |
+reproduce | report | doctor``.
 
 Exit status: 0 done, 1 our error, 2 the user's mistake, 130 interrupted.
 """
@@ -78,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_map(sub)
     sub = command("reproduce", _reproduce, "reproduce a published paper: numbers, tables, figures")
     _add_papers(sub)
+    sub = command("report", _report, "one page of a run, sweep or reproduction, to open from disk")
+    sub.add_argument("folder", type=Path, metavar="DIR", help="its --out folder")
+    sub.add_argument(
+        "--out", type=Path, metavar="FILE", help=".html (default: DIR/report.html) or .md"
+    )
+    sub.add_argument("--force", action="store_true", help="write over FILE")
     sub = command("doctor", _doctor, "what is installed here, and which backends can run")
     sub.add_argument("--json", action="store_true", help="as JSON")
     return parser
@@ -495,6 +501,12 @@ def _map(arguments: argparse.Namespace) -> None:
     print(dumps(summary) if arguments.json else mapping.text(summary))
     for path in summary.get("figures", []) if not arguments.json else []:
         print(path)
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn.report import report
+
+    print(report(arguments.folder, arguments.out, arguments.force))
 
 
 def _doctor(arguments: argparse.Namespace) -> None:

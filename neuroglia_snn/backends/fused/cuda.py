@@ -46,6 +46,7 @@ class FusedCudaBackend:
     name = "fused-cuda"
     precisions: tuple[str, ...] = spec.PRECISIONS
     resumes = True
+    batch = 256
 
     def __init__(self, fast_math: bool = False):
         self._flags = _FLAGS + (" -use_fast_math" if fast_math else "")
@@ -133,7 +134,7 @@ def run_together(
         )
         build = Build(network, folder, time.perf_counter() - start, compiled, versions)
         if len(requests) == 1:
-            return [build.run(first, first.checkpoint or Path(scratch) / "results")]
+            return [build.run(first)]
         return _together(build, requests, Path(scratch), workers)
 
 

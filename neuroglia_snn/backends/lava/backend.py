@@ -38,6 +38,7 @@ class LavaBackend:
     name = "lava"
     precisions: tuple[str, ...] = ("float", "fixed")
     resumes = False
+    batch = 1
     messages = False
 
     def unsupported(self, model: spec.Model) -> str | None:
