@@ -242,7 +242,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
                 n_workers=workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # None would take Dask's own port
                 silence_logs=50,
             ) as cluster,
             Client(cluster) as client,

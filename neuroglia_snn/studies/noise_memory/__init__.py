@@ -109,6 +109,7 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
     setting = Setting(work, options.seed, options.workers, options.resume)
     figures = {name: _FIGURES[name](options.quick) for name in _wanted(options)}
     _announce({job.name: job for jobs, _ in figures.values() for job in jobs}, setting)
+    work.part("begun", dict)  # from here on there is something to go on with
     found = replace(setting, work=Work(work.folder), resume=True)
     sections: dict[str, Section] = {}
     done: set[str] = set()

@@ -80,7 +80,7 @@ def readings(quick: bool) -> list[Sweep]:
 
 def images_and_responses(setting: Setting) -> Section:
     """Fig. 3."""
-    found = {job: job.carry_out(setting)["results"] for job in (SILENT, NOISY)}
+    found = [(job, job.carry_out(setting)["results"]) for job in (SILENT, NOISY)]
     path = setting.work.folder / "figure-3.png"
     figure = Figure(figsize=(9, 12), layout="constrained")
     panels = figure.subplots(4, 3)
@@ -110,7 +110,7 @@ def images_and_responses(setting: Setting) -> Section:
         "recalled_outside",
         "calcium_peak_uM",
     )
-    rows = [[job.settings["sigma2"], *(f"{r[k]:.3f}" for k in keys)] for job, r in found.items()]
+    rows = [[job.settings["sigma2"], *(f"{r[k]:.3f}" for k in keys)] for job, r in found]
     return Section(
         "Fig. 3: images, and the response to them",
         "Without noise (d-f) the whole lattice oscillates and nothing is told apart. With noise (g-i) the"
@@ -119,10 +119,7 @@ def images_and_responses(setting: Setting) -> Section:
         [path],
         (["sigma^2", *(k.replace("_", " ") for k in keys)], rows),
         [job.command(setting) for job in (SILENT, NOISY)],
-        {
-            f"recall_accuracy_at_{j.settings['sigma2']}": r["recall_accuracy"]
-            for j, r in found.items()
-        },
+        {f"recall_accuracy_at_{j.settings['sigma2']}": r["recall_accuracy"] for j, r in found},
     )
 
 
