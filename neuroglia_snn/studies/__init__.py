@@ -144,7 +144,7 @@ def reproduce(
     given = {name: value for name, value in vars(options).items() if name not in beside}
     return carry_out(
         paper,
-        study.identity(options),
+        {"title": study.TITLE} | study.identity(options),
         lambda work: study.reproduce(options, work),
         out,
         command("reproduce", paper, *as_flags(given)),

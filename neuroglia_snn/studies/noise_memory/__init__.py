@@ -14,6 +14,7 @@ from functools import partial
 
 from neuroglia_snn import backends, checks
 from neuroglia_snn.backends.base import Request
+from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments import memory
 from neuroglia_snn.noise import MAX_SEED
@@ -121,6 +122,7 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
         sections[name] = draw(found)
     return {
         "workers": options.workers,
+        "versions": collect.versions(),
         "results": {
             f"{name}_{key}": value
             for name, s in sections.items()

@@ -23,10 +23,10 @@ _NOISE = {False: "0:0.12:25", True: "0:0.12:13"}
 _SEEDS = {False: 10, True: 2}
 
 _DEFINITION = (
-    "Order parameter: the number of spikes of the mean field <U> (it passes U = 2 upwards; the next one"
+    "Order parameter: the number of spikes of the mean field ⟨U⟩ (it passes U = 2 upwards; the next one"
     " counts after it has fallen below 0) in 48 time units from the published initial state, averaged over"
     " seeds. Boundary: for each seed the smallest noise from which on the mean field does not spike;"
-    " mean and standard deviation over seeds. Dashed: 1/30, the theory of strong coupling."
+    " mean and standard deviation over seeds, where all have one. Dashed: 1/30, the theory of strong coupling."
 )
 
 
@@ -144,8 +144,8 @@ def _draw(spikes: xr.DataArray, edge: xr.DataArray, label: str, path: Path) -> P
     figure.colorbar(image, label="spikes of the mean field in 48 time units")
     axes.errorbar(
         places,
-        edge.mean("seed"),
-        edge.std("seed"),
+        edge.mean("seed", skipna=False),
+        edge.std("seed", skipna=False),
         color="#b3541e",
         marker="o",
         ms=4,
@@ -167,15 +167,14 @@ def _at(spikes: xr.DataArray, name: str, value: object, noises: tuple[float, ...
 
 
 def _mean(values: xr.DataArray) -> float | None:
-    mean = float(values.mean())  # NaN (a seed that always spikes) is left out
+    """Over seeds; None where one of them spikes at any noise."""
+    mean = float(values.mean(skipna=False))
     return None if np.isnan(mean) else mean
 
 
 def _number(values: xr.DataArray) -> str:
-    spread = f" ± {float(values.std(ddof=1)):.4f}" if values.size > 1 else ""
     always = int(np.isnan(values).sum())
-    if always == values.size:
-        return "none below the largest noise"
-    return f"{float(values.mean()):.4f}{spread}" + (
-        f" ({always} seeds always spike)" if always else ""
-    )
+    if always:
+        return f"{always} of {values.size} seeds spike at any noise"
+    spread = f" ± {float(values.std(ddof=1)):.4f}" if values.size > 1 else ""
+    return f"{_mean(values):.4f}{spread}"
