@@ -23,8 +23,6 @@ class Parameter:
 
     value: Amount
     text: str
-    minimum: Amount | None = None
-    maximum: Amount | None = None
     source: str = ""
     about: str = ""
 

@@ -34,12 +34,7 @@ def parameter(document: Document, name: str) -> spec.Parameter:
             relation = "below its minimum" if kind == "min" else "above its maximum"
             raise document.error(f"'{name}' = {table['value']} is {relation} {table[kind]}", *where)
     return spec.Parameter(
-        value,
-        str(table["value"]),
-        bounds.get("min"),
-        bounds.get("max"),
-        table.get("source", ""),
-        table.get("about", ""),
+        value, str(table["value"]), table.get("source", ""), table.get("about", "")
     )
 
 

@@ -10,11 +10,17 @@ from neuroglia_snn.checks.findings import Reporter
 
 def check_names(reporter: Reporter) -> None:
     """No parameter or table has a name that means something already."""
-    for name in (*reporter.model.parameters, *reporter.model.tables):
-        if eqs.taken(name):
+    model = reporter.model
+    ours = {f"{s}_on": f"the time course of stimulus '{s}'" for s in model.stimuli}
+    ours |= {f"{s}_image": f"the image of stimulus '{s}'" for s in model.stimuli}
+    for name in (*model.parameters, *model.tables):
+        meaning = eqs.taken(name) or ours.get(name)
+        if not meaning and name.endswith(("_pre", "_post")):
+            meaning = "a variable of one side of a projection, by its ending,"
+        if meaning:
             reporter.error(
-                f"'{name}' is {eqs.taken(name)} already; choose another name",
-                "parameters" if name in reporter.model.parameters else "table",
+                f"'{name}' is {meaning} already; choose another name",
+                "parameters" if name in model.parameters else "table",
                 name,
             )
 
