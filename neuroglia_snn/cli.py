@@ -178,6 +178,9 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="results folder (default: MODEL-sweep); a sweep that it holds goes on",
     )
+    parser.add_argument(
+        "--resume", action="store_true", help="said for clarity: a sweep in --out always goes on"
+    )
     parser.add_argument("--force", action="store_true", help="give up the sweep in --out")
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes here (default 1)"
@@ -457,12 +460,12 @@ def _points():
     """A progress bar over the points of a sweep, with the time that remains and the best so far."""
     from tqdm import tqdm
 
-    bar = tqdm(file=sys.stderr, unit="point")
+    bar: tqdm | None = None  # until the first word: what comes before may be a refusal
 
     def update(done: int, total: int, best: str) -> None:
-        if bar.total is None:
-            bar.reset(total)
-            bar.initial = done
+        nonlocal bar
+        if bar is None:
+            bar = tqdm(total=total, initial=done, file=sys.stderr, unit="point")
         bar.set_postfix_str(best, refresh=False)
         bar.update(done - bar.n)
         if done == total:

@@ -18,12 +18,12 @@ import numpy as np
 from neuroglia_snn import __version__, checks, results
 from neuroglia_snn.backends import BACKENDS
 from neuroglia_snn.catalog.schema import nearest
-from neuroglia_snn.errors import BackendError, ResultError, UserError
+from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.options import Options, command
 from neuroglia_snn.run import choose
 from neuroglia_snn.sweep import figures
 from neuroglia_snn.sweep.grid import Grid, Point
-from neuroglia_snn.sweep.store import DATA, IDENTITY, JOURNAL, Store
+from neuroglia_snn.sweep.store import DATA, Store, discard
 from neuroglia_snn.sweep.worker import measured
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def sweep(
     identity = _identity(name_or_path, grid, options)
     options = dataclasses.replace(options, backend=identity["backend"])
     if force:
-        _discard(out)
+        discard(out, (results.SUMMARY, figures.FILE))
     with Store(out, grid, identity) as store:
         points = store.missing()
         already = grid.size - len(points)
@@ -280,19 +280,3 @@ def _best_in_words(store: Store, best: str | None) -> str:
     value, place = max(values)
     parts = zip(store.grid.axes, place, strict=False)
     return f"{name} {value:.4g} at " + ", ".join(f"{a.name} = {a.values[k]}" for a, k in parts)
-
-
-def _discard(out: Path) -> None:
-    """Give up the sweep that a folder holds.
-
-    Raises
-    ------
-    ResultError
-        If it holds something else.
-    """
-    if not (out / IDENTITY).exists():
-        if out.is_dir() and any(out.iterdir()):
-            raise ResultError(f"{out} holds no sweep to give up: choose another --out")
-        return
-    for name in (JOURNAL, IDENTITY, DATA, results.SUMMARY, figures.FILE):
-        (out / name).unlink(missing_ok=True)
