@@ -108,7 +108,10 @@ def choose(name_or_path: str, options: Options) -> str:
         See `neuroglia_snn.errors`.
     """
     model, study = _read(name_or_path, options)
-    return options.backend if study is not None else _plan(model, options).backend.name
+    if study is not None:
+        study.model_identity(model, options)
+        return options.backend
+    return _plan(model, options).backend.name
 
 
 def measure(
@@ -124,16 +127,17 @@ def measure(
     simulate : callable, optional
         Runs a backend's requests; one after the other if not given.
     """
-    found: list[Measures | UserError] = []
+    found: dict[int, Measures | UserError] = {}
     plans: dict[int, _Plan] = {}
     for number, options in enumerate(runs):
         try:
             model, study = _read(name_or_path, options)
-            found.append({} if study is None else _measure_study(study, model, options))
             if study is None:
                 plans[number] = _plan(model, options)
+            else:
+                found[number] = _measure_study(study, model, options)
         except UserError as error:
-            found.append(error)
+            found[number] = error
     by_backend: dict[str, list[int]] = {}
     for number, plan in plans.items():
         by_backend.setdefault(plan.backend.name, []).append(number)
@@ -143,7 +147,7 @@ def measure(
         outcomes = (simulate or _one_by_one)(several[0].backend, requests)
         for number, plan, outcome in zip(numbers, several, outcomes, strict=True):
             found[number] = _measures(plan, outcome)
-    return found
+    return [found[number] for number in range(len(runs))]
 
 
 def _one_by_one(backend: Backend, requests: Sequence[Request]) -> list[Outcome | UserError]:

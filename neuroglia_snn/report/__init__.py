@@ -6,20 +6,19 @@ HTML holds its figures and needs no network; Markdown has them in a folder besid
 from __future__ import annotations
 
 import base64
+import errno
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
 
 from neuroglia_snn import results
 from neuroglia_snn.errors import ResultError, UserError
 
-#: The file that a report is written to if none is named.
-FILE = "report.html"
 #: Keys of a summary that a report shows as the facts of a run, in this order.
 _FACTS = (
     "model",
@@ -56,16 +55,25 @@ def report(folder: Path, out: Path | None = None, force: bool = False) -> Path:
     ResultError
         If the folder holds no finished result, or the file exists.
     """
-    out = out or folder / FILE
+    out = out or folder / results.REPORT
     summary = _summary(folder)
     if out.suffix not in (".html", ".md"):
         raise UserError(f"a report ends in .html or .md, not {out.name}")
-    if out.exists() and not force and out != folder / FILE:
-        raise ResultError(f"{out} exists already: choose another --out, or add --force")
     markdown = out.suffix == ".md"
+    taken = [p for p in (out, _folder_beside(out)) if p.exists() and (markdown or p == out)]
+    if taken and not force and out != folder / results.REPORT:
+        raise ResultError(f"{taken[0]} exists already: choose another --out, or add --force")
+    try:
+        return _write(summary, folder, out, markdown)
+    except OSError as error:
+        raise ResultError(f"{out} cannot be written ({error.strerror})") from None
+
+
+def _write(summary: Mapping, folder: Path, out: Path, markdown: bool) -> Path:
+    out.parent.mkdir(parents=True, exist_ok=True)
     keep = _beside(out) if markdown else _embedded
     page = _template("report.md.jinja" if markdown else "report.html.jinja").render(
-        title=summary.get("title") or summary.get("study") or summary.get("model"),
+        title=summary.get("title") or folder.resolve().name,
         facts=_facts(summary),
         sections=[_section(s, folder, keep) for s in _sections(summary)],
         parameters=_parameters(summary),
@@ -73,11 +81,10 @@ def report(folder: Path, out: Path | None = None, force: bool = False) -> Path:
         command=summary.get("command"),
     )
     partial = out.with_name(f"{out.name}.partial")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ResultError(f"{out} cannot be written ({error.strerror})") from None
+    partial.write_text(page, encoding="utf-8")
+    if out.is_dir():
+        partial.unlink()
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
     partial.replace(out)
     return out
 
@@ -93,8 +100,10 @@ def _summary(folder: Path) -> dict:
         ) from None
     except (OSError, ValueError) as error:
         raise ResultError(f"{path} cannot be read ({error})") from None
-    if not isinstance(summary, dict) or "results" not in summary:
+    if not isinstance(summary, dict) or not isinstance(summary.get("results"), dict):
         raise ResultError(f"{path} is not the summary of a run, sweep or reproduction")
+    if "interrupted_at_ms" in summary:
+        raise ResultError(f"{folder} holds an interrupted run: finish it with --resume first")
     return summary
 
 
@@ -106,27 +115,28 @@ def _template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["cell"] = lambda text: str(text).replace("|", r"\|")
     return environment.from_string(text)
 
 
 def _facts(summary: Mapping) -> dict[str, str]:
     """What computed it, on one line each."""
-    found = {key: _text(summary[key]) for key in _FACTS if _plain(summary.get(key))}
-    if "over" in summary:
-        found["over"] = "; ".join(f"{k} = {', '.join(v)}" for k, v in summary["over"].items())
+    found = {key.replace("_", " "): _text(summary[key]) for key in _FACTS if key in summary}
+    over = summary.get("over", {})
+    found["over"] = "; ".join(f"{name} = {', '.join(values)}" for name, values in over.items())
     seconds = summary.get("wall_seconds", {})
-    found["wall time"] = ", ".join(f"{key} {value:.3g} s" for key, value in seconds.items())
+    found["wall time"] = ", ".join(
+        f"{k} {v:,.3g} s" if v < 100 else f"{k} {v:,.0f} s" for k, v in seconds.items()
+    )
     found["versions"] = ", ".join(f"{k} {v}" for k, v in summary.get("versions", {}).items())
-    if "model_digest" in summary:
-        found["hash of the model"] = str(summary["model_digest"])[:16]
+    digests = summary.get("model_digests") or {"model": summary.get("model_digest", "")}
+    found["hash of the model"] = ", ".join(f"{name} {d[:16]}" for name, d in digests.items() if d)
     return {key: value for key, value in found.items() if value}
 
 
-def _plain(value: object) -> bool:
-    return isinstance(value, (str, int, float)) and value != ""
-
-
 def _text(value: object) -> str:
+    if isinstance(value, list):  # the replicas of a run
+        return str(len(value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
@@ -145,6 +155,7 @@ def _sections(summary: Mapping) -> list[dict]:
     rows = [
         [key.replace("_", " "), _text(value) + (f" ± {spread[key]:.2g}" if key in spread else "")]
         for key, value in summary["results"].items()
+        if value is not None
     ]
     table = {"columns": ["", "mean ± sd" if spread else "value"], "rows": rows}
     return [
@@ -153,31 +164,41 @@ def _sections(summary: Mapping) -> list[dict]:
     ]
 
 
-def _section(section: Mapping, folder: Path, keep: Callable[[Path], str]) -> dict:
-    figures = [keep(_find(folder, Path(path))) for path in section["figures"]]
+def _section(section: Mapping, folder: Path, keep: Callable[[Path, str], str]) -> dict:
+    """With its figures kept, each under a name that no other has."""
+    figures = []
+    for path in section["figures"]:
+        found = _find(folder, Path(path))
+        inside = found.relative_to(folder) if found.is_relative_to(folder) else Path(found.name)
+        figures.append(keep(found, "-".join(inside.parts)))
     return {**section, "figures": figures}
 
 
 def _find(folder: Path, path: Path) -> Path:
     """A figure in its results folder, wherever that has been moved to."""
-    for count in range(1, len(path.parts) + 1):
-        inside = folder.joinpath(*path.parts[-count:])
+    for start in range(len(path.parts)):
+        inside = folder.joinpath(*path.parts[start:])
         if inside.is_file():
             return inside
     raise ResultError(f"{folder}: the figure {path.name} is gone")
 
 
-def _embedded(path: Path) -> str:
+def _embedded(path: Path, name: str) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def _beside(out: Path) -> Callable[[Path], str]:
-    """Copies of figures in a folder named as the file."""
-    folder = out.with_suffix("")
+def _folder_beside(out: Path) -> Path:
+    """Where a Markdown report has its figures."""
+    return out.with_suffix("")
 
-    def copy(path: Path) -> str:
+
+def _beside(out: Path) -> Callable[[Path, str], str]:
+    """Copies of figures in a folder named as the file."""
+    folder = _folder_beside(out)
+
+    def copy(path: Path, name: str) -> str:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, folder / path.name)
-        return os.path.relpath(folder / path.name, out.parent)
+        shutil.copyfile(path, folder / name)
+        return quote(f"{folder.name}/{name}")
 
     return copy

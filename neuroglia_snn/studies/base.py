@@ -27,7 +27,6 @@ class Section:
     title, text : str
     figures : list of paths
     table : (columns, rows) of texts, or None
-    commands : list of str
     values : the numbers, for the summary's ``results``
     """
 
@@ -35,17 +34,16 @@ class Section:
     text: str
     figures: Sequence[Path]
     table: tuple[Sequence[str], Sequence[Sequence[str]]] | None
-    commands: Sequence[str]
     values: Mapping[str, float | int | None]
 
-    def describe(self) -> dict[str, object]:
-        """As the summary has it."""
+    def describe(self, commands: Sequence[str]) -> dict[str, object]:
+        """As the summary has it, with the commands that repeat it."""
         return {
             "title": self.title,
             "text": self.text,
             "figures": [str(path) for path in self.figures],
             "table": self.table and {"columns": [*self.table[0]], "rows": [*self.table[1]]},
-            "commands": [*self.commands],
+            "commands": [*commands],
         }
 
 

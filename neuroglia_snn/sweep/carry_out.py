@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import numpy as np
 
 from neuroglia_snn import __version__, checks, results
 from neuroglia_snn.backends import BACKENDS
+from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.options import Options, command
@@ -81,10 +82,14 @@ def sweep(
         raise UserError(f"--workers must be at least 1, not {workers}")
     options = _with_whole_paths(options)
     identity = _identity(name_or_path, grid, options)
+    plain, _ = checks.load_checked(name_or_path, dict(options.overrides))
+    parameters = {n: p.text for n, p in plain.parameters.items() if n not in identity["over"]}
     options = dataclasses.replace(options, backend=identity["backend"])
     if force:
-        discard(out, (results.SUMMARY, figures.FILE))
+        discard(out, (results.SUMMARY, results.REPORT, figures.FILE))
+    shown = ["--best", best] if best else []
     with Store(out, grid, identity) as store:
+        _require_measure(best, store.found.values())
         points = store.missing()
         already = grid.size - len(points)
         interrupted = False
@@ -95,11 +100,11 @@ def sweep(
             except KeyboardInterrupt:
                 interrupted = True
         store.write()
-        over = [word for a in grid.axes for word in ("--over", f"{a.name}={','.join(a.values)}")]
-        seeds = ["--seeds", str(grid.seeds), "--seed", str(grid.seed)]
         summary = {
             **identity,
-            "command": command("sweep", name_or_path, *over, *seeds, *options.flags()),
+            "command": command("sweep", name_or_path, *grid.flags(), *options.flags(), *shown),
+            "versions": collect.versions(),
+            "parameters": parameters,
             "workers": workers,
             "scheduler": scheduler,
             "data": str(out / DATA),
@@ -188,11 +193,7 @@ def _spread(
                 outcomes = [(None, f"{type(error).__name__}: {error}")] * len(some)
             for point, (found, said) in zip(some, outcomes, strict=True):
                 store.add(point, found, said)
-                if best is not None and found is not None and best not in found:
-                    raise UserError(
-                        f"--best {best}: no such measure{nearest(best, found)}"
-                        f" (there are {', '.join(found)})"
-                    )
+                _require_measure(best, [found] if found else [])
             if watch:
                 done = len(store.found) + len(store.failed)
                 watch(done, store.grid.size, _best_in_words(store, best))
@@ -204,9 +205,23 @@ def _spread(
         raise
 
 
+def _require_measure(best: str | None, found: Iterable[Mapping]) -> None:
+    """Refuse to look for the largest value of what is not measured."""
+    for measures in found:
+        if best is not None and best not in measures:
+            raise UserError(
+                f"--best {best}: no such measure{nearest(best, measures)}"
+                f" (there are {', '.join(measures)})"
+            )
+
+
 def _batches(points: list[Point], backend: str, grid: Grid) -> Iterator[list[Point]]:
     """Points to hand out together; those that need builds of their own come after one another."""
-    structural = [n for n, a in enumerate(grid.axes) if "." in a.name]
+    structural = [
+        n
+        for n, a in enumerate(grid.axes)
+        if "." in a.name and not a.name.startswith(("parameters.", "experiment."))
+    ]
 
     def build(point: Point) -> tuple[int, ...]:
         return tuple(point.place[n] for n in structural)

@@ -69,10 +69,36 @@ def test_a_folder_that_was_moved_still_has_its_figures(folder, tmp_path):
 
 def test_markdown_has_its_figures_beside_it(folder, tmp_path):
     path = report(folder, tmp_path / "docs" / "page.md")
-    assert (tmp_path / "docs" / "page" / "curve.png").is_file()
+    assert (tmp_path / "docs" / "page" / "part-curve.png").is_file()
     text = path.read_text()
-    assert "![Another](page/curve.png)" in text and "| 0.123 ± 0.004 |" in text
+    assert "![Another](page/part-curve.png)" in text and "| 0.123 ± 0.004 |" in text
+    assert "| sigma2 | 0.1 (set) |" in text and "| k | 2 |" in text
     assert max(len(x) for x in text.splitlines() if x.startswith("A sentence")) <= 110
+
+
+def test_names_that_markdown_would_trip_over(folder, tmp_path):
+    """Two figures of one name in two folders, with a space and an accent; bars in a table."""
+    summary = json.loads((folder / "summary.json").read_text())
+    section = summary["sections"][0] | {"table": {"columns": ["|x|"], "rows": [["a|b"]]}}
+    section["figures"] = []
+    for part in ("one", "two"):
+        (folder / part).mkdir()
+        shutil.copy(folder / "part" / "curve.png", folder / part / "a é.png")
+        section["figures"].append(f"elsewhere/{folder.name}/{part}/a é.png")
+    summary["sections"] = [section]
+    (folder / "summary.json").write_text(json.dumps(summary))
+    text = report(folder, tmp_path / "page.md").read_text()
+    assert {p.name for p in (tmp_path / "page").iterdir()} == {"one-a é.png", "two-a é.png"}
+    assert "(page/one-a%20%C3%A9.png)" in text and r"| a\|b |" in text
+
+
+def test_points_that_failed_are_in_both(folder, tmp_path):
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["failed"] = {"tau = 0 ms, seed 1": "tau is below its minimum"}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    for name in ("page.html", "page.md"):
+        text = report(folder, tmp_path / name).read_text()
+        assert "tau = 0 ms, seed 1" in text and "below its minimum" in text
 
 
 def test_what_is_there_is_not_written_over(folder, tmp_path):
@@ -93,6 +119,21 @@ def test_mistakes_cost_one_sentence(folder, tmp_path, capsys):
     assert "holds no finished result" in said and len(said.splitlines()) == 1
     with pytest.raises(UserError, match=r"ends in \.html or \.md"):
         report(folder, tmp_path / "page.pdf")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "place.html").mkdir()
+    (tmp_path / "notes").mkdir()
+    for out, said in (
+        (tmp_path / "file" / "page.md", "cannot be written"),
+        (tmp_path / "place.html", "cannot be written"),
+    ):
+        with pytest.raises(ResultError, match=said):
+            report(folder, out, force=True)
+    assert not list(tmp_path.glob("*.partial"))
+    with pytest.raises(ResultError, match="notes exists already"):
+        report(folder, tmp_path / "notes.md")  # its figures would go into the user's folder
+    (folder / "summary.json").write_text('{"results": {}, "interrupted_at_ms": 3}')
+    with pytest.raises(ResultError, match="an interrupted run: finish it with --resume"):
+        report(folder)
     (folder / "summary.json").write_text("{")
     with pytest.raises(ResultError, match="cannot be read"):
         report(folder)

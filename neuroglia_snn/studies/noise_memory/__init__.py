@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from neuroglia_snn import backends, checks
@@ -18,51 +19,70 @@ from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments import memory
 from neuroglia_snn.noise import MAX_SEED
+from neuroglia_snn.options import command
 from neuroglia_snn.studies.base import Section, Work
 from neuroglia_snn.studies.noise_memory import phase, recall
-from neuroglia_snn.studies.noise_memory.jobs import LATTICE, MEMORY, Run, Setting, Sweep
+from neuroglia_snn.studies.noise_memory.forms import FULL, LATTICE, MEMORY, QUICK, Form
+from neuroglia_snn.studies.noise_memory.jobs import Job, Setting, SweepJob
 
 __all__ = ["TITLE", "add_options", "identity", "reproduce"]
 
 TITLE = "noise-induced memory in a neuron-astrocyte lattice: phase diagrams, recall, controls"
 
-Job = Run | Sweep
-#: Each figure: the jobs that it takes, and what makes a section of them.
-_FIGURES: dict[str, Callable[[bool], tuple[list[Job], Callable[[Setting], Section]]]] = {
-    "2a": lambda quick: _phase(
-        phase.by_coupling("a", quick),
-        "Fig. 2 a: D_u against noise",
-        "400 neurons, D_v = 100. The paper finds self-sustained oscillation at weak noise and none beyond a"
-        " boundary.",
-    ),
-    "2b": lambda quick: ([*phase.series()], phase.over_time),
-    "2e": lambda quick: _phase(
-        phase.by_coupling("e", quick), "Fig. 2 e: D_v against noise", "400 neurons, D_u = 100."
-    ),
-    "2f": lambda quick: _phase(
-        phase.by_size(quick),
-        "Fig. 2 f: number of neurons against noise",
-        "D_u = D_v = 300. In the paper the range of noise with excitability grows with N, from about 100 neurons"
-        " on.",
-    ),
-    "3": lambda quick: ([recall.SILENT, recall.NOISY], recall.images_and_responses),
-    "4": lambda quick: ([recall.NOISY], recall.time_courses),
-    "5a": lambda quick: (
-        [*recall.by_noise(quick)],
-        partial(recall.accuracy_by_noise, quick),
-    ),
-    "5b": lambda quick: (
-        [*recall.by_training(quick)],
-        partial(recall.accuracy_by_training, quick),
-    ),
-    "novel": lambda quick: ([recall.novel(quick)], partial(recall.novel_pattern, quick)),
-    "readings": lambda quick: (
-        [*recall.readings(quick)],
-        partial(recall.compare_readings, quick),
-    ),
+
+@dataclass(frozen=True)
+class Figure:
+    """What a figure takes, and what makes a section of it."""
+
+    jobs: Iterable[Job]
+    draw: Callable[[Setting], Section]
+
+
+def figures(form: Form) -> dict[str, Figure]:
+    """All of the paper's, in its order; then what lies beyond."""
+    by_noise, by_training = recall.by_noise(form), recall.by_training(form)
+    return {
+        "2a": _diagram(
+            phase.over_u(form),
+            "Fig. 2 a: D_u against noise",
+            "400 neurons, D_v = 100. The paper finds self-sustained oscillation at weak noise and none beyond"
+            " a boundary, and gives no numbers in its text.",
+        ),
+        "2b-d": Figure(phase.series(), phase.over_time),
+        "2e": _diagram(
+            phase.over_v(form), "Fig. 2 e: D_v against noise", "400 neurons, D_u = 100; as 2 a."
+        ),
+        "2f": _diagram(
+            phase.over_size(form),
+            "Fig. 2 f: number of neurons against noise",
+            "D_u = D_v = 300. In the paper the range of noise with excitability grows with N, from about 100"
+            " neurons on.",
+        ),
+        "3": Figure([recall.SILENT, recall.NOISY], recall.images_and_responses),
+        "4": Figure([recall.NOISY], recall.time_courses),
+        "5a": Figure(by_noise, partial(recall.accuracy_by_noise, form)),
+        "5b": Figure(by_training, partial(recall.accuracy_by_training, form)),
+        "novel": Figure([recall.novel(form)], partial(recall.novel_pattern, form)),
+        "readings": Figure(recall.readings(form), partial(recall.compare_readings, form)),
+    }
+
+
+def _diagram(job: SweepJob, title: str, paper: str) -> Figure:
+    return Figure([job], partial(phase.diagram, job, title, paper))
+
+
+#: Other names of figures.
+_ALSO = {"2b": "2b-d", "2c": "2b-d", "2d": "2b-d"}
+#: A short run of each model, for its pace.
+_TRIALS: Mapping[str, Mapping[str, str]] = {
+    LATTICE: {},
+    MEMORY: {
+        "model.duration": "20 ms",
+        "experiment.cue": "2 ms",
+        "experiment.recall": "10 ms",
+        "experiment.window": "18 ms",
+    },
 }
-#: Steps of the run whose pace the estimate takes, and seconds that every run takes beside its steps.
-_TRIAL, _OVERHEAD = "20 ms", {MEMORY: 3.0, LATTICE: 0.5}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +92,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FIGURE",
-        help=f"{', '.join(_FIGURES)} or all (default); may be repeated",
+        help=f"{', '.join(figures(FULL))} or all (default); may be repeated",
     )
     parser.add_argument(
         "--quick", action="store_true", help="a tenth of the points: minutes instead of hours"
@@ -80,46 +100,57 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=int,
-        default=os.cpu_count() or 1,
+        default=_processors(),
         metavar="N",
         help="runs side by side (default: the number of processors)",
     )
+
+
+def _processors() -> int:
+    """That this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def identity(options: argparse.Namespace) -> dict:
     """See `neuroglia_snn.studies.base.Study`."""
     if options.workers < 1:
         raise UserError(f"--workers must be at least 1, not {options.workers}")
-    if not 0 <= options.seed <= MAX_SEED - 10:
-        raise UserError(f"--seed must be 0 to {MAX_SEED - 10}, not {options.seed}")
+    most = MAX_SEED + 1 - max(FULL.seeds, FULL.phase_seeds)
+    if not 0 <= options.seed <= most:
+        raise UserError(f"--seed must be 0 to {most}, not {options.seed}")
     wanted = _wanted(options)
-    jobs = [job for name in wanted for job in _FIGURES[name](options.quick)[0]]
-    models = {job.model: checks.load_checked(job.model)[0] for job in jobs}
+    models = {
+        job.model: checks.load_checked(job.model)[0] for f in wanted.values() for job in f.jobs
+    }
     chosen = {name: backends.choose("auto", model)[0].name for name, model in models.items()}
     return {
         "seed": options.seed,
-        "figures_of_paper": wanted,
+        "paper_figures": ", ".join(wanted),
         "quick": options.quick,
-        "backends": chosen,
-        "models": {name: model.digest for name, model in models.items()},
+        "backend": ", ".join(sorted(set(chosen.values()))),
+        "model_digests": {name: model.digest for name, model in models.items()},
     }
 
 
 def reproduce(options: argparse.Namespace, work: Work) -> dict:
     """See `neuroglia_snn.studies.base.Study`."""
-    setting = Setting(work, options.seed, options.workers, options.resume)
-    figures = {name: _FIGURES[name](options.quick) for name in _wanted(options)}
-    _announce({job.name: job for jobs, _ in figures.values() for job in jobs}, setting)
+    setting = Setting(work, options.seed, options.workers, options.resume, options.force)
+    wanted = _wanted(options)
+    jobs = {job.name: job for figure in wanted.values() for job in figure.jobs}
+    if options.force and not options.resume:
+        for job in jobs.values():
+            job.give_up(setting)
+    _announce(jobs.values(), setting)
     work.part("begun", dict)  # from here on there is something to go on with
-    found = replace(setting, work=Work(work.folder), resume=True)
-    sections: dict[str, Section] = {}
-    done: set[str] = set()
-    for name, (jobs, draw) in figures.items():
-        for job in jobs:
+    sections, done = {}, set()
+    for name, figure in wanted.items():
+        for job in figure.jobs:
             if job.name not in done:  # Figs 3 and 4 share a run
                 job.carry_out(setting)
                 done.add(job.name)
-        sections[name] = draw(found)
+        sections[name] = figure.draw(setting)
+    again = ["--seed", str(options.seed), *(["--quick"] if options.quick else [])]
     return {
         "workers": options.workers,
         "versions": collect.versions(),
@@ -128,61 +159,79 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
             for name, s in sections.items()
             for key, value in s.values.items()
         },
+        "failed": {
+            f"{job.name}: {point}": why
+            for job in jobs.values()
+            for point, why in job.summary(setting).get("failed", {}).items()
+        },
         "figures": [str(path) for s in sections.values() for path in s.figures],
-        "sections": [s.describe() for s in sections.values()],
+        "sections": [
+            s.describe(
+                [
+                    command("reproduce", "noise-memory", "--figure", name, *again),
+                    *(job.command(setting) for job in wanted[name].jobs),
+                ]
+            )
+            for name, s in sections.items()
+        ],
     }
 
 
-def _wanted(options: argparse.Namespace) -> list[str]:
-    """Names of figures, in the paper's order.
+def _wanted(options: argparse.Namespace) -> dict[str, Figure]:
+    """The figures that are asked for, in the paper's order.
 
     Raises
     ------
     UserError
     """
-    asked = set(options.figure or ["all"])
-    unknown = asked - {*_FIGURES, "all"}
+    known = figures(QUICK if options.quick else FULL)
+    asked = {_ALSO.get(name, name) for name in options.figure} or {"all"}
+    unknown = asked - {*known, "all"}
     if unknown:
         raise UserError(
-            f"--figure {min(unknown)}: there is none (there are {', '.join(_FIGURES)}, all)"
+            f"--figure {min(unknown)}: there is none (there are {', '.join(known)}, all)"
         )
-    return [name for name in _FIGURES if "all" in asked or name in asked]
+    return {name: figure for name, figure in known.items() if "all" in asked or name in asked}
 
 
-def _phase(job: Sweep, title: str, paper: str) -> tuple[list[Job], Callable[[Setting], Section]]:
-    return [job], lambda setting: phase.diagram(job, setting, title, paper)
+# ------------------------------------------------------------------------------- the estimate
 
 
-def _announce(jobs: Mapping[str, Job], setting: Setting) -> None:
-    """Say on stderr how long it will take, from a short trial on this machine."""
+def _announce(jobs: Iterable[Job], setting: Setting) -> None:
+    """Say on stderr how long it will take, from short trials on this machine."""
     if setting.work.progress is None:
         return
-    counts = {LATTICE: 0, MEMORY: 0}
-    for job in jobs.values():
-        counts[LATTICE if job.model == LATTICE else MEMORY] += job.runs
-    pace = _seconds_a_unit_step()
-    seconds = 0.0
-    for name, count in counts.items():
-        model, _ = checks.load_checked(name)
-        work = model.duration / model.dt * model.populations["neuron"].size
-        seconds += count * (work * pace + _OVERHEAD[name]) / setting.workers
+    pace: dict[str, tuple[float, float]] = {}
+    seconds, runs = 0.0, 0
+    for job in jobs:
+        trial = LATTICE if job.model == LATTICE else MEMORY
+        if trial not in pace:
+            pace[trial] = _pace(trial)
+        a_step, beside = pace[trial]
+        together = setting.workers if isinstance(job, SweepJob) else 1
+        seconds += (job.unit_steps() * a_step + job.runs * beside) / together
+        runs += job.runs
     print(
-        f"{counts[MEMORY]} runs of the memory experiment and {counts[LATTICE]} of lattices alone: about"
-        f" {_duration(seconds)} with {setting.workers} at a time, if nothing else runs",
+        f"{runs} runs, {setting.workers} at a time: about {_duration(seconds)} in all, if nothing else runs",
         file=sys.stderr,
     )
 
 
-def _seconds_a_unit_step() -> float:
-    settings = {"model.duration": _TRIAL, "experiment.cue": "2 ms"}
-    settings |= {"experiment.recall": "10 ms", "experiment.window": "18 ms"}
-    model, _ = checks.load_checked(MEMORY, settings)
-    images = memory.prepare_images(model, None, None, None, False, 0)
+def _pace(name: str) -> tuple[float, float]:
+    """Seconds that a step of one unit takes here, and that a run takes beside its steps."""
+    start = time.perf_counter()
+    model, _ = checks.load_checked(name, dict(_TRIALS[name]))
     backend, _ = backends.choose("auto", model)
-    precision = model.precision if model.precision in backend.precisions else "float64"
-    outcome = backend.run(Request(model, images.stimuli(model), precision=precision))
-    seconds = outcome.loop_seconds or outcome.run_seconds
-    return seconds / (model.duration / model.dt * model.populations["neuron"].size)
+    images = {}
+    if name == MEMORY:
+        images = memory.prepare_images(model, None, None, None, False, 0).stimuli(model)
+    precision = model.precision if model.precision in backend.precisions else backend.precisions[0]
+    request = Request(model, images, precision=precision)
+    outcome = backend.run(request)
+    beside = time.perf_counter() - start - outcome.build_seconds
+    steps = sum(p.size * model.duration / p.dt for p in model.populations.values())
+    loop = outcome.loop_seconds if outcome.loop_seconds is not None else outcome.run_seconds
+    return loop / steps, max(0.0, beside - loop)
 
 
 def _duration(seconds: float) -> str:

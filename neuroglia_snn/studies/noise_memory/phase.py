@@ -9,7 +9,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from neuroglia_snn.studies.base import Section
-from neuroglia_snn.studies.noise_memory.jobs import LATTICE, Run, Setting, Sweep
+from neuroglia_snn.studies.noise_memory.forms import LATTICE, Form
+from neuroglia_snn.studies.noise_memory.jobs import RunJob, Setting, SweepJob
 
 #: sigma_c^2 of infinitely strong coupling: the Stratonovich drift V*sigma^2/2 moves the mean field's
 #: fixed point onto the left branch of its nullcline (Zhao et al. 2022 after their ref. [25]).
@@ -17,10 +18,6 @@ STRONG_COUPLING = 1 / 30
 #: Colours of the seeds of Fig. 2 b, c, d, and their noises.
 _LINES = ("#0b6e4f", "#b3541e", "#4a6fa5")
 NOISES = ("0", "0.065", "0.09")
-_COUPLING = {False: "20,40,60,80,100,130,160,200,250,300", True: "20,60,100,200,300"}
-_SIDES = {False: (3, 4, 5, 7, 10, 14, 20, 30, 40), True: (4, 7, 10, 20, 30)}
-_NOISE = {False: "0:0.12:25", True: "0:0.12:13"}
-_SEEDS = {False: 10, True: 2}
 
 _DEFINITION = (
     "Order parameter: the number of spikes of the mean field ⟨U⟩ (it passes U = 2 upwards; the next one"
@@ -30,34 +27,41 @@ _DEFINITION = (
 )
 
 
-def by_coupling(letter: str, quick: bool) -> Sweep:
-    """Fig. 2 a (over D_u at D_v = 100) or e (over D_v at D_u = 100), 400 neurons."""
-    name = {"a": "D_u", "e": "D_v"}[letter]
-    over = (f"{name}={_COUPLING[quick]}", f"sigma2={_NOISE[quick]}")
-    return Sweep(f"figure-2{letter}", LATTICE, over, _SEEDS[quick])
+def over_u(form: Form) -> SweepJob:
+    """Fig. 2 a: over D_u at D_v = 100, 400 neurons."""
+    over = (f"D_u={form.couplings}", f"sigma2={form.phase_noises}")
+    return SweepJob("figure-2a", LATTICE, over, form.phase_seeds)
 
 
-def by_size(quick: bool) -> Sweep:
+def over_v(form: Form) -> SweepJob:
+    """Fig. 2 e: over D_v at D_u = 100, 400 neurons."""
+    over = (f"D_v={form.couplings}", f"sigma2={form.phase_noises}")
+    return SweepJob("figure-2e", LATTICE, over, form.phase_seeds)
+
+
+def over_size(form: Form) -> SweepJob:
     """Fig. 2 f: over the number of neurons, D_u = D_v = 300."""
-    shapes = ",".join(f"[{n}, {n}]" for n in _SIDES[quick])
-    over = (f"population.neuron.shape={shapes}", f"sigma2={_NOISE[quick]}")
-    return Sweep("figure-2f", LATTICE, over, _SEEDS[quick], {"D_u": "300", "D_v": "300"})
+    shapes = ",".join(f"[{n}, {n}]" for n in form.sides)
+    over = (f"population.neuron.shape={shapes}", f"sigma2={form.phase_noises}")
+    coupling = {"D_u": "300", "D_v": "300"}
+    return SweepJob("figure-2f", LATTICE, over, form.phase_seeds, coupling)
 
 
-def series() -> list[Run]:
+def series() -> list[RunJob]:
     """Fig. 2 b to d: the mean field over time, for three seeds."""
     return [
-        Run(f"figure-2b-d/sigma2-{s}", LATTICE, {"sigma2": s}, replicas=len(_LINES)) for s in NOISES
+        RunJob(f"figure-2b-d/sigma2-{s}", LATTICE, {"sigma2": s}, replicas=len(_LINES))
+        for s in NOISES
     ]
 
 
 def boundary(spikes: xr.DataArray) -> xr.DataArray:
-    """Smallest noise from which on the mean field does not spike, for each seed; NaN where it always does.
+    """Smallest noise from which on the mean field does not spike, for each seed; NaN where there is none.
 
     Parameters
     ----------
     spikes : (..., sigma2, seed)
-        Mean-field spikes; NaN counts as a spike.
+        Mean-field spikes; NaN, a point that failed, is not silent.
     """
     silent = (spikes == 0).isel(sigma2=slice(None, None, -1))
     from_here = silent.astype(int).cumprod("sigma2").sum("sigma2")
@@ -66,56 +70,44 @@ def boundary(spikes: xr.DataArray) -> xr.DataArray:
     return first.copy(data=noise[first.values])
 
 
-def diagram(job: Sweep, setting: Setting, title: str, paper: str) -> Section:
+def diagram(job: SweepJob, title: str, paper: str, setting: Setting) -> Section:
     """A phase diagram, its boundary as a table."""
-    data = job.carry_out(setting)
-    spikes = data["mean_field_spikes"]
-    axis_name = str(spikes.dims[0])
-    sizes = axis_name.endswith("shape")
-    if sizes:
-        sides = [int(str(v).strip("[] ").split(",")[0]) for v in spikes[axis_name].values]
-        spikes = spikes.assign_coords({axis_name: [n * n for n in sides]})
+    spikes = job.data(setting)["mean_field_spikes"]
+    name = str(spikes.dims[0])
+    label = name
+    if name.endswith("shape"):
+        label = "N"
+        sides = [int(str(v).strip("[] ").split(",")[0]) for v in spikes[name].values]
+        spikes = spikes.assign_coords({name: [n * n for n in sides]})
     edge = boundary(spikes)
-    label = "N" if sizes else axis_name
-    path = _draw(spikes, edge, label, setting.work.folder / f"{job.name}.png")
-    rows = [
-        [
-            f"{float(value):g}",
-            _number(edge.sel({axis_name: value})),
-            *(f"{float(m):.2g}" for m in _at(spikes, axis_name, value, (0.03, 0.06, 0.09))),
-        ]
-        for value in spikes[axis_name].values
-    ]
+    rows, values = [], {}
+    for value in spikes[name].values:
+        at = spikes.sel({name: value}).mean("seed", skipna=False)
+        counts = [float(at.sel(sigma2=s, method="nearest")) for s in (0.03, 0.06, 0.09)]
+        rows.append(
+            [f"{value:g}", _in_words(edge.sel({name: value})), *(f"{c:.2g}" for c in counts)]
+        )
+        mean = float(edge.sel({name: value}).mean(skipna=False))
+        values[f"boundary_at_{label}_{value:g}"] = None if np.isnan(mean) else mean
+    rows.append(["strong coupling (theory)", f"{STRONG_COUPLING:.4f}", "", "", ""])
     columns = [label, "boundary", *(f"spikes at {s:g}" for s in (0.03, 0.06, 0.09))]
-    return Section(
-        title,
-        f"{paper} {_DEFINITION}",
-        [path],
-        (columns, rows),
-        [job.command(setting)],
-        {
-            f"boundary_at_{label}_{row[0]}": _mean(edge.sel({axis_name: float(row[0])}))
-            for row in rows
-        },
-    )
+    path = _draw(spikes, edge, label, setting.work.folder / f"{job.name}.png")
+    return Section(title, f"{paper} {_DEFINITION}", [path], (columns, rows), values)
 
 
 def over_time(setting: Setting) -> Section:
     """Fig. 2 b to d."""
     jobs = series()
-    summaries = [job.carry_out(setting) for job in jobs]
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots(len(jobs), 1, sharex=True, sharey=True)
     rows, values = [], {}
-    for panel, job, summary, noise, earlier in zip(
-        axes, jobs, summaries, NOISES, ("4", "1", "0"), strict=True
-    ):
+    for panel, job, noise, earlier in zip(axes, jobs, NOISES, ("4", "1", "0"), strict=True):
         mean = job.data(setting)["mean_field_U"][..., 0]
         for series_, colour in zip(mean, _LINES, strict=True):
             panel.plot(mean["time_mean_field"], series_, color=colour, lw=1)
         panel.set(ylabel="<U>")
         panel.set_title(f"sigma$^2$ = {noise}", loc="left", fontsize=10)
-        counts = [run["mean_field_spikes"] for run in summary["replicas"]]
+        counts = [run["mean_field_spikes"] for run in job.summary(setting)["replicas"]]
         rows.append([noise, ", ".join(map(str, counts)), earlier])
         values[f"mean_field_spikes_at_{noise}"] = sum(counts) / len(counts)
     axes[-1].set(xlabel="time (the equations' units)")
@@ -127,7 +119,6 @@ def over_time(setting: Setting) -> Section:
         " noise and stop.",
         [path],
         (["sigma^2", "spikes of the mean field", "earlier trial of the same equations"], rows),
-        [job.command(setting) for job in jobs],
         values,
     )
 
@@ -161,20 +152,10 @@ def _draw(spikes: xr.DataArray, edge: xr.DataArray, label: str, path: Path) -> P
     return path
 
 
-def _at(spikes: xr.DataArray, name: str, value: object, noises: tuple[float, ...]) -> list[float]:
-    mean = spikes.sel({name: value}).mean("seed")
-    return [float(mean.sel(sigma2=s, method="nearest")) for s in noises]
-
-
-def _mean(values: xr.DataArray) -> float | None:
-    """Over seeds; None where one of them spikes at any noise."""
-    mean = float(values.mean(skipna=False))
-    return None if np.isnan(mean) else mean
-
-
-def _number(values: xr.DataArray) -> str:
-    always = int(np.isnan(values).sum())
-    if always:
-        return f"{always} of {values.size} seeds spike at any noise"
+def _in_words(values: xr.DataArray) -> str:
+    """Mean and spread over seeds, where all have a boundary."""
+    none = int(np.isnan(values).sum())
+    if none:
+        return f"none for {none} of {values.size} seeds"
     spread = f" ± {float(values.std(ddof=1)):.4f}" if values.size > 1 else ""
-    return f"{_mean(values):.4f}{spread}"
+    return f"{float(values.mean()):.4f}{spread}"

@@ -118,10 +118,14 @@ def test_batches_run_together_and_a_failure_is_one_points_own(requests):
 
 
 def test_measures_or_why_there_are_none(model):
+    """A value out of bounds is refused on reading, a backend that is not there on planning."""
     runs = [Options(backend="numpy", overrides={"tau": t}) for t in ("1 ms", "0 ms", "2 ms")]
+    runs.insert(2, Options(backend="nunpy"))
     found = measure(model, runs)
-    assert "tau" in str(found[1]) and found[0].keys() == found[2].keys() == {"spikes_rate_Hz"}
+    assert "tau" in str(found[1]) and "did you mean 'numpy'" in str(found[2])
+    assert found[0].keys() == found[3].keys() == {"spikes_rate_Hz"}
     digest = checks.load_checked(model)[0].digest
-    assert [f[0] is None for f in measured(model, digest, runs, Options())] == [False, True, False]
+    failed = [f[0] is None for f in measured(model, digest, runs, Options())]
+    assert failed == [False, True, True, False]
     changed = measured(model, "another", runs, Options())
     assert all("has changed since the sweep began" in said for _, said in changed)
