@@ -1,5 +1,6 @@
 # make demo    a first network, from nothing: an environment in .venv, results in demo/
-# make test    everything that CI checks
+# make test    checks and tests, in a quarter of an hour
+# make test-thorough   the tests that take minutes each; CI runs them, too
 # make test-cuda   compiles a model with brian2cuda (minutes), in an environment of its own: .venv-cuda
 # make test-lava   Lava's tests on Python 3.10, the one that it declares (.venv-lava), where there is one
 # make format  mend what `make test` says about formatting
@@ -14,7 +15,7 @@ BIN = .venv/bin
 READY = .venv/ready
 TESTED = .venv/tested
 
-.PHONY: setup demo test test-cuda test-lava format wheel clean
+.PHONY: setup demo test test-thorough test-cuda test-lava format wheel clean
 
 setup: $(READY)
 	@:
@@ -44,6 +45,9 @@ test: $(TESTED)
 	@$(BIN)/ruff format --check --quiet . || { echo 'not formatted: make format' >&2; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST_FLAGS)
+
+test-thorough: $(TESTED)
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m thorough $(PYTEST_FLAGS)
 
 # brian2cuda pins a Brian2 of its own.
 test-cuda:
