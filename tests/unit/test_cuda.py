@@ -17,8 +17,11 @@ from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import project
 from neuroglia_snn.backends.cuda import _too_much_recorded
+from neuroglia_snn.backends.fused import cuda as fused_cuda
 from neuroglia_snn.catalog import files
 from neuroglia_snn.errors import BackendError
+from neuroglia_snn.options import Options
+from neuroglia_snn.run import run
 
 NVCC = """#!/bin/sh
 case "$1" in
@@ -139,6 +142,31 @@ def test_records_too_large_for_a_gpu_are_refused():
     assert said is not None and "record 'frames' keeps 160000 units" in said
 
 
+def test_fast_mathematics_is_a_switch_of_nvcc_alone(monkeypatch):
+    """It is off, unless a run asks for it; a run of another backend that asks is refused."""
+    compilers = []
+
+    def refuse(_, compiler, *__):
+        compilers.append(compiler)
+        raise BackendError("no GPU")
+
+    tools = toolkit.Toolkit(Path("/cuda"), (13, 0), "nvcc V13.0.88")
+    monkeypatch.setattr(toolkit.Toolkit, "architectures", lambda _: ["sm_90"])
+    monkeypatch.setattr(toolkit, "find", lambda *_: tools)
+    monkeypatch.setattr(toolkit, "gpu", lambda: toolkit.Gpu("H100", 9.0, 1 << 30, None))
+    monkeypatch.setattr(fused_cuda, "run_together", refuse)
+    for fast in (False, True):
+        with pytest.raises(BackendError, match="no GPU"):
+            run(
+                "noise_induced_excitability", "never", Options(backend="fused-cuda", fast_math=fast)
+            )
+        assert ("-use_fast_math" in compilers[-1]) == fast
+    for name in ("auto", "fused", "cpp", "numpy", "lava"):
+        with pytest.raises(BackendError, match=r"has no --fast-math, .* \(cuda, fused-cuda\)$"):
+            run("noise_induced_excitability", "never", Options(backend=name, fast_math=True))
+    assert len(compilers) == 2 and not Path("never").exists()
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("brian2cuda") is not None, reason="brian2cuda is installed"
 )
@@ -159,19 +187,20 @@ def test_without_brian2cuda_the_command_line_says_what_to_install(tmp_path, comm
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@pytest.mark.parametrize(("architecture", "fast"), [("sm_80", False), ("sm_90", True)])
 @pytest.mark.parametrize("name", files.names("models"))
-def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, architecture):
+def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, architecture, fast):
     pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
     monkeypatch.setattr(project, "make", lambda *_, **__: None)
     model = load(name)
     images = {n: np.zeros(shape, bool) for n, shape in model.images().items()}
-    backend = backends.get("cuda")
-    made = backend.build(Request(model, images), tmp_path / "code", architecture)
+    made = backends.BUILDERS["cuda"](fast).build(
+        Request(model, images), tmp_path / "code", architecture
+    )
     assert made["architecture"] == architecture
     flags = (tmp_path / "code" / "makefile").read_text()
     assert f"-arch={architecture}" in flags and "-std=c++17" in flags
-    assert "use_fast_math" not in flags
+    assert ("-use_fast_math" in flags) == fast
     assert (tmp_path / "code" / "main.cu").exists()
 
 

@@ -26,7 +26,7 @@ from neuroglia_snn.backends.brian import collect, own_loop, project
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import Network, build, recorded_indices, settings_of
 from neuroglia_snn.backends.fused import kernel as kernels
-from neuroglia_snn.backends.fused.kernel import LOOP, REACHED
+from neuroglia_snn.backends.fused.kernel import LOOP, MEMORY, REACHED, Kernel
 from neuroglia_snn.errors import BackendError
 
 #: The widest vectors pay here; a later -std wins over Brian2's own.
@@ -64,7 +64,7 @@ class FusedBackend:
             tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch,
             project.device(1, _FLAGS),
         ):
-            network = generate(first, Path(scratch) / "code")
+            network, _ = generate(first, Path(scratch) / "code")
             announce = any(r.progress for r in requests)
             folder, compiled = project.compiled(Path(scratch) / "code", announce)
             versions = {"compiler": project.compiler_line()}
@@ -129,10 +129,11 @@ class Build:
             versions={**collect.versions(), **self.versions},
             loop_seconds=_loop_seconds(said),
             reached=reached(request.model, said),
+            details=_gpu_memory(said),
         )
 
 
-def generate(request: Request, folder: Path, gpu: bool = False) -> Network:
+def generate(request: Request, folder: Path, gpu: bool = False) -> tuple[Network, Kernel]:
     """Write the C++ project with the kernel; the same model always gives the same files.
 
     With ``gpu`` the kernel is CUDA, and compiling and linking it are left to the caller.
@@ -147,7 +148,7 @@ def generate(request: Request, folder: Path, gpu: bool = False) -> Network:
         raise root_cause(error) from error
 
 
-def _generate(request: Request, folder: Path, gpu: bool) -> Network:
+def _generate(request: Request, folder: Path, gpu: bool) -> tuple[Network, Kernel]:
     device = get_device()
     device.insert_code("after_start", project.SEED)
 
@@ -168,7 +169,7 @@ def _generate(request: Request, folder: Path, gpu: bool) -> Network:
     for name, content in kernel.files.items():
         data = content.encode() if isinstance(content, str) else content
         (folder / name).write_bytes(data)
-    return network
+    return network, kernel
 
 
 def reached(model: spec.Model, said: str) -> float | None:
@@ -182,6 +183,11 @@ def reached(model: spec.Model, said: str) -> float | None:
 def _loop_seconds(said: str) -> float | None:
     found = re.search(rf"{LOOP} (\S+)", said)
     return float(found[1]) if found else None
+
+
+def _gpu_memory(said: str) -> dict[str, object]:
+    found = re.search(rf"{MEMORY} (\d+)", said)
+    return {"gpu_memory_bytes": int(found[1])} if found else {}
 
 
 def _records(model: spec.Model, results: Path) -> dict[str, Recorded]:
