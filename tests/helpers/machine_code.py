@@ -1,9 +1,20 @@
-"""For which GPUs a program was compiled."""
+"""Programs for several GPUs at once: compiled, and recognised."""
 
 from __future__ import annotations
 
 import struct
 from pathlib import Path
+
+#: For nvcc: machine code for both, after one pass of its front end.
+BOTH = "-gencode=arch=compute_80,code=[sm_80,sm_90]"
+
+
+def for_both(folder: Path) -> None:
+    """Let a project's makefile for sm_90 make code for sm_80, too."""
+    makefile = folder / "makefile"
+    one = makefile.read_text()
+    assert "-arch=sm_90" in one
+    makefile.write_text(one.replace("-arch=sm_90", BOTH))
 
 
 def architectures(program: Path) -> set[int]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import brian2
 import numpy as np
 import pytest
-from helpers.machine_code import architectures
+from helpers.machine_code import architectures, for_both
 
 from neuroglia_snn import backends, load
-from neuroglia_snn.backends import toolkit
+from neuroglia_snn.backends import cuda, toolkit
 from neuroglia_snn.backends.base import Request
-from neuroglia_snn.backends.brian import project
-from neuroglia_snn.backends.cuda import _too_much_recorded
+from neuroglia_snn.backends.brian import project, standalone
+from neuroglia_snn.backends.cuda import _too_much_recorded, memory
 from neuroglia_snn.backends.fused import cuda as fused_cuda
 from neuroglia_snn.catalog import files
 from neuroglia_snn.errors import BackendError
@@ -36,8 +38,6 @@ case "$1" in
 esac
 """
 
-BOTH = "-gencode=arch=compute_80,code=sm_80 -gencode=arch=compute_90,code=sm_90"
-
 
 def script(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +53,12 @@ def fill(root: Path, libraries: str, names: tuple[str, ...], nvcc: str = NVCC) -
         (root / name).touch()
     (root / "nvvm").mkdir()
     return root
+
+
+def blank(name: str) -> Request:
+    """A model with nothing in its images."""
+    model = load(name)
+    return Request(model, {n: np.zeros(shape, bool) for n, shape in model.images().items()})
 
 
 @pytest.fixture
@@ -204,6 +210,43 @@ def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, ar
     assert (tmp_path / "code" / "main.cu").exists()
 
 
+_MALLOC = re.compile(r"cudaMalloc\(\(void\*\*\)&\w+,\s*sizeof\(([\w ]+)\)\*(\w+)\)")
+_BYTES = {"double": 8, "float": 4, "int32_t": 4, "int64_t": 8, "char": 1, "bool": 1}
+
+
+@pytest.mark.parametrize("name", ["noise_induced_memory", "tripartite_coba"])
+def test_the_memory_that_a_project_needs_is_that_of_its_arrays(tmp_path, name):
+    pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
+    request = blank(name)
+    with cuda._device(toolkit.find(toolkit.BRIAN2CUDA), "sm_90", []):
+        network = standalone.generate(request, tmp_path / "code", cuda._SEED, cuda._implement)
+        needed = memory.needed(network)
+        connections = sum(
+            memory._connections(request.model, network.groups[p])
+            for p in request.model.projections
+            if isinstance(network.groups.get(p), brian2.Synapses)
+        )
+    text = (tmp_path / "code" / "objects.cu").read_text()
+
+    def number(count: str) -> int:
+        found = re.search(rf"\b{count} = (\d+);", text)
+        return int(count) if count.isdigit() else int(found[1]) if found else 0
+
+    fixed = sum(_BYTES[kind] * number(count) for kind, count in _MALLOC.findall(text))
+    vectors = 0
+    for record in request.model.records.values():
+        own = re.findall(
+            rf"device_vector<double>\* brian::_dynamic_array_record_{record.name}_", text
+        )
+        samples = 8 * round(request.model.duration / record.every + 1)
+        units = number(f"_num__array_record_{record.name}__indices")
+        vectors += len(own) * units * -(-samples // memory.PIECE) * memory.PIECE
+    assert vectors > 0 and connections > 0
+    assert needed == pytest.approx(fixed + vectors + connections, rel=1e-3)
+    if name == "noise_induced_memory":
+        assert connections == 29584 * (4 + 4)  # source and target of each
+
+
 @pytest.mark.slow
 def test_a_project_compiles_without_a_gpu(tmp_path):
     """Minutes: every Brian2 object is a file of its own."""
@@ -213,25 +256,42 @@ def test_a_project_compiles_without_a_gpu(tmp_path):
     assert architectures(tmp_path / "code" / "main") == {90}
 
 
-@pytest.mark.skipif(
+compiles_all = pytest.mark.skipif(
     "NEUROGLIA_COMPILE_ALL" not in os.environ, reason="hours: NEUROGLIA_COMPILE_ALL=1"
 )
+
+
+@compiles_all
 @pytest.mark.parametrize("name", files.names("models"))
 def test_every_model_compiles(tmp_path, monkeypatch, name):
-    """One compiler at a time, which compiles every file for both architectures."""
+    """With brian2cuda; one compiler at a time, which compiles every file for both architectures."""
     pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
     make = project.make
 
     def make_both(folder, *rest):
-        makefile = folder / "makefile"
-        one = makefile.read_text()
-        assert one.count("-arch=sm_90") == 2  # to compile and to link
-        makefile.write_text(one.replace("-arch=sm_90", BOTH))
+        for_both(folder)
         make(folder, *rest)
 
     monkeypatch.setattr(project, "make", make_both)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    model = load(name)
-    images = {n: np.zeros(shape, bool) for n, shape in model.images().items()}
-    backends.get("cuda").build(Request(model, images), tmp_path / "code", "sm_90")
+    backends.BUILDERS["cuda"]().build(blank(name), tmp_path / "code", "sm_90")
     assert architectures(tmp_path / "code" / "main") == {80, 90}
+
+
+@compiles_all
+@pytest.mark.parametrize("name", files.names("models"))
+def test_every_fused_kernel_compiles(tmp_path, monkeypatch, name):
+    """The kernel alone: what is around it is C++, of which the other tests compile enough."""
+    backend, request = backends.BUILDERS["fused-cuda"](), blank(name)
+    reason = backend.unsupported(request.model)
+    if reason:
+        pytest.skip(reason)
+    kernel = "neuroglia_kernel.o"
+
+    def make_kernel(folder, *_):
+        for_both(folder)
+        subprocess.run(["make", kernel], cwd=folder, check=True)
+
+    monkeypatch.setattr(project, "make", make_kernel)
+    backend.build(request, tmp_path / "code", "sm_90")
+    assert architectures(tmp_path / "code" / kernel) == {80, 90}

@@ -35,12 +35,14 @@ def _bytes(variable: ArrayVariable) -> int:
 
 def _connections(model: spec.Model, synapses: brian2.Synapses) -> int:
     """Bytes of all vectors that hold a number for every connection."""
-    vectors = [
-        v
+    vectors = {  # by their own names: some have several, as i and _synaptic_pre
+        v.name: _bytes(v)
         for v in synapses.variables.values()
-        if isinstance(v, DynamicArrayVariable) and v.owner.name == synapses.name
-    ]
-    return _count(model, model.projections[synapses.name]) * sum(map(_bytes, vectors))
+        if isinstance(v, DynamicArrayVariable)
+        and v.owner.name == synapses.name
+        and v.name not in ("N_incoming", "N_outgoing")  # of units
+    }
+    return _count(model, model.projections[synapses.name]) * sum(vectors.values())
 
 
 def _count(model: spec.Model, projection: spec.Projection) -> int:

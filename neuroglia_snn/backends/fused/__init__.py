@@ -11,10 +11,11 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import brian2
 import numpy as np
@@ -28,6 +29,8 @@ from neuroglia_snn.backends.brian.network import Network, build, recorded_indice
 from neuroglia_snn.backends.fused import kernel as kernels
 from neuroglia_snn.backends.fused.kernel import LOOP, MEMORY, REACHED, Kernel
 from neuroglia_snn.errors import BackendError
+
+T = TypeVar("T")
 
 #: The widest vectors pay here; a later -std wins over Brian2's own.
 _FLAGS = ["-std=c++17", "-mprefer-vector-width=512", "-pthread"]
@@ -71,17 +74,10 @@ class FusedBackend:
             build = Build(network, folder, time.perf_counter() - start, compiled, versions)
             if len(requests) == 1:  # in this thread, which is the one that an interrupt reaches
                 return [build.run(first, first.checkpoint or Path(scratch) / "results")]
-            with ThreadPoolExecutor(workers) as pool:
-                jobs = [
-                    pool.submit(build.run, r, r.checkpoint or Path(scratch) / f"results-{n}")
-                    for n, r in enumerate(requests)
-                ]
-                try:
-                    return [job.result() for job in jobs]
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    project.interrupt_running()
-                    raise
+            folders = [
+                r.checkpoint or Path(scratch) / f"results-{n}" for n, r in enumerate(requests)
+            ]
+            return side_by_side(build.run, requests, folders, workers)
 
 
 @dataclass(frozen=True)
@@ -131,6 +127,23 @@ class Build:
             reached=reached(request.model, said),
             details=_gpu_memory(said),
         )
+
+
+def side_by_side(
+    work: Callable[[Request, Path], T],
+    requests: Sequence[Request],
+    folders: Sequence[Path],
+    workers: int,
+) -> list[T]:
+    """What the work on each request in its folder gives, ``workers`` at a time; a failure ends all."""
+    with ThreadPoolExecutor(workers) as pool:
+        jobs = [pool.submit(work, *both) for both in zip(requests, folders, strict=True)]
+        try:
+            return [job.result() for job in jobs]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            project.interrupt_running()
+            raise
 
 
 def generate(request: Request, folder: Path, gpu: bool = False) -> tuple[Network, Kernel]:

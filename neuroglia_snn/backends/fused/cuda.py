@@ -7,11 +7,11 @@ rest. Many networks run in one launch, so that replicas fill the GPU.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from neuroglia_snn.backends.base import (
 )
 from neuroglia_snn.backends.brian import own_loop, project
 from neuroglia_snn.backends.brian.network import Network
-from neuroglia_snn.backends.fused import Build, generate, reached
+from neuroglia_snn.backends.fused import Build, generate, reached, side_by_side
 from neuroglia_snn.backends.fused.kernel import Kernel
 from neuroglia_snn.errors import BackendError
 
@@ -152,13 +152,8 @@ def _together(
     quiet = [replace(request, progress=None) for request in requests]
 
     def each(part: str) -> None:
-        with ThreadPoolExecutor(workers) as pool:
-            jobs = [
-                pool.submit(build.execute, request, folder, {"NEUROGLIA_PART": part})
-                for request, folder in zip(quiet, folders, strict=True)
-            ]
-            for job in jobs:
-                job.result()
+        execute = functools.partial(build.execute, settings={"NEUROGLIA_PART": part})
+        side_by_side(execute, quiet, folders, workers)
 
     each("begin")
     networks = "\n".join(f"{folder.resolve()}/" for folder in folders)
