@@ -99,6 +99,14 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_fast_math(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fast-math",
+        action="store_true",
+        help="nvcc's -use_fast_math: quicker, less exact (cuda, fused-cuda; off by default)",
+    )
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_set(parser)
     parser.add_argument(
@@ -116,6 +124,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="float64 or float32, of the populations on the fastest clock (fused; default: the model's);"
         " float or fixed (lava)",
     )
+    _add_fast_math(parser)
     parser.add_argument(
         "--replicas",
         type=int,
@@ -214,9 +223,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arch", metavar="sm_NN", help="GPU architecture, sm_90 for one (default: of the GPU here)"
     )
-    parser.add_argument(
-        "--fast-math", action="store_true", help="nvcc's -use_fast_math: quicker, less exact"
-    )
+    _add_fast_math(parser)
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the project (default: MODEL-BACKEND)"
     )
@@ -341,6 +348,7 @@ def _run(arguments: argparse.Namespace) -> int:
             resume=arguments.resume,
             control=arguments.control,
             data=arguments.data,
+            fast_math=arguments.fast_math,
         ),
         force=arguments.force,
         progress=None if arguments.quiet else _progress,

@@ -21,6 +21,7 @@ class Options:
     replicas: int = 1
     workers: int = 1
     resume: bool = False
+    fast_math: bool = False
     overrides: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     no_astrocytes: bool = False

@@ -234,7 +234,7 @@ def _plan(model: spec.Model, options: Options) -> _Plan:
     for population in dict.fromkeys(gone):
         model = model.without(population)
     _require_experiment(model)
-    backend, slower = backends.choose(options.backend, model)
+    backend, slower = backends.choose(options.backend, model, options.fast_math)
     if slower:
         print(f"{slower}; using '{backend.name}'", file=sys.stderr)
     if options.precision in PRECISIONS and options.precision not in backend.precisions:
@@ -391,6 +391,7 @@ def _identity(plan: _Plan) -> dict:
         "seed": options.seed,
         "precision": plan.precision,
         "backend": plan.backend.name,
+        "fast_math": options.fast_math,
         "control": options.control,
         "images": {k: hashlib.sha256(v.tobytes()).hexdigest() for k, v in shown.items()},
         "version": __version__,
@@ -405,6 +406,7 @@ def _summary(plan: _Plan, outcome: Outcome) -> dict:
         "model_digest": model.digest,
         "backend": plan.backend.name,
         "precision": plan.precision,
+        "fast_math": options.fast_math,
         "threads": options.threads,
         "versions": dict(outcome.versions),
         "seed": options.seed,

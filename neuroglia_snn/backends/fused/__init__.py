@@ -12,10 +12,11 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import brian2
 import numpy as np
@@ -27,8 +28,10 @@ from neuroglia_snn.backends.brian import collect, own_loop, project
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import Network, build, recorded_indices, settings_of
 from neuroglia_snn.backends.fused import kernel as kernels
-from neuroglia_snn.backends.fused.kernel import LOOP, REACHED
+from neuroglia_snn.backends.fused.kernel import LOOP, MEMORY, REACHED, Kernel
 from neuroglia_snn.errors import BackendError
+
+T = TypeVar("T")
 
 #: The widest vectors pay here; a later -std wins over Brian2's own.
 _FLAGS = ["-std=c++17", "-mprefer-vector-width=512", "-pthread"]
@@ -60,14 +63,8 @@ class FusedBackend:
         require_replicas(requests)
         if len(requests) == 1:  # in this thread, which is the one that an interrupt reaches
             return [self.run(requests[0])]
-        with self.built(requests[0]) as run, ThreadPoolExecutor(workers) as pool:
-            jobs = [pool.submit(run, request) for request in requests]
-            try:
-                return [job.result() for job in jobs]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                project.interrupt_running()
-                raise
+        with self.built(requests[0]) as run:
+            return side_by_side(run, [(request,) for request in requests], workers)
 
     @contextlib.contextmanager
     def built(self, request: Request) -> Iterator[Callable[[Request], Outcome]]:
@@ -79,7 +76,7 @@ class FusedBackend:
         with project.device(1, _FLAGS):
             with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
                 code = Path(scratch) / "code"
-                network = generate(request, code)
+                network, _ = generate(request, code)
                 folder, compiled = project.compiled(code, bool(request.progress))
             versions = {"compiler": project.compiler_line()}
             yield Build(network, folder, time.perf_counter() - start, compiled, versions).run
@@ -134,10 +131,23 @@ class Build:
             versions={**collect.versions(), **self.versions},
             loop_seconds=_loop_seconds(said),
             reached=reached(request.model, said),
+            details=_gpu_memory(said),
         )
 
 
-def generate(request: Request, folder: Path, gpu: bool = False) -> Network:
+def side_by_side(work: Callable[..., T], each: Iterable[tuple], workers: int) -> list[T]:
+    """What the work gives for each tuple of arguments, ``workers`` at a time; a failure ends all."""
+    with ThreadPoolExecutor(workers) as pool:
+        jobs = [pool.submit(work, *arguments) for arguments in each]
+        try:
+            return [job.result() for job in jobs]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            project.interrupt_running()
+            raise
+
+
+def generate(request: Request, folder: Path, gpu: bool = False) -> tuple[Network, Kernel]:
     """Write the C++ project with the kernel; the same model always gives the same files.
 
     With ``gpu`` the kernel is CUDA, and compiling and linking it are left to the caller.
@@ -152,7 +162,7 @@ def generate(request: Request, folder: Path, gpu: bool = False) -> Network:
         raise root_cause(error) from error
 
 
-def _generate(request: Request, folder: Path, gpu: bool) -> Network:
+def _generate(request: Request, folder: Path, gpu: bool) -> tuple[Network, Kernel]:
     device = get_device()
     device.insert_code("after_start", project.SEED)
 
@@ -173,7 +183,7 @@ def _generate(request: Request, folder: Path, gpu: bool) -> Network:
     for name, content in kernel.files.items():
         data = content.encode() if isinstance(content, str) else content
         (folder / name).write_bytes(data)
-    return network
+    return network, kernel
 
 
 def reached(model: spec.Model, said: str) -> float | None:
@@ -187,6 +197,11 @@ def reached(model: spec.Model, said: str) -> float | None:
 def _loop_seconds(said: str) -> float | None:
     found = re.search(rf"{LOOP} (\S+)", said)
     return float(found[1]) if found else None
+
+
+def _gpu_memory(said: str) -> dict[str, object]:
+    found = re.search(rf"{MEMORY} (\d+)", said)
+    return {"gpu_memory_bytes": int(found[1])} if found else {}
 
 
 def _records(model: spec.Model, results: Path) -> dict[str, Recorded]:

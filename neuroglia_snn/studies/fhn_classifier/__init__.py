@@ -85,7 +85,8 @@ def model_identity(model: spec.Model, options: Options) -> dict:
 def _refuse(model: spec.Model, options: Options) -> None:
     """Options that mean nothing for a network that learns."""
     default = Options()
-    for name in ("backend", "precision", "replicas", "workers", "without", "no_astrocytes"):
+    simulated = ("backend", "precision", "fast_math", "replicas", "workers", "without")
+    for name in (*simulated, "no_astrocytes"):
         if getattr(options, name) != getattr(default, name):
             flag = name.replace("_", "-")
             raise UserError(f"'{model.name}' learns with torch, where --{flag} means nothing")
