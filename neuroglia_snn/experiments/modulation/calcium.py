@@ -160,6 +160,11 @@ class Calcium:
         self._seen = 0
         self._histories = np.ones(1, np.int64)
 
+    @property
+    def settled(self) -> bool:
+        """Never: calcium rises and falls as long as presentations last."""
+        return False
+
     def observe(self, active: Tensor) -> Tensor:
         """Integrate over one presentation; see `Astrocytes`."""
         self._seen += 1

@@ -132,11 +132,12 @@ def presentations(
     activity: str,
 ) -> Iterator[Tensor]:
     """The kernels' gains, (2, images, kernels), during each of k presentations of the same images."""
-    gains = response.start()
+    gains, trigger = response.start(), None
     yield gains
     for _ in range(k - 1):
         with torch.no_grad():
-            trigger = astrocytes.observe(response.activity(gains, activity) > 0)
+            if trigger is None or not astrocytes.settled:
+                trigger = astrocytes.observe(response.activity(gains, activity) > 0)
             gains = changed(gains, trigger, z)
         yield gains
 

@@ -49,7 +49,7 @@ class ConvolutionalNetwork(nn.Module):
         """Logits, (images, outputs), of images of shape (images, channels, size, size)."""
         x = images
         for number in range(self.blocks):
-            x = nn.functional.max_pool2d(getattr(self, f"conv{number + 1}")(x).relu(), 2)
+            x = nn.functional.max_pool2d(getattr(self, f"conv{number + 1}")(x), 2).relu()
         return self.fc2(self.fc1(x.flatten(1)).relu())
 
 
