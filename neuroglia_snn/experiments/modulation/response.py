@@ -105,7 +105,7 @@ class Response:
     def _maps(self, gains: Tensor) -> Tensor:
         p, q = gains
         constant, rest, own = (self._over_map(v) for v in (self._constant(q), p - q, q))
-        return torch.addcmul(torch.addcmul(constant, own, self._own), rest, self._excitatory)
+        return torch.addcmul(constant, own, self._own).addcmul_(rest, self._excitatory)
 
     def _constant(self, q: Tensor) -> Tensor:
         """What the bias adds, (images, kernels)."""

@@ -179,7 +179,7 @@ class _Task:
         images = self._parts["test"][0]
         options = self._options
         make = SpikingNetwork if kind == "spiking" else ConvolutionalNetwork
-        network = make(
+        return make(
             images.shape[1],
             images.shape[2],
             self._outputs,
@@ -187,7 +187,6 @@ class _Task:
             blocks=options.blocks,
             width=options.width,
         )
-        return network.to(memory_format=torch.channels_last)  # half the time, on CPUs
 
 
 def _to_tensor(images: np.ndarray) -> Tensor:

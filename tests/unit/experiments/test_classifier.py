@@ -294,10 +294,15 @@ def test_units_and_astrocytes_follow_brian2():
     assert records["calcium"].values["Ca"].max() > 0.5
     expected = records["state"].values["x"][21:111].T  # units, times from 2.1 ms on
     units, glia = System(m, "unit"), System(m, "astrocyte")
-    inputs, protocol = units.initial((1, 100), torch.float64)["I"], Protocol("I", "x", 2e-3, 9e-3, 90)
+    inputs, protocol = (
+        units.initial((1, 100), torch.float64)["I"],
+        Protocol("I", "x", 2e-3, 9e-3, 90),
+    )
     (found,) = variants.integrate_groups(units, glia, protocol, inputs)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
-    (alone,) = variants.integrate_groups(*populations(**changed | {"I_glio": "0"}), protocol, inputs)
+    (alone,) = variants.integrate_groups(
+        *populations(**changed | {"I_glio": "0"}), protocol, inputs
+    )
     assert float((alone - found).abs().max()) > 1  # the coupling matters
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import signal
 import sys
@@ -294,6 +295,7 @@ def interrupted(work, instruction: int) -> bool:
         return trace
 
     earlier = sys.gettrace()
+    gc.disable()  # what is raised within a collection is lost
     try:
         sys.settrace(trace)
         work()
@@ -301,6 +303,7 @@ def interrupted(work, instruction: int) -> bool:
         return True
     finally:
         sys.settrace(earlier)
+        gc.enable()
     return False
 
 
