@@ -28,8 +28,9 @@ def _of(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
 
 
 def integer(x: Value, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    """The whole part, in floating point: torch takes an integer times a number for float32."""
-    return torch.trunc(_tensor(x).to(dtype))
+    """The whole part; of truth values in ``dtype``, as torch takes an integer times a number for float32."""
+    x = _tensor(x)
+    return torch.trunc(x) if x.is_floating_point() else x.to(dtype)
 
 
 def _exprel(x: torch.Tensor) -> torch.Tensor:
