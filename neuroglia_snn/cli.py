@@ -427,7 +427,8 @@ def _progress(label: str):
     )
 
     def update(fraction: float, model_time: float) -> None:
-        bar.set_postfix_str(f"t = {model_time * 1e3:.4g} ms", refresh=False)
+        if model_time > 0:
+            bar.set_postfix_str(f"t = {model_time * 1e3:.4g} ms", refresh=False)
         bar.update(100 * fraction - bar.n)
         if fraction >= 1:
             bar.close()

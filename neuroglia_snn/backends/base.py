@@ -17,7 +17,7 @@ from neuroglia_snn.noise import MAX_SEED
 #: All that a backend may compute in; those of a model file, and of simulated hardware.
 PRECISIONS = (*spec.PRECISIONS, "float", "fixed")
 
-#: Called with (fraction done, model time in s) now and then.
+#: Called with (fraction done, model time in s) now and then; the time is 0 where there is none.
 Progress = Callable[[float, float], None]
 
 
