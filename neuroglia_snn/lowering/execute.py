@@ -152,6 +152,9 @@ class PopulationRun:
     def give(self, coupling: Coupling, step: int) -> np.ndarray:
         """What each unit gives to a coupling, (unit,)."""
         dtype = self.arithmetic.dtype
+        same = coupling.gives_variable
+        if same:
+            return self.arrays[same].astype(dtype)
         values: Values = {n: self.arrays[n].astype(dtype) for n in coupling.give.reads() - {"t"}}
         values["t"] = self.arithmetic.time(step, coupling)
         term = evaluate(coupling.give, values, self.arithmetic)[coupling.term]
@@ -214,14 +217,17 @@ class ProgramRun:
     def advance(self) -> None:
         """One step of the fastest population, and of every other that is due."""
         step = self.step
-        due = [c for c in self.program.couplings.values() if step % c.period == 0]
-        giving = self.program.couplings.values() if self._buffered else due
+        couplings = self.program.couplings.values()
+        wanted = step + 1 if self._buffered else step
+        giving = [c for c in couplings if wanted % c.period == 0]
         sent = {c.name: self.populations[c.source].give(c, step) for c in giving}
         arrived, self._sent = (self._sent, sent) if self._buffered else (sent, {})
-        for coupling in due:
-            target = self.populations[coupling.target]
-            terms = arrived.get(coupling.name, np.zeros_like(sent[coupling.name]))
-            target.take(coupling.variable, coupling.pooled(terms, target.population.size))
+        for coupling in couplings:
+            if step % coupling.period == 0:
+                target = self.populations[coupling.target]
+                nothing = np.zeros(coupling.source_size, target.arithmetic.dtype)
+                terms = arrived.get(coupling.name, nothing)
+                target.take(coupling.variable, coupling.pooled(terms, target.population.size))
         for slow in (True, False):
             for run in self.populations.values():
                 period = run.population.period

@@ -257,6 +257,14 @@ class Coupling:
     weights: np.ndarray
     denominator: int = 1
 
+    @property
+    def gives_variable(self) -> str | None:
+        """The variable that is given as it is; None where more is to be done."""
+        match self.give.operations:
+            case (Linear(sum=Sum(terms=((name, 1),), constant=0), rounding=rounding),):
+                return name if name != "t" and (rounding is None or rounding.shift == 0) else None
+        return None
+
     def pooled(self, terms: np.ndarray, size: int) -> np.ndarray:
         """Sum of the terms at each of ``size`` targets."""
         result = np.zeros(size, terms.dtype)

@@ -64,8 +64,8 @@ class Plan:
     make : gives the population's run; called in the process's own operating-system process
     block : steps of the whole in one Lava step
     receives, sends : couplings by port
-    pooled : whether sources' terms arrive and are summed up here, only when due; otherwise sums
-        arrive, in every step, from a connection process
+    pooled : whether sources' terms arrive and are summed up here in the step in which they are
+        given; otherwise their sums arrive a step later, from a connection process
     """
 
     population: Population
@@ -142,17 +142,16 @@ class PopulationModel(PyLoihiProcessModel):
     def _exchange(self, step: int) -> None:
         """Send first, then receive: nothing waits for itself."""
         plan, run = self._plan, self._run
+        wanted = step if plan.pooled else step + plan.block
         for port, coupling in plan.sends.items():
-            if not plan.pooled or step % coupling.period == 0:
+            if wanted % coupling.period == 0:
                 getattr(self, port).send(np.array(run.give(coupling, step)))
         for port, coupling in plan.receives.items():
-            due = step % coupling.period == 0
-            if not plan.pooled:
-                total = getattr(self, port).recv()
-            elif due:
-                total = coupling.pooled(getattr(self, port).recv(), plan.population.size)
-            if due:
-                run.take(coupling.variable, total)
+            if step % coupling.period == 0:
+                arrived = getattr(self, port).recv()
+                if plan.pooled:
+                    arrived = coupling.pooled(arrived, plan.population.size)
+                run.take(coupling.variable, arrived)
 
     def _advance(self, step: int) -> None:
         plan, run = self._plan, self._run
