@@ -95,7 +95,8 @@ def quantise(
     values: dict[tuple[str, str], Formats] = {}
     couplings: dict[str, Coupling] = {}
     for name, coupling in _in_order(program, formats):
-        block = _Block(coupling.give, known[coupling.source], formats[coupling.source], {})
+        given = _given(coupling, known[coupling.source])
+        block = _Block(coupling.give, known[coupling.source], formats[coupling.source], given)
         couplings[name] = replace(coupling, give=block.made(), denominator=1)
         values[coupling.source, ranges.give_block(coupling)] = block.formats
         term = block.formats[coupling.term]
@@ -119,6 +120,14 @@ def quantise(
         )
     fixed = replace(program, populations=populations, couplings=couplings)
     return FixedProgram(fixed, formats, values, known)
+
+
+def _given(coupling: Coupling, known: Ranges) -> Formats:
+    """The format of a coupling's terms where their bits are prescribed."""
+    if coupling.bits is None:
+        return {}
+    low, high = ranges.of_block(coupling.give, known)[coupling.term]
+    return {coupling.term: fitting(low, high, coupling.bits)}
 
 
 def _variables(

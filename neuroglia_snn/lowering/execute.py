@@ -149,6 +149,12 @@ class PopulationRun:
         """Results that did not fit their format so far; 0 in floating point."""
         return getattr(self.arithmetic, "saturated", 0)
 
+    def reset(self) -> None:
+        """Back to the initial values; what couplings filled in stays."""
+        for name, values in self.population.initial.items():
+            if name not in self.population.inputs:
+                self.arrays[name][:] = values
+
     def give(self, coupling: Coupling, step: int) -> np.ndarray:
         """What each unit gives to a coupling, (unit,)."""
         dtype = self.arithmetic.dtype
@@ -186,6 +192,11 @@ class PopulationRun:
             self.fired = values[population.event] != 0
         for name, array in self.arrays.items():
             array[:] = values[name]
+
+    def advance_many(self, step: int, count: int) -> None:
+        """Several steps, of which the first begins at this step of the whole."""
+        for n in range(count):
+            self.advance(step + n * self.population.period)
 
     def _stimuli(self, step: int, suffix: str) -> Values:
         return {

@@ -240,7 +240,8 @@ class Coupling:
 
     ``give`` makes ``term`` from the source's variables; each target unit adds up its sources' terms,
     times ``weights / denominator``, into ``variable``, on a clock of its own: ``period`` is in steps of
-    the fastest population, ``dt`` in s. Fixed point leaves the denominator to the reader.
+    the fastest population, ``dt`` in s. Fixed point leaves the denominator to the reader, and gives
+    terms of ``bits``, where the width of the unit's own arithmetic would let the sum overflow.
     """
 
     name: str
@@ -255,14 +256,16 @@ class Coupling:
     sources: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
-    denominator: int = 1
+    denominator: float = 1
+    bits: int | None = None
 
     @property
     def gives_variable(self) -> str | None:
         """The variable that is given as it is; None where more is to be done."""
         match self.give.operations:
             case (Linear(sum=Sum(terms=((name, 1),), constant=0), rounding=rounding),):
-                return name if name != "t" and (rounding is None or rounding.shift == 0) else None
+                whole = rounding is None or (rounding.shift == 0 and self.bits is None)
+                return name if whole and name != "t" else None
         return None
 
     def pooled(self, terms: np.ndarray, size: int) -> np.ndarray:

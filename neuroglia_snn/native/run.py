@@ -60,7 +60,6 @@ class NativeRun(PopulationRun):
         self.advance_many(step, 1)
 
     def advance_many(self, step: int, count: int) -> None:
-        """Several steps, of which the first begins at this step of the whole."""
         shown = [self._shown(n, step, count) for n in range(len(self._frames))]
         self._function(
             self._pointers,
