@@ -29,6 +29,8 @@ class Options:
     clean: Path | None = None
     resize: bool = False
     data: Path | None = None
+    weights: Path | None = None
+    images: int | None = None
 
 
 def overrides(settings: Sequence[str]) -> dict[str, str]:

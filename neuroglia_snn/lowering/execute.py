@@ -236,8 +236,9 @@ class ProgramRun:
         for coupling in couplings:
             if step % coupling.period == 0:
                 target = self.populations[coupling.target]
-                nothing = np.zeros(coupling.source_size, target.arithmetic.dtype)
-                terms = arrived.get(coupling.name, nothing)
+                terms = arrived.get(coupling.name)
+                if terms is None:  # nothing is under way before the first step
+                    terms = np.zeros(coupling.source_size, target.arithmetic.dtype)
                 target.take(coupling.variable, coupling.pooled(terms, target.population.size))
         for slow in (True, False):
             for run in self.populations.values():

@@ -45,7 +45,7 @@ def present(
     shown: Presented,
     fixed: bool,
     progress: Progress | None = None,
-) -> np.ndarray:
+) -> tuple[np.ndarray, int]:
     """Show frames to a population, one after the other, in one run.
 
     Parameters
@@ -58,15 +58,17 @@ def present(
 
     Returns
     -------
-    array (frames, classes)
+    counts : array (frames, classes)
         How often each class had the largest sum.
+    saturated : int
+        Results of the population that did not fit (fixed point).
 
     Raises
     ------
     BackendError
         Where Lava is missing or a process fails.
     """
-    _compat.prepare()
+    _compat.prepare("asteval")  # Dense imports it
     from lava.proc.dense.process import Dense
 
     from neuroglia_snn.backends.lava import session
@@ -97,7 +99,9 @@ def present(
     source = Frames(frames=frames, interval=shown.interval)
     units = PopulationProcess(plan=plan, plan_of=_always(plan))
     classes = program.populations[out.target].size
-    first, second = (Dense(weights=_matrix(c, program, fixed), num_message_bits=24) for c in (into, out))
+    first, second = (
+        Dense(weights=_matrix(c, program, fixed), num_message_bits=24) for c in (into, out)
+    )
     winners = Winners(
         classes=classes,
         frames=len(frames),
@@ -126,7 +130,8 @@ def present(
         look,
         lambda: counts.append(np.array(winners.counts.get(), int)),
     )
-    return counts[0]
+    assert plan.saturated is not None
+    return counts[0], int(plan.saturated[0])
 
 
 def _always(plan) -> Callable:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neuroglia_snn import spec
+from neuroglia_snn.backends.base import Progress
+from neuroglia_snn.backends.lava.presented import Presented, present
 from neuroglia_snn.experiments.classifier.setup import Setup
 from neuroglia_snn.fixedpoint import recorded
 from neuroglia_snn.fixedpoint.quantise import FixedProgram, quantise
@@ -33,23 +35,23 @@ LARGEST_WEIGHT, MESSAGE_BITS = 254, 16
 
 @dataclass(frozen=True)
 class Lowered:
-    """A classifier's program. ``fixed`` is the same in integers; ``block`` the steps between two looks.
-
-    ``interval``, ``first`` and ``every`` count blocks: of an image, before the control time, and
-    between two samples.
-    """
+    """A classifier's program, the same in integers, and when its images are shown and looked at."""
 
     program: Program
     fixed: FixedProgram
     units: str
-    block: int
-    interval: int
-    first: int
-    every: int
+    shown: Presented
 
     def chosen(self, integers: bool) -> Program:
         """The program in floating point or in integers."""
         return self.fixed.program if integers else self.program
+
+    def on_lava(
+        self, images: np.ndarray, integers: bool, progress: Progress | None = None
+    ) -> tuple[np.ndarray, int]:
+        """Show images (n, pixels), grey values 0 to 255, on Lava; see `backends.lava.presented`."""
+        names = (IN, self.units, OUT)
+        return present(self.chosen(integers), names, images, self.shown, integers, progress)
 
 
 def lowered(asked: Setup, w_in: np.ndarray, w_out: np.ndarray, sigmoid: bool) -> Lowered:
@@ -84,7 +86,7 @@ def lowered(asked: Setup, w_in: np.ndarray, w_out: np.ndarray, sigmoid: bool) ->
     fixed = quantise(make.program(*_whole(w_in, 255), *_whole(w_out)), state, {PIXELS: {GREY: 9}})
     program = make.program(w_in / 255, 1, w_out, 1)
     every, first = between // block, transient // block
-    return Lowered(program, fixed, units.name, block, interval, first, every)
+    return Lowered(program, fixed, units.name, Presented(block, interval, first, every))
 
 
 def counts(run: PopulationRun, made: Lowered, program: Program, image: np.ndarray) -> np.ndarray:
@@ -96,13 +98,13 @@ def counts(run: PopulationRun, made: Lowered, program: Program, image: np.ndarra
     image : (pixels,), grey values
     """
     into, out = program.couplings[IN], program.couplings[OUT]
-    found = np.zeros(program.populations[CLASSES].size, int)
+    found, shown = np.zeros(program.populations[CLASSES].size, int), made.shown
     run.reset()
     run.take(WEIGHTED, into.pooled(image.astype(run.arithmetic.dtype), run.population.size))
-    for n in range(made.interval):
-        run.advance_many(n * made.block, made.block)
-        sample = n + 1 - made.first
-        if sample > 0 and sample % made.every == 0:
+    for n in range(shown.interval):
+        run.advance_many(n * shown.block, shown.block)
+        sample = n + 1 - shown.first
+        if sample > 0 and sample % shown.every == 0:
             found[np.argmax(out.pooled(run.give(out, 0), found.size))] += 1
     return found
 

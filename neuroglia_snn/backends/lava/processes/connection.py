@@ -33,7 +33,7 @@ class Connection(AbstractProcess):
     ----------
     weights : scipy.sparse matrix or array, (target units, source units)
         Whole numbers in the fixed-point model, which sends the sum as it is.
-    denominator : int
+    denominator : number
         What the floating-point model divides the sum by.
     period : int
         ``a_out`` sends in steps 0, period, 2 period ..., ``s_in`` receives in the step before each.
@@ -48,7 +48,7 @@ class Connection(AbstractProcess):
         self,
         *,
         weights: spmatrix | np.ndarray,
-        denominator: int = 1,
+        denominator: float = 1,
         period: int = 1,
         name: str | None = None,
     ) -> None:
