@@ -25,10 +25,14 @@ COMPARE: dict[str, Callable] = {
 
 @dataclass(frozen=True)
 class Rounding:
-    """Divide by ``2**shift``, rounding half up, and saturate at ``bits`` signed bits."""
+    """Divide by ``2**shift``, rounding half up, and saturate at ``bits`` signed bits.
+
+    ``random`` rounds up with the probability that makes the result right in the mean.
+    """
 
     shift: int
     bits: int
+    random: bool = False
 
 
 @dataclass(frozen=True)

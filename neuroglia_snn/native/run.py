@@ -46,7 +46,10 @@ class NativeRun(PopulationRun):
         self._frames = [self._frames_of(s) for s in population.stimulated]
         self._shown_frames = _pointers(self._frames)
         self._known_shown = [(0, np.zeros(0, np.int32)) for _ in self._frames]
-        self._registers_pointer = self._registers.ctypes.data_as(ctypes.c_void_p)
+        self._roundings = integers.registers(seed, population, integers.ROUNDING)
+        self._register_pointers = [
+            r.ctypes.data_as(ctypes.c_void_p) for r in (self._registers, self._roundings)
+        ]
 
     @property
     def saturated(self) -> int:
@@ -66,7 +69,7 @@ class NativeRun(PopulationRun):
             self._shown_frames,
             _pointers(shown),
             ctypes.c_uint32(self._seed),
-            self._registers_pointer,
+            *self._register_pointers,
             ctypes.c_int64(step),
             ctypes.c_int64(count),
             ctypes.byref(self._saturated),
