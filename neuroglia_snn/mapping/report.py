@@ -46,14 +46,15 @@ def map_model(
         Where the model has no lowering or no fixed-point formats.
     """
     images = {n: np.ones(shape, bool) for n, shape in model.images().items()}
-    program = with_messages(lower(model, images))
+    plain = lower(model, images)
+    program = with_messages(plain)
     fixed = recorded.formats(model, program, seed)
     placements = place(fixed.program, fixed, hardware)
     cores = sum(len(p.cores) for p in placements)
     chips = -(-cores // (hardware.number("cores_per_chip") or 1))
     if not cores and any(p.where == PROCESSORS for p in placements):
         chips = 1
-    traffic = messages.count(program, seed)
+    traffic = messages.count(plain, program.couplings, fixed, seed)
     sent = {
         name: {
             "from": c.source,
@@ -61,7 +62,8 @@ def map_model(
             "connections": int(c.sources.size),
             "fan_in": fan(c, program.populations[c.target].size)[0],
             "fan_out": fan(c, program.populations[c.target].size)[1],
-            "messages_per_step": traffic[name].every,
+            "steps_between_messages": c.period,
+            "messages_per_step": round(traffic[name].every, 1),
             "messages_per_step_on_change": round(traffic[name].changed, 1),
             "payload_bits": _payload(fixed, c),
         }
@@ -78,7 +80,7 @@ def map_model(
         "does_not_fit": _misfits(program, fixed, hardware, placements),
         "populations": {p.population: _population(program, p, hardware) for p in placements},
         "couplings": sent,
-        "messages_per_step": sum(t.every for t in traffic.values()),
+        "messages_per_step": round(sum(t.every for t in traffic.values()), 1),
         "messages_per_step_on_change": round(sum(t.changed for t in traffic.values()), 1),
         "variables": _variables(program, fixed, model),
         "assumptions": _assumptions(hardware),
@@ -178,10 +180,11 @@ def _variables(program: Program, fixed: FixedProgram, model: spec.Model) -> Summ
 def _assumptions(hardware: spec.Hardware) -> list[str]:
     return [
         f"a synapse takes {bits_per_synapse(hardware)} bits: its weight and the index of its target",
-        "a message takes one step, and each coupling's messages are counted apart",
+        "a message takes one step, each coupling's messages are counted apart, and one that its target"
+        " reads every n steps is sent every n steps",
         "rounding errors of steps are independent; the dynamics may shrink or grow them",
-        f"only changes above 1/{round(1 / messages.DELTA)} of a coupling's range are sent 'on change',"
-        f" seen in its first {messages.STEPS} steps",
+        f"only changes above 1/{round(1 / messages.DELTA)} of the range of a message's format are sent 'on"
+        f" change', seen in the first {messages.STEPS} steps",
     ]
 
 
@@ -213,7 +216,7 @@ def text(summary: Summary) -> str:
     for name, c in summary["couplings"].items():
         lines.append(
             f"{name:36} {c['fan_in']:7} {c['fan_out']:8} {c['payload_bits']:5}"
-            f" {c['messages_per_step']:9} {c['messages_per_step_on_change']:10.1f}"
+            f" {c['messages_per_step']:9.1f} {c['messages_per_step_on_change']:10.1f}"
         )
     lines += [
         "",
