@@ -15,7 +15,7 @@ from neuroglia_snn.fixedpoint.quantise import FixedProgram
 from neuroglia_snn.lowering import lower
 from neuroglia_snn.lowering.messages import with_messages
 from neuroglia_snn.lowering.operations import Coupling, Program
-from neuroglia_snn.mapping import messages
+from neuroglia_snn.mapping import deviation, messages
 from neuroglia_snn.mapping.place import (
     CORES,
     NOWHERE,
@@ -83,7 +83,7 @@ def map_model(
         "messages_per_step": round(sum(t.every for t in traffic.values()), 1),
         "messages_per_step_on_change": round(sum(t.changed for t in traffic.values()), 1),
         "variables": _variables(program, fixed, model),
-        "assumptions": _assumptions(hardware),
+        "assumptions": _assumptions(hardware, program),
         "unknown": [name for name, entry in hardware.entries.items() if entry.value is None],
         "sources": {
             name: f"{entry.source} ({entry.confidence} confidence)"
@@ -151,7 +151,12 @@ def _misfits(
 
 
 def _variables(program: Program, fixed: FixedProgram, model: spec.Model) -> Summary:
-    """Formats, and what rounding alone does to a variable over the run if steps round at random."""
+    """Formats, what rounding alone does to a variable over the run, and how far integers really are off.
+
+    The prediction takes the roundings of steps as independent: each has a variance of 1/12 of a squared
+    step of the format (1/6 if it is at random), and the first stage of a two-stage scheme counts half.
+    """
+    off = deviation.measure(program, fixed)
     result: Summary = {}
     for name, population in program.populations.items():
         inputs = couplings_of.recomputed_inputs(model, name)
@@ -170,19 +175,28 @@ def _variables(program: Program, fixed: FixedProgram, model: spec.Model) -> Summ
                 "range": [end * scale for end in made.range],
             }
             if variable in population.state:
-                steps = program.steps / population.period
-                entry["rounding_rms_per_step"] = step / math.sqrt(12)
-                entry["rounding_rms_over_the_run"] = step * math.sqrt(steps / 12)
+                stochastic = variable in model.populations[name].ranges and (
+                    model.populations[name].ranges[variable].stochastic
+                )
+                stages = 1.25 if population.correct.operations else 1.0
+                each = step * math.sqrt(stages / (6 if stochastic else 12))
+                entry["rounding_rms_per_step"] = each
+                entry["rounding_rms_over_the_run"] = each * math.sqrt(
+                    program.steps / population.period
+                )
+                entry["error_rms_seen"] = off[name][variable] * scale
             result[f"{name}.{variable}"] = entry
     return result
 
 
-def _assumptions(hardware: spec.Hardware) -> list[str]:
+def _assumptions(hardware: spec.Hardware, program: Program) -> list[str]:
     return [
         f"a synapse takes {bits_per_synapse(hardware)} bits: its weight and the index of its target",
         "a message takes one step, each coupling's messages are counted apart, and one that its target"
         " reads every n steps is sent every n steps",
-        "rounding errors of steps are independent; the dynamics may shrink or grow them",
+        "predicted rounding errors are independent of each other, and the dynamics neither shrink nor"
+        f" grow them; errors 'seen' are the integers' against float64 after {deviation.steps(program)}"
+        " steps without noise",
         f"only changes above 1/{round(1 / messages.DELTA)} of the range of a message's format are sent 'on"
         f" change', seen in the first {messages.STEPS} steps",
     ]
@@ -220,12 +234,16 @@ def text(summary: Summary) -> str:
         )
     lines += [
         "",
-        f"{'variable':24} {'format':22} {'step':>10} {'unit':4} {'rms rounding over the run':>31}",
+        f"{'variable':24} {'format':22} {'step':>10} {'unit':4} {'rms rounding over the run':>26}"
+        f" {'rms error seen':>16}",
     ]
     for name, v in summary["variables"].items():
         error = v.get("rounding_rms_over_the_run")
         unit = "" if v["unit"] == "1" else v["unit"]
-        lines.append(f"{name:24} {v['format']:22} {v['step']:10.3g} {unit:4} {_number(error):>31}")
+        seen = "" if error is None else f"{v['error_rms_seen']:.3g}"
+        lines.append(
+            f"{name:24} {v['format']:22} {v['step']:10.3g} {unit:4} {_number(error):>26} {seen:>16}"
+        )
     for title, entries in (
         ("does not fit", summary["does_not_fit"]),
         ("assumed", summary["assumptions"]),

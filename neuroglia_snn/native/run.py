@@ -102,10 +102,10 @@ def _pointers(arrays: list[np.ndarray]) -> ctypes.Array:
     return (ctypes.c_void_p * max(len(arrays), 1))(*(a.ctypes.data for a in arrays))
 
 
-def native(program: Program, seed: int, fixed: bool) -> ProgramRun:
+def native(program: Program, seed: int, fixed: bool, buffered: bool = False) -> ProgramRun:
     """A run of a program in C++ (`ProgramRun.advance` one step at a time)."""
     library = build.library(source(program, fixed))
-    run = ProgramRun(program, {})
+    run = ProgramRun(program, {}, buffered)
     make = integers.Integers if fixed else Floats
     run.populations = {
         n: NativeRun(p, make(p, seed), program.dt, library, seed)
