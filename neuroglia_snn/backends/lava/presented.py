@@ -7,7 +7,6 @@ dot product, where integer weights of both signs are even.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -97,11 +96,9 @@ def present(
         reset_offset=1,  # when the first frame has passed Dense
     )
     source = Frames(frames=frames, interval=shown.interval)
-    units = PopulationProcess(plan=plan, plan_of=_always(plan))
+    units = PopulationProcess(plan=plan, plan_of=lambda fixed: plan)
     classes = program.populations[out.target].size
-    first, second = (
-        Dense(weights=_matrix(c, program, fixed), num_message_bits=24) for c in (into, out)
-    )
+    first, second = (Dense(weights=_matrix(c, fixed), num_message_bits=24) for c in (into, out))
     winners = Winners(
         classes=classes,
         frames=len(frames),
@@ -134,11 +131,7 @@ def present(
     return counts[0], int(plan.saturated[0])
 
 
-def _always(plan) -> Callable:
-    return lambda fixed: plan
-
-
-def _matrix(coupling: Coupling, program: Program, fixed: bool) -> np.ndarray:
+def _matrix(coupling: Coupling, fixed: bool) -> np.ndarray:
     """A dense coupling's weights, (target unit, source unit)."""
     weights = coupling.weights.reshape(-1, coupling.source_size)
     return weights if fixed else weights / coupling.denominator
