@@ -152,6 +152,18 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="data set, for models that learn from one"
     )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="weights.npz of an earlier run, to show on lava in the place of training",
+    )
+    parser.add_argument(
+        "--images",
+        type=int,
+        metavar="N",
+        help="test images that a classifier is shown on lava (200)",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary on stdout")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_images(parser)
@@ -349,6 +361,8 @@ def _run(arguments: argparse.Namespace) -> int:
             control=arguments.control,
             data=arguments.data,
             fast_math=arguments.fast_math,
+            weights=arguments.weights,
+            images=arguments.images,
         ),
         force=arguments.force,
         progress=None if arguments.quiet else _progress,

@@ -31,6 +31,8 @@ class Options:
     clean: Path | None = None
     resize: bool = False
     data: Path | None = None
+    weights: Path | None = None
+    images: int | None = None
 
     def flags(self) -> list[str]:
         """These options as the command line takes them; what is as usual is left out."""

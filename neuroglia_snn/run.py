@@ -264,6 +264,8 @@ def _plan(model: spec.Model, options: Options) -> _Plan:
         )
     elif options.data is not None:
         raise UserError(f"model '{model.name}' takes no data set (--data)")
+    elif options.weights is not None or options.images is not None:
+        raise UserError(f"model '{model.name}' is no classifier (--weights, --images)")
     elif options.train or options.test or options.clean:
         raise UserError(f"model '{model.name}' takes no images (its experiment is not a memory)")
     plan = _Plan(model, control, images, options, backend)
