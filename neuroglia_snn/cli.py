@@ -1,5 +1,5 @@
-"""The command line: ``neuroglia list | show | check | copy | diff | run | build | reproduce |
-doctor``.
+"""The command line: ``neuroglia list | show | check | copy | diff | run | build | sweep | map |
+reproduce | report | doctor``.
 
 Exit status: 0 done, 1 our error, 2 the user's mistake, 130 interrupted.
 """
@@ -78,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_map(sub)
     sub = command("reproduce", _reproduce, "reproduce a published paper: numbers, tables, figures")
     _add_papers(sub)
+    sub = command("report", _report, "one page of a run, sweep or reproduction, to open from disk")
+    sub.add_argument("folder", type=Path, metavar="DIR", help="its --out folder")
+    sub.add_argument(
+        "--out", type=Path, metavar="FILE", help=".html (default: DIR/report.html) or .md"
+    )
+    sub.add_argument("--force", action="store_true", help="write over FILE")
     sub = command("doctor", _doctor, "what is installed here, and which backends can run")
     sub.add_argument("--json", action="store_true", help="as JSON")
     return parser
@@ -146,6 +152,18 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="data set, for models that learn from one"
     )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="weights.npz of an earlier run, to show on lava in the place of training",
+    )
+    parser.add_argument(
+        "--images",
+        type=int,
+        metavar="N",
+        help="test images that a classifier is shown on lava (200)",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary on stdout")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_images(parser)
@@ -180,6 +198,9 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="results folder (default: MODEL-sweep); a sweep that it holds goes on",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="said for clarity: a sweep in --out always goes on"
     )
     parser.add_argument("--force", action="store_true", help="give up the sweep in --out")
     parser.add_argument(
@@ -340,6 +361,8 @@ def _run(arguments: argparse.Namespace) -> int:
             control=arguments.control,
             data=arguments.data,
             fast_math=arguments.fast_math,
+            weights=arguments.weights,
+            images=arguments.images,
         ),
         force=arguments.force,
         progress=None if arguments.quiet else _progress,
@@ -418,7 +441,8 @@ def _progress(label: str):
     )
 
     def update(fraction: float, model_time: float) -> None:
-        bar.set_postfix_str(f"t = {model_time * 1e3:.4g} ms", refresh=False)
+        if model_time > 0:
+            bar.set_postfix_str(f"t = {model_time * 1e3:.4g} ms", refresh=False)
         bar.update(100 * fraction - bar.n)
         if fraction >= 1:
             bar.close()
@@ -459,12 +483,12 @@ def _points():
     """A progress bar over the points of a sweep, with the time that remains and the best so far."""
     from tqdm import tqdm
 
-    bar = tqdm(file=sys.stderr, unit="point")
+    bar: tqdm | None = None  # until the first word: what comes before may be a refusal
 
     def update(done: int, total: int, best: str) -> None:
-        if bar.total is None:
-            bar.reset(total)
-            bar.initial = done
+        nonlocal bar
+        if bar is None:
+            bar = tqdm(total=total, initial=done, file=sys.stderr, unit="point")
         bar.set_postfix_str(best, refresh=False)
         bar.update(done - bar.n)
         if done == total:
@@ -503,6 +527,12 @@ def _map(arguments: argparse.Namespace) -> None:
     print(dumps(summary) if arguments.json else mapping.text(summary))
     for path in summary.get("figures", []) if not arguments.json else []:
         print(path)
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn.report import report
+
+    print(report(arguments.folder, arguments.out, arguments.force))
 
 
 def _doctor(arguments: argparse.Namespace) -> None:

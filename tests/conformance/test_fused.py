@@ -245,6 +245,7 @@ def figures(outcome: Outcome) -> dict[str, float]:
     }
 
 
+@pytest.mark.thorough
 def test_single_precision_has_the_statistics_of_brian2():
     """20 seeds each, others on each side: Welch's test, at 0.1 % for each of six figures."""
     fused = backends.get("fused").run_many([small_memory(s, "float32") for s in range(20)], 2)

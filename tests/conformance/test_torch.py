@@ -73,7 +73,7 @@ size = 5
 equations = """
 dv/dt = (drive - v)/tau : 1
 drive = gain*I : 1
-gain = 1 + int(v > 0.5 and not (I < 0)) : 1
+gain = 1 + 0.7*int(v > 0.5 and not (I < 0)) : 1
 I : 1
 """
 

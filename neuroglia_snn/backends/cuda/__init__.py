@@ -44,6 +44,7 @@ class CudaBackend:
     name = "cuda"
     precisions: tuple[str, ...] = ("float64",)
     resumes = False
+    batch = 1
 
     def __init__(self, fast_math: bool = False):
         self._flags = [*_FLAGS, *(["-use_fast_math"] if fast_math else [])]
@@ -84,7 +85,8 @@ class CudaBackend:
                 scratch / "code", announce, _environment(tools), tools.line
             )
             versions = {"compiler": tools.line, "gpu": gpu.name}
-            return standalone.run_program(request, network, folder, compiled, start, versions)
+            seconds = time.perf_counter() - start
+            return standalone.run_program(request, network, folder, compiled, seconds, versions)
 
     def build(self, request: Request, folder: Path, architecture: str | None) -> dict[str, object]:
         """Generate and compile into a folder, for an architecture such as ``sm_90``.

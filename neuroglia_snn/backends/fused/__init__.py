@@ -7,11 +7,12 @@ project. Brian2 keeps allocation, initial values, parameters and the final state
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,7 @@ class FusedBackend:
     name = "fused"
     precisions: tuple[str, ...] = spec.PRECISIONS
     resumes = True
+    batch = 1
 
     def unsupported(self, model: spec.Model) -> str | None:
         """See `neuroglia_snn.backends.brian.own_loop`."""
@@ -53,31 +55,31 @@ class FusedBackend:
 
     def run(self, request: Request) -> Outcome:
         """Build (or take from the cache) and run the program."""
-        return self.run_many([request])[0]
+        with self.built(request) as run:
+            return run(request)
 
     def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
         """Run replicas from one build, ``workers`` at a time, each in a process of its own."""
         require_replicas(requests)
-        first = requests[0]
-        reason = self.unsupported(first.model)
+        if len(requests) == 1:  # in this thread, which is the one that an interrupt reaches
+            return [self.run(requests[0])]
+        with self.built(requests[0]) as run:
+            return side_by_side(run, [(request,) for request in requests], workers)
+
+    @contextlib.contextmanager
+    def built(self, request: Request) -> Iterator[Callable[[Request], Outcome]]:
+        """See `neuroglia_snn.backends.base.Builds`."""
+        reason = self.unsupported(request.model)
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
-        with (
-            tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch,
-            project.device(1, _FLAGS),
-        ):
-            network, _ = generate(first, Path(scratch) / "code")
-            announce = any(r.progress for r in requests)
-            folder, compiled = project.compiled(Path(scratch) / "code", announce)
+        with project.device(1, _FLAGS):
+            with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
+                code = Path(scratch) / "code"
+                network, _ = generate(request, code)
+                folder, compiled = project.compiled(code, bool(request.progress))
             versions = {"compiler": project.compiler_line()}
-            build = Build(network, folder, time.perf_counter() - start, compiled, versions)
-            if len(requests) == 1:  # in this thread, which is the one that an interrupt reaches
-                return [build.run(first, first.checkpoint or Path(scratch) / "results")]
-            folders = [
-                r.checkpoint or Path(scratch) / f"results-{n}" for n, r in enumerate(requests)
-            ]
-            return side_by_side(build.run, requests, folders, workers)
+            yield Build(network, folder, time.perf_counter() - start, compiled, versions).run
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,15 @@ class Build:
     versions: Mapping[str, str]
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, request: Request, results: Path) -> Outcome:
-        """Run the program for one request, with its files in ``results``."""
+    def run(self, request: Request) -> Outcome:
+        """Run the program for one request, with its files in the request's checkpoint if it has one."""
         start = time.perf_counter()
-        said = self.execute(request, results)
-        return self.outcome(request, results, said, time.perf_counter() - start)
+        with contextlib.ExitStack() as stack:
+            results = request.checkpoint or Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="neuroglia-"))
+            )
+            said = self.execute(request, results)
+            return self.outcome(request, results, said, time.perf_counter() - start)
 
     def execute(
         self, request: Request, results: Path, settings: Mapping[str, object] | None = None
@@ -129,15 +135,10 @@ class Build:
         )
 
 
-def side_by_side(
-    work: Callable[[Request, Path], T],
-    requests: Sequence[Request],
-    folders: Sequence[Path],
-    workers: int,
-) -> list[T]:
-    """What the work on each request in its folder gives, ``workers`` at a time; a failure ends all."""
+def side_by_side(work: Callable[..., T], each: Iterable[tuple], workers: int) -> list[T]:
+    """What the work gives for each tuple of arguments, ``workers`` at a time; a failure ends all."""
     with ThreadPoolExecutor(workers) as pool:
-        jobs = [pool.submit(work, *both) for both in zip(requests, folders, strict=True)]
+        jobs = [pool.submit(work, *arguments) for arguments in each]
         try:
             return [job.result() for job in jobs]
         except BaseException:

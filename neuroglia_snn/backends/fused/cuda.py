@@ -48,6 +48,7 @@ class FusedCudaBackend:
     name = "fused-cuda"
     precisions: tuple[str, ...] = spec.PRECISIONS
     resumes = True
+    batch = 256
 
     def __init__(self, fast_math: bool = False):
         self._flags = _FLAGS + (" -use_fast_math" if fast_math else "")
@@ -135,7 +136,7 @@ def run_together(
         )
         build = Build(network, folder, time.perf_counter() - start, compiled, versions)
         if len(requests) == 1:
-            return [build.run(first, first.checkpoint or Path(scratch) / "results")]
+            return [build.run(first)]
         return _together(build, requests, Path(scratch), workers)
 
 
@@ -153,7 +154,7 @@ def _together(
 
     def each(part: str) -> None:
         execute = functools.partial(build.execute, settings={"NEUROGLIA_PART": part})
-        side_by_side(execute, quiet, folders, workers)
+        side_by_side(execute, zip(quiet, folders, strict=True), workers)
 
     each("begin")
     networks = "\n".join(f"{folder.resolve()}/" for folder in folders)

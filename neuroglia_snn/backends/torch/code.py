@@ -27,9 +27,10 @@ def _of(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
     return lambda *arguments: function(*map(_tensor, arguments))
 
 
-def _integer(x: Value) -> torch.Tensor:
+def integer(x: Value, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """The whole part; of truth values in ``dtype``, as torch takes an integer times a number for float32."""
     x = _tensor(x)
-    return torch.trunc(x) if x.is_floating_point() else x.to(torch.int32)
+    return torch.trunc(x) if x.is_floating_point() else x.to(dtype)
 
 
 def _exprel(x: torch.Tensor) -> torch.Tensor:
@@ -45,7 +46,7 @@ FUNCTIONS: dict[str, Callable] = {
     **{n: _of(getattr(torch, n)) for n in ("arcsin", "arccos", "expm1", "log1p", "sign")},
     "exprel": _of(_exprel),
     "clip": _of(lambda x, low, high: torch.minimum(torch.maximum(x, low), high)),
-    "int": _integer,
+    "int": integer,
 }
 _OPERATORS: dict[str, Callable] = {
     "_and": _of(torch.logical_and),

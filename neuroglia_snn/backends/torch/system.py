@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from brian2.stateupdaters.base import StateUpdateMethod
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import expressions, spec, stages
-from neuroglia_snn.backends.torch.code import RANDOM, Code, Value, translate
+from neuroglia_snn.backends.torch.code import RANDOM, Code, Value, integer, translate
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError, UserError
@@ -135,9 +136,9 @@ class System:
         self._margin.run(values)
         return values["_margin"]
 
-    def reset(self, state: State) -> State:
-        """What the state is after a spike."""
-        values = self._scope(state, None)
+    def reset(self, state: State, t: float = 0.0) -> State:
+        """What the state is after a spike at time t, in seconds."""
+        values = self._scope(state, None, t)
         if self._reset is not None:
             self._reset.run(values)
         return {name: values[name] for name in state}
@@ -164,6 +165,7 @@ class System:
             "dt": self.dt,
             "rand": lambda: torch.rand(some.shape, **like),
             "randn": lambda: torch.randn(some.shape, **like),
+            "int": functools.partial(integer, dtype=some.dtype),
         }
 
     def _translate(self, statements: Sequence[str], *more: str) -> Code:

@@ -12,6 +12,10 @@ from torch import Tensor
 class Astrocytes(Protocol):
     """One astrocyte for each kernel and image of a batch, from the first presentation on."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether what they said last is what they will say after any further presentation."""
+
     def observe(self, active: Tensor) -> Tensor:
         """See one presentation; ``active`` says, per image and kernel, whether u(y_j) = 1.
 
@@ -29,6 +33,11 @@ class Counter:
     def __init__(self, mu: int):
         self._mu = mu
         self._count: Tensor | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether every count has reached mu or -mu."""
+        return self._count is not None and bool((self._count.abs() == self._mu).all())
 
     def observe(self, active: Tensor) -> Tensor:
         """Count one presentation; see `Astrocytes`."""

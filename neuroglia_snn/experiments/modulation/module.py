@@ -132,11 +132,12 @@ def presentations(
     activity: str,
 ) -> Iterator[Tensor]:
     """The kernels' gains, (2, images, kernels), during each of k presentations of the same images."""
-    gains = response.start()
+    gains, trigger = response.start(), None
     yield gains
     for _ in range(k - 1):
         with torch.no_grad():
-            trigger = astrocytes.observe(response.activity(gains, activity) > 0)
+            if trigger is None or not astrocytes.settled:
+                trigger = astrocytes.observe(response.activity(gains, activity) > 0)
             gains = changed(gains, trigger, z)
         yield gains
 
@@ -178,9 +179,12 @@ def answering(layer: nn.Module, answer: Callable[[Response], Tensor]) -> Iterato
     """While this lasts, the layer's output is what ``answer`` makes of its response."""
     lasts, learning = True, torch.is_grad_enabled()
 
-    def hook(layer: nn.Module, inputs: tuple, named: dict, output: Tensor) -> Tensor | None:
+    def hook(layer: nn.Module, inputs: tuple, *named_and_output: Any) -> Tensor | None:
+        if not lasts:  # and perhaps only half registered
+            return None
+        named, output = named_and_output
         images = inputs[0] if inputs else named["input"]
-        return answer(Response(layer, images, output)) if lasts else None
+        return answer(Response(layer, images, output))
 
     try:
         with layer.register_forward_hook(hook, with_kwargs=True):

@@ -44,12 +44,13 @@ class ConvolutionalNetwork(nn.Module):
             channels = kernels
         self.fc1 = nn.Linear(channels * (size >> blocks) ** 2, 128)
         self.fc2 = nn.Linear(128, outputs)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # pooling takes a tenth of the time on a CPU
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits, (images, outputs), of images of shape (images, channels, size, size)."""
         x = images
         for number in range(self.blocks):
-            x = nn.functional.max_pool2d(getattr(self, f"conv{number + 1}")(x).relu(), 2)
+            x = nn.functional.max_pool2d(getattr(self, f"conv{number + 1}")(x), 2).relu()
         return self.fc2(self.fc1(x.flatten(1)).relu())
 
 

@@ -61,7 +61,7 @@ class Response:
 
     def start(self) -> Tensor:
         """The gains (p, q) of unchanged weights: ones of shape (2, images, kernels)."""
-        return self._own.new_ones(2, self._own.shape[0], self._own.shape[self._axis])
+        return self._unchanged
 
     def output(self, gains: Tensor) -> Tensor:
         """The layer's output with these gains, as the layer would have given it."""
@@ -73,17 +73,29 @@ class Response:
         if not self._map:
             return self._maps(gains)
         if kind == "max":
-            return self._maps(gains).amax(self._map)
+            unchanged = gains is self._unchanged
+            return self._largest if unchanged else self._maps(gains).amax(self._map)
         own, excitatory = self._means
         p, q = gains
         return q * own + (p - q) * excitatory + self._constant(q)
 
-    def select(self, images: Tensor) -> Response:
-        """The response to some images of the batch (indices, which may repeat)."""
+    def select(self, images: slice) -> Response:
+        """The response to some images of the batch; to one image, it takes any number of gains."""
         chosen = copy.copy(self)
-        chosen.__dict__.pop("_means", None)
+        for derived in ("_unchanged", "_largest", "_means"):
+            chosen.__dict__.pop(derived, None)
         chosen._own, chosen._excitatory = self._own[images], self._excitatory[images]
         return chosen
+
+    @functools.cached_property
+    def _unchanged(self) -> Tensor:
+        """Gains of the layer's own weights."""
+        return self._own.new_ones(2, self._own.shape[0], self._own.shape[self._axis])
+
+    @functools.cached_property
+    def _largest(self) -> Tensor:
+        """Of each kernel's map with its own weights, (images, kernels)."""
+        return self._own.amax(self._map)
 
     @functools.cached_property
     def _means(self) -> tuple[Tensor, Tensor]:
@@ -93,7 +105,7 @@ class Response:
     def _maps(self, gains: Tensor) -> Tensor:
         p, q = gains
         constant, rest, own = (self._over_map(v) for v in (self._constant(q), p - q, q))
-        return torch.addcmul(torch.addcmul(constant, own, self._own), rest, self._excitatory)
+        return torch.addcmul(constant, own, self._own).addcmul_(rest, self._excitatory)
 
     def _constant(self, q: Tensor) -> Tensor:
         """What the bias adds, (images, kernels)."""
@@ -120,5 +132,7 @@ def changed(gains: Tensor, trigger: Tensor, z: tuple[float, float, float]) -> Te
     """
     up, down, otherwise = (gains.new_tensor(value) for value in z)
     step = torch.where(trigger > 0, up, torch.where(trigger < 0, down, otherwise))
+    if not step.any():
+        return gains
     p, q = gains
     return torch.stack([p + step * p.abs(), q - step * q.abs()])  # q stands before weights below 0

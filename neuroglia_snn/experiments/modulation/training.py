@@ -47,7 +47,7 @@ def fit(
         If the loss is no longer finite.
     """
     images, labels = training
-    optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+    optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
     best, best_epoch = np.inf, 0
     for epoch in range(1, epochs + 1):
         network.train()

@@ -106,19 +106,20 @@ def _batch_answers(network: nn.Module, layer: str, images: Tensor, variant: Vari
     watched = watched_layer(network, layer)
     response = _response(network, watched, images)
     gains = torch.stack(list(_gains(response, variant)))  # (points, 2, images, kernels)
-    distinct, inverse = zip(
-        *(torch.unique(gains[:, :, n], dim=0, return_inverse=True) for n in range(len(images))),
-        strict=True,
-    )
-    owner = torch.repeat_interleave(torch.tensor([len(d) for d in distinct]))
-    answered = torch.cat(
-        [
-            _answer(network, watched, images, response, owner[rows], torch.cat(distinct)[rows])
-            for rows in torch.arange(len(owner)).split(4 * BATCH)
-        ]
-    )
-    first = torch.tensor([0, *itertools.accumulate(len(d) for d in distinct[:-1])])
-    return answered[torch.stack(inverse, dim=1) + first]
+    found = []
+    for n in range(len(images)):
+        distinct, which = _distinct(gains[:, :, n])
+        output = response.select(slice(n, n + 1)).output(distinct.movedim(1, 0))
+        with watched.register_forward_hook(lambda *_, output=output: output):
+            found.append(network(images[n : n + 1])[which])
+    return torch.stack(found, dim=1)
+
+
+def _distinct(rows: Tensor) -> tuple[Tensor, list[int]]:
+    """The different rows, and which of them each row is."""
+    known: dict[bytes, int] = {}
+    which = [known.setdefault(row.tobytes(), len(known)) for row in rows.numpy()]
+    return rows[[which.index(n) for n in range(len(known))]], which
 
 
 def _response(network: nn.Module, layer: nn.Module, images: Tensor) -> Response:
@@ -143,17 +144,3 @@ def _gains(response: Response, variant: Variant) -> Iterator[Tensor]:
         courses[mu, a, b] = list(presentations(response, maker(mu), max(KS), z, variant.activity))
     for point in GRID:
         yield courses[point[1:]][point.k - 1]
-
-
-def _answer(
-    network: nn.Module,
-    layer: nn.Module,
-    images: Tensor,
-    response: Response,
-    owner: Tensor,
-    gains: Tensor,
-) -> Tensor:
-    """Logits of some images (indices) whose layer has these gains, (images, 2, kernels)."""
-    output = response.select(owner).output(gains.movedim(1, 0))
-    with layer.register_forward_hook(lambda *_: output):
-        return network(images[owner])

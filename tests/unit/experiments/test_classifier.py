@@ -11,6 +11,8 @@ pytest.importorskip("snntorch", reason="its layers need snntorch")
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
+from neuroglia_snn import backends  # noqa: E402
+from neuroglia_snn.backends.base import Request  # noqa: E402
 from neuroglia_snn.backends.torch import Neuron, System  # noqa: E402
 from neuroglia_snn.catalog.load import load  # noqa: E402
 from neuroglia_snn.datasets import Digits, Split  # noqa: E402
@@ -281,6 +283,27 @@ def test_astrocytes_move_the_units_of_active_groups_only():
     )
     assert torch.equal(plain[:, 10:], raised[:, 10:])  # at rest below: no calcium
     assert (raised[:, :10, -1] > plain[:, :10, -1]).all()
+
+
+def test_units_and_astrocytes_follow_brian2():
+    """The coupling both ways, against Brian2's own run of the same model file."""
+    changed = {"D": "0", "I_glio": "-0.6", "model.dt": "0.01 ms", "model.duration": "12 ms"}
+    every = {"record.state.every": "0.1 ms", "record.calcium.every": "0.1 ms"}
+    m = load("fhn_astrocytes", SOFT | changed | every)
+    records = backends.get("numpy").run(Request(m, {}, 0)).records
+    assert records["calcium"].values["Ca"].max() > 0.5
+    expected = records["state"].values["x"][21:111].T  # units, times from 2.1 ms on
+    units, glia = System(m, "unit"), System(m, "astrocyte")
+    inputs, protocol = (
+        units.initial((1, 100), torch.float64)["I"],
+        Protocol("I", "x", 2e-3, 9e-3, 90),
+    )
+    (found,) = variants.integrate_groups(units, glia, protocol, inputs)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    (alone,) = variants.integrate_groups(
+        *populations(**changed | {"I_glio": "0"}), protocol, inputs
+    )
+    assert float((alone - found).abs().max()) > 1  # the coupling matters
 
 
 def test_units_that_cannot_be_shared_are_refused():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ nn = torch.nn
 
 @pytest.fixture(autouse=True)
 def torchs_settings():
-    """One thread; gradients on afterwards, which an interruption within torch.no_grad() can leave off."""
+    """One thread; what a failing test leaves off is on for the next."""
     torch.set_num_threads(1)
     yield
     torch.set_grad_enabled(True)
@@ -268,6 +270,7 @@ def test_ctrl_c_at_any_moment():
                 signal.setitimer(signal.ITIMER_REAL, 0)
             except KeyboardInterrupt:
                 interrupted += 1
+            assert torch.is_grad_enabled()
             weights, _ = snapshot(model)
             assert all(torch.equal(w, before[0][n]) for n, w in weights.items())
             assert torch.equal(model(shown), plain)
@@ -275,6 +278,60 @@ def test_ctrl_c_at_any_moment():
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, earlier)
     assert interrupted > 10
+
+
+def interrupted(work, instruction: int) -> bool:
+    """Whether Ctrl-C at the n-th instruction of Python, in any function, came before the work's end."""
+    seen = 0
+
+    def trace(frame, event, argument):
+        nonlocal seen
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            seen += 1
+            if seen == instruction:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    earlier = sys.gettrace()
+    gc.disable()  # what is raised within a collection is lost
+    try:
+        sys.settrace(trace)
+        work()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(earlier)
+        gc.enable()
+    return False
+
+
+@pytest.mark.parametrize(("spiking", "stride"), [(False, 3), (True, 61)])
+def test_ctrl_c_at_every_few_instructions(spiking, stride):
+    """Of torch's functions too, as where a hook is half registered or no_grad half entered."""
+    torch.manual_seed(0)
+    if spiking:
+        pytest.importorskip("snntorch")
+        model, names = (
+            networks.SpikingNetwork(1, 4, 2, blocks=1, width=2, steps=2),
+            ("conv1", "lif1"),
+        )
+    else:
+        model, names = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2)), ("0", None)
+    shown = torch.rand(2, 1, 4, 4)
+    modulated = AstrocyteModulated(model, names[0], 3, 2, spikes=names[1])
+    before, plain = snapshot(model), model(shown)
+    modulated(shown)  # imports and caches are not this test's
+    at = 1
+    while interrupted(lambda: modulated(shown), at):
+        assert torch.is_grad_enabled()
+        assert torch.equal(model(shown), plain)
+        for module in model.modules():
+            module._forward_hooks.clear()  # inert by now
+        at += stride
+    assert at > 1000
+    assert_as_before(model, before)
 
 
 def test_the_reference_puts_weights_back_too():
