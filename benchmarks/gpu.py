@@ -281,7 +281,7 @@ def parts(bench: Bench, sizes: dict) -> dict[str, tuple[float, Callable[[], dict
         "ways to launch": (90, bench.ways_to_launch),
         **{name: (180, steps[name]) for name in rest},
         "distributions": (120, bench.distributions),
-        **{n: (60, lambda tool=t: bench.sanitise(tool)) for n, t in several.items()},
+        **{n: (100, lambda tool=t: bench.sanitise(tool)) for n, t in several.items()},
         "brian2cuda, 130 x 130, float64": (240, bench.brian2cuda),
     }
 
