@@ -100,14 +100,21 @@ def settings_of(network: Network, request: Request) -> Settings:
     """The network's settings with the values of a replica: its parameters, images and seed."""
     images = {f"{s.name}_image": s.image for s in network.model.stimuli.values() if s.image}
 
-    def value(variable: str) -> float | np.ndarray:
+    def value(owner: str, variable: str) -> float | np.ndarray:
         if variable == _SEED:
             return request.seed
         if variable in images:
             return request.images[images[variable]].astype(float).ravel()
+        if owner in network.model.projections:  # `_synapses` has given it a name of its own
+            variable = variable.removesuffix(_of_projection(owner))
         return request.model.parameters[variable].value.si
 
-    return {key: value(key[1]) for key in network.settings}
+    return {key: value(*key) for key in network.settings}
+
+
+def _of_projection(name: str) -> str:
+    """What the names of a projection's parameters end in."""
+    return f"_in_{name}"
 
 
 # --------------------------------------------------------------------- populations
@@ -292,7 +299,7 @@ def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
     Brian2 lets no synaptic variable share a name with one of the source or target group.
     """
     used = eqs.used_parameters(network.model, eqs.texts(projection))
-    names = {name: f"{name}_in_{projection.name}" for name in used}
+    names = {name: name + _of_projection(projection.name) for name in used}
     for name, parameter in used.items():
         network.settings[projection.name, names[name]] = parameter.value.si
     added = Equations([_shared(names[n], p.value.dimensions) for n, p in used.items()])
