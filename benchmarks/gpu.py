@@ -65,6 +65,7 @@ LATE = {"stimulus.train.start": "1 second"}  # no stimulus in short runs
 LAUNCHES = ("step", "graph", "cooperative")
 MILLISECOND = 500  # steps
 TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
+SHORTEST = 5.0  # seconds that are worth beginning a part
 MANY = 10000  # steps so cheap that they are timed twice
 #: Neurons a side, networks, precision: steps.
 SIZES = {
@@ -264,7 +265,7 @@ def _measured(outcomes: list[Outcome]) -> dict[str, list[float]]:
     }
 
 
-def parts(bench: Bench, sizes: dict) -> dict[str, tuple[int, Callable[[], dict]]]:
+def parts(bench: Bench, sizes: dict) -> dict[str, tuple[float, Callable[[], dict]]]:
     """What is done, in order of worth: name to (seconds at most, what does it)."""
 
     def timing(case: tuple[int, int, str], steps: int) -> Callable[[], dict]:
@@ -280,7 +281,7 @@ def parts(bench: Bench, sizes: dict) -> dict[str, tuple[int, Callable[[], dict]]
         "ways to launch": (90, bench.ways_to_launch),
         **{name: (180, steps[name]) for name in rest},
         "distributions": (120, bench.distributions),
-        **{n: (60, lambda tool=t: bench.sanitise(tool)) for n, t in several.items()},
+        **{n: (100, lambda tool=t: bench.sanitise(tool)) for n, t in several.items()},
         "brian2cuda, 130 x 130, float64": (240, bench.brian2cuda),
     }
 
@@ -304,7 +305,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def carry_out(
-    work: dict[str, tuple[int, Callable[[], dict]]], minutes: float, write: Callable[[dict], None]
+    work: dict[str, tuple[float, Callable[[], dict]]], minutes: float, write: Callable[[dict], None]
 ) -> dict[str, dict]:
     """Every part within its time and all within theirs; ``write`` is given the rows after each."""
     end = time.monotonic() + 60 * minutes
@@ -314,7 +315,7 @@ def carry_out(
         left = min(seconds, end - begin)
         print(f"{name} ...", flush=True)
         try:
-            if left < 5:
+            if left <= SHORTEST:
                 raise TimeoutError("left out: no time was left")
             with at_most(left):
                 rows[name] = part()

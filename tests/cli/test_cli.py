@@ -93,6 +93,13 @@ def test_copy_edit_run_the_ten_line_variant(tmp_path):
     assert float(data.mean_field_U[0, 0]) == pytest.approx(1.0)
 
 
+def test_fast_mathematics_is_refused_where_nvcc_compiles_nothing(tmp_path):
+    out = tmp_path / "out"
+    done = neuroglia("run", "noise_induced_excitability", "--fast-math", "--out", out)
+    assert_refused(done, "backend 'fused' has no --fast-math", "(cuda, fused-cuda)")
+    assert not out.exists()
+
+
 def test_run_writes_summary_data_and_figures_and_never_over_them(tmp_path):
     out = tmp_path / "out"
     done = neuroglia(
