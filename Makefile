@@ -1,7 +1,9 @@
 # make demo    a first network, from nothing: an environment in .venv, results in demo/
-# make test    everything that CI checks
+# make test    checks and tests, in a quarter of an hour
+# make test-thorough   the tests that take minutes each; CI runs them, too
 # make test-cuda   compiles a model with brian2cuda (minutes), in an environment of its own: .venv-cuda
-# make test-lava   Lava's tests on Python 3.10, the one that it declares (.venv-lava), where there is one
+# make test-lava   all of Lava's tests on Python 3.10, the one that it declares (.venv-lava), where there
+#                  is one; `make test` has the quick ones of them
 # make format  mend what `make test` says about formatting
 #
 # Another Python than python3:  make PYTHON=python3.12 demo
@@ -14,7 +16,7 @@ BIN = .venv/bin
 READY = .venv/ready
 TESTED = .venv/tested
 
-.PHONY: setup demo test test-cuda test-lava format wheel clean
+.PHONY: setup demo test test-thorough test-cuda test-lava format wheel clean
 
 setup: $(READY)
 	@:
@@ -33,7 +35,7 @@ $(READY): pyproject.toml
 $(TESTED): $(READY)
 	@echo 'Installing what the tests need (PyTorch and nvcc among it) ...'
 	@$(BIN)/python -m pip install --quiet --editable '.[nvcc,sweep,test,torch]'
-	@$(BIN)/python -m pip install --quiet --ignore-requires-python --no-deps lava-nc==0.10.0
+	@$(BIN)/python -m pip install --quiet --ignore-requires-python --no-deps lava-nc==0.10.0 asteval
 	@touch $(TESTED)
 
 demo: $(READY)
@@ -44,6 +46,10 @@ test: $(TESTED)
 	@$(BIN)/ruff format --check --quiet . || { echo 'not formatted: make format' >&2; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST_FLAGS)
+	@$(MAKE) --no-print-directory test-lava LAVA_FLAGS='-m "not slow"'
+
+test-thorough: $(TESTED)
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m thorough $(PYTEST_FLAGS)
 
 # brian2cuda pins a Brian2 of its own.
 test-cuda:
@@ -54,6 +60,7 @@ test-cuda:
 
 PYTHON310 ?= $(firstword $(wildcard $(shell pyenv root 2>/dev/null)/versions/3.10*/bin/python) \
   $(shell python3.10 -c 'import sys; print(sys.executable)' 2>/dev/null))
+LAVA_FLAGS ?=
 test-lava:
 ifeq ($(PYTHON310),)
 	@echo 'no Python 3.10 here: the set-up that Lava declares is not tested'
@@ -61,8 +68,8 @@ else
 	@test -x .venv-lava/bin/pip || $(PYTHON310) -m venv --clear .venv-lava
 	@.venv-lava/bin/python -m pip install --quiet --upgrade pip
 	@.venv-lava/bin/python -m pip install --quiet --editable '.[lava,test]'
-	@.venv-lava/bin/pytest -q tests/conformance/test_lava.py tests/conformance/test_lava_cleanup.py \
-	  tests/conformance/test_lava_processes.py tests/unit/test_lava_compat.py $(PYTEST_FLAGS)
+	@.venv-lava/bin/pytest -q -n 2 --dist worksteal tests/conformance/test_lava*.py \
+	  tests/unit/test_lava_compat.py $(LAVA_FLAGS) $(PYTEST_FLAGS)
 endif
 
 format: $(TESTED)

@@ -1,19 +1,24 @@
-"""Everything that takes a GPU, in one go: agreement with the processor, memory checks, microseconds a step.
+"""Everything that takes a GPU, in one go: microseconds a step, agreement with the processor, memory checks.
 
-    python benchmarks/gpu.py [--out DIR] [--quick] [--without-brian2cuda]
+    python benchmarks/gpu.py [--out DIR] [--quick] [--minutes 9] [--only TEXT]
 
-Needs a GPU, a C++ compiler and ``pip install 'neuroglia_snn[cuda]'`` (or a CUDA toolkit of the system for all
-but brian2cuda); takes less than ten minutes on an H100. Writes ``gpu.json`` and prints what
-docs/performance.md shows.
+Needs a GPU, a C++ compiler, make, ``nvcc`` with its headers (of the system, or
+``pip install 'neuroglia_snn[nvcc]'``); brian2cuda's part needs the extra ``cuda``, the comparison of
+distributions SciPy, the checks of memory compute-sanitizer. A part that fails, or takes longer than it
+may, is noted and the next begins; what does not fit into the minutes is left out, and said. ``gpu.json`` and ``gpu.md``
+(the table of docs/performance.md) in DIR are written anew after every part.
 
-- Agreement: `fused-cuda` against `fused` without noise (float64, to rounding; events), and in 20 seeds each
-  with noise (float32): spikes, mean potential and its variance, two-sample Kolmogorov-Smirnov tests at 1 %;
-  one network alone, launched step by step, against the same among others in one launch: equal bits.
-- compute-sanitizer's memcheck, racecheck, initcheck and synccheck on a small network, where it is installed.
-- Time of the loop alone, as the program takes it: one launch a step, and many steps in one launch; for
-  one network of 130 x 130, 1024 x 1024 and 4096 x 4096 neurons, and 256 networks of 130 x 130; beside
-  brian2cuda, and, where the states do not fit in caches, as a share of a copy of memory measured in the
-  same run. A neuron's step reads and writes its state and reads its input, 20 bytes in single precision.
+- Time of the loop alone, as the program takes it, launched in each of three ways (step by step, as a
+  graph, many steps in one cooperative launch), and which is best: one network of 130 x 130, 1024 x 1024
+  and 4096 x 4096 neurons, and 256 networks of 130 x 130; where the states do not fit in caches, as a
+  share of a copy of memory measured in the same run. A neuron's step reads and writes its state and reads
+  its input, 20 bytes in single precision.
+- Agreement: `fused-cuda` against `fused` without noise (float64, to rounding; events), and in 20 seeds
+  each with noise (float32): spikes, mean potential and its variance, two-sample Kolmogorov-Smirnov tests
+  at 1 %. Networks of one launch against the same alone: equal bits. The ways to launch against each
+  other, over a short time: to rounding (they are compiled apart).
+- compute-sanitizer's memcheck, racecheck, initcheck and synccheck on a small network.
+- brian2cuda's step of the same network.
 
 Exit status 1 says that something is not as it should be.
 """
@@ -21,25 +26,27 @@ Exit status 1 says that something is not as it should be.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from neuroglia_snn import backends, load
 from neuroglia_snn.backends import toolkit
-from neuroglia_snn.backends.base import Request
+from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.backends.brian.quiet import hush
-from neuroglia_snn.errors import BackendError
+from neuroglia_snn.errors import BackendError, UserError
 
 BYTES = 20  # U and V read and written, I_astro read: 4 bytes each
 #: Beyond the caches of any GPU: only then is a share of the memory's bandwidth meant.
@@ -55,18 +62,24 @@ population = "neuron"
 events = true
 """
 LATE = {"stimulus.train.start": "1 second"}  # no stimulus in short runs
-LAUNCHES = {"one launch a step": "1", "many steps a launch": "0"}
+LAUNCHES = ("step", "graph", "cooperative")
+MILLISECOND = 500  # steps
+TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
+MANY = 10000  # steps so cheap that they are timed twice
+#: Neurons a side, networks, precision: steps.
+SIZES = {
+    (130, 1, "float32"): 20000,
+    (130, 256, "float32"): 2000,
+    (130, 1, "float64"): 20000,
+    (1024, 1, "float32"): 2000,
+    (4096, 1, "float32"): 500,
+}
+QUICK = {(130, 1, "float32"): 5000, (130, 64, "float32"): 500, (1024, 1, "float32"): 500}
 
 
 def network(
-    folder: Path,
-    side: int,
-    milliseconds: float,
-    seed: int,
-    precision: str,
-    more: str = "",
-    **changes,
-):
+    folder: Path, side: int, steps: int, seed: int, precision: str, more: str = "", **changes
+) -> Request:
     """The memory model on a lattice of another size; a rectangle is shown from its start."""
     file = folder / "bare.toml"
     file.write_text(BARE + more)
@@ -74,7 +87,7 @@ def network(
     settings = {
         "population.neuron.shape": f"[{side}, {side}]",
         "population.astrocyte.shape": f"[{astrocytes}, {astrocytes}]",
-        "model.duration": f"{milliseconds} ms",
+        "model.duration": f"{steps / MILLISECOND} ms",
         **changes,
     }
     image = np.zeros((side, side), bool)
@@ -82,42 +95,167 @@ def network(
     return Request(load(str(file), settings), {"train": image, "test": image}, seed, 1, precision)
 
 
-def agreement(folder: Path, seeds: int) -> dict:
-    """How far the GPU's results are from the processor's, and whether that is as it should be."""
-    quiet = network(folder, 52, 20, 1, "float64", EVENTS, sigma2="0")
-    gpu, cpu = (backends.get(name).run(quiet) for name in ("fused-cuda", "fused"))
-    found: dict[str, dict] = {}
-    for v in ("U", "V", "n_spikes"):
-        difference = float(np.abs(gpu.final["neuron"][v] - cpu.final["neuron"][v]).max())
-        found[f"{v} without noise"] = {"largest difference": difference, "good": difference < 1e-9}
-    same = all(
-        np.array_equal(a, b)
-        for a, b in zip(gpu.events["spikes"], cpu.events["spikes"], strict=True)
-    )
-    found["events without noise"] = {"number": gpu.events["spikes"][0].size, "good": same}
-    requests = [network(folder, 52, 40, seed, "float32") for seed in range(seeds)]
-    together = backends.get("fused-cuda").run_many(requests, os.cpu_count() or 1)
-    os.environ["NEUROGLIA_LAUNCH_EACH_STEP"] = "1"
-    alone = backends.get("fused-cuda").run(requests[-1])
-    os.environ.pop("NEUROGLIA_LAUNCH_EACH_STEP")
-    bits = np.array_equal(alone.final["neuron"]["V"], together[-1].final["neuron"]["V"])
-    found["alone, a launch a step, against together"] = {"good": bool(bits)}
-    later = [replace(r, seed=r.seed + 1000) for r in requests]  # independent samples
-    others = backends.get("fused").run_many(later, os.cpu_count() or 1)
-    gpu_samples, cpu_samples = _measured(together), _measured(others)
-    for measure, values in gpu_samples.items():
-        a, b = np.array(values), np.array(cpu_samples[measure])
-        p = float(stats.ks_2samp(a, b).pvalue)
-        found[measure] = {
-            "fused-cuda": [float(a.mean()), float(a.std(ddof=1))],
-            "fused": [float(b.mean()), float(b.std(ddof=1))],
-            "p (Kolmogorov-Smirnov)": p,
-            "good": p > 0.01,
+@contextlib.contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Environment variables, and all as it was afterwards."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def run(requests: list[Request], launch: str = "cooperative") -> list[Outcome]:
+    """Run networks together."""
+    with environment(NEUROGLIA_LAUNCH=launch):
+        return backends.get("fused-cuda").run_many(requests, os.cpu_count() or 1)
+
+
+# ------------------------------------------------------------------------ parts
+
+
+@dataclass
+class Bench:
+    """What all parts use; each part gives a row of results, ``good`` where it can be judged."""
+
+    folder: Path
+    tools: toolkit.Toolkit
+    architecture: str
+    quick: bool
+    peak: float | None = None
+    sanitised: Path | None = None
+
+    def copy(self) -> dict:
+        """The memory's bandwidth."""
+        program, source = self.folder / "copy", Path(__file__).with_name("copy.cu")
+        command = [str(self.tools.nvcc), "-O3", f"-arch={self.architecture}"]
+        command += [f"-L{self.tools.libraries}", str(source), "-o", str(program)]
+        subprocess.run(command, check=True)
+        done = subprocess.run([program], check=True, capture_output=True, text=True)
+        self.peak = float(done.stdout)
+        return {"bytes a second": self.peak}
+
+    def step(self, side: int, networks: int, precision: str, steps: int) -> dict:
+        """Microseconds of a step of the loop, all networks together; what is there when time is up."""
+        requests = [
+            network(self.folder, side, steps, seed, precision, **LATE) for seed in range(networks)
+        ]
+        row: dict[str, object] = {"steps": steps}
+        taken: dict[str, float] = {}
+        for launch in LAUNCHES:
+            try:
+                outcomes = [run(requests, launch)[0] for _ in range(2 if steps > MANY else 1)]
+            except TimeoutError as error:
+                if not taken:
+                    raise
+                row["stopped"] = str(error)
+                break
+            taken[launch] = min(o.loop_seconds or np.inf for o in outcomes) / steps * 1e6
+            row[f"{launch}, us"] = round(taken[launch], 3)
+            row["GPU memory, MiB"] = int(str(outcomes[0].details["gpu_memory_bytes"])) >> 20
+            print(f"    {launch:12} {taken[launch]:10.2f} us a step", flush=True)
+        row["best"] = min(taken, key=lambda launch: taken[launch])
+        moved = networks * side**2 * BYTES * (1 if precision == "float32" else 2)
+        if moved > LARGE and self.peak:
+            row["of the bandwidth"] = round(moved / self.peak * 1e6 / min(taken.values()), 3)
+        return row
+
+    def without_noise(self) -> dict:
+        """The processor's potentials to rounding, and its events."""
+        quiet = network(self.folder, 52, 10000, 1, "float64", EVENTS, sigma2="0")
+        gpu, cpu = run([quiet])[0], backends.get("fused").run(quiet)
+        worst = max(
+            float(np.abs(gpu.final["neuron"][v] - cpu.final["neuron"][v]).max())
+            for v in ("U", "V", "n_spikes")
+        )
+        pairs = zip(gpu.events["spikes"], cpu.events["spikes"], strict=True)
+        same = all(np.array_equal(a, b) for a, b in pairs)
+        number = int(gpu.events["spikes"][0].size)
+        return {"largest difference": worst, "events": number, "good": worst < 1e-9 and same}
+
+    def ways_to_launch(self) -> dict:
+        """The same networks, launched in every way and alone."""
+        requests = [network(self.folder, 52, 200, seed, "float64") for seed in range(3)]
+        final = {x: [o.final["neuron"]["V"] for o in run(requests, x)] for x in LAUNCHES}
+        alone = run(requests[-1:])[0].final["neuron"]["V"]
+        bits = bool(np.array_equal(alone, final["cooperative"][-1]))
+        others = np.array([final[x] for x in LAUNCHES])
+        worst = float(np.abs(others - others[-1]).max())
+        return {
+            "alone: equal bits": bits,
+            "largest difference": worst,
+            "good": bits and worst < 1e-9,
         }
-    return found
+
+    def distributions(self) -> dict:
+        """Spikes and potentials of independent samples of both."""
+        from scipy import stats
+
+        seeds = range(5 if self.quick else 20)
+        requests = [network(self.folder, 52, 20000, seed, "float32") for seed in seeds]
+        later = [replace(r, seed=r.seed + 1000) for r in requests]
+        ours = _measured(run(requests))
+        others = _measured(backends.get("fused").run_many(later, os.cpu_count() or 1))
+        row: dict[str, object] = {}
+        p = {m: float(stats.ks_2samp(values, others[m]).pvalue) for m, values in ours.items()}
+        for measure in ours:
+            row[f"{measure}, fused-cuda"] = [np.mean(ours[measure]), np.std(ours[measure], ddof=1)]
+            row[f"{measure}, fused"] = [np.mean(others[measure]), np.std(others[measure], ddof=1)]
+            row[f"{measure}, p"] = p[measure]
+        return row | {"good": min(p.values()) > 0.01}
+
+    def sanitise(self, tool: str) -> dict:
+        """What compute-sanitizer says of a small network that spikes, launched in every way.
+
+        The backend runs its program as ever; in a build cache of its own, the program is a script
+        that runs the compiled one under the tool.
+        """
+        checker = shutil.which("compute-sanitizer")
+        if checker is None:
+            return {"said": "compute-sanitizer is not installed"}
+        tiny = network(self.folder, 22, 300, 1, "float32", EVENTS)
+        cache, log = self.folder / "sanitised", self.folder / "sanitizer.log"
+        row: dict[str, object] = {}
+        good = True
+        with environment(NEUROGLIA_CACHE=str(cache)):
+            if self.sanitised is None:
+                run([tiny])
+                (program,) = cache.glob("*/main")
+                program.rename(program.with_name("main.compiled"))
+                self.sanitised = program
+            for launch in LAUNCHES:
+                log.unlink(missing_ok=True)
+                self.sanitised.write_text(
+                    f"#!/bin/sh\nexec {checker} --tool {tool} --error-exitcode 9 --log-file {log}"
+                    f' {self.sanitised}.compiled "$@"\n'
+                )
+                self.sanitised.chmod(0o755)
+                try:
+                    run([tiny], launch)
+                except BackendError as error:
+                    good, row[f"{launch}, error"] = False, str(error)
+                said = log.read_text().splitlines() if log.exists() else []
+                summaries = [x.strip("= ") for x in said if "SUMMARY" in x]
+                row[launch] = summaries[-1] if summaries else "nothing"
+                good = good and bool(summaries)
+        return row | {"good": good}
+
+    def brian2cuda(self) -> dict:
+        """Microseconds of a step of brian2cuda's program (float64): a long run less a short one."""
+        backend = backends.get("cuda")
+        lengths = (1000, 5000)
+        requests = [network(self.folder, 130, n, 1, "float64", **LATE) for n in lengths]
+        for request in requests:
+            backend.run(request)  # compiles
+        short, long = (min(backend.run(r).run_seconds for _ in range(2)) for r in requests)
+        return {"us": round((long - short) / (lengths[1] - lengths[0]) * 1e6, 2)}
 
 
-def _measured(outcomes) -> dict[str, list[float]]:
+def _measured(outcomes: list[Outcome]) -> dict[str, list[float]]:
     finals = [o.final["neuron"] for o in outcomes]
     return {
         "spikes a neuron": [float(f["n_spikes"].mean()) for f in finals],
@@ -126,138 +264,121 @@ def _measured(outcomes) -> dict[str, list[float]]:
     }
 
 
-def sanitised(folder: Path) -> dict[str, dict]:
-    """What compute-sanitizer says of a small network that spikes, with both ways to launch.
+def parts(bench: Bench, sizes: dict) -> dict[str, tuple[int, Callable[[], dict]]]:
+    """What is done, in order of worth: name to (seconds at most, what does it)."""
 
-    The backend runs its program as ever; in a build cache of its own, the program is a script that
-    runs the compiled one under the tool.
-    """
-    tool_path = shutil.which("compute-sanitizer")
-    if tool_path is None:
-        return {"compute-sanitizer": {"said": "not installed", "good": True}}
-    tiny = network(folder, 22, 2, 1, "float32", EVENTS)
-    backend, found = backends.get("fused-cuda"), {}
-    before = os.environ.get("NEUROGLIA_CACHE")
-    os.environ["NEUROGLIA_CACHE"] = str(folder / "sanitised")
+    def timing(case: tuple[int, int, str], steps: int) -> Callable[[], dict]:
+        return lambda: bench.step(*case, steps)
+
+    steps = {f"{n} x {s} x {s}, {p}": timing((s, n, p), k) for (s, n, p), k in sizes.items()}
+    first, *rest = steps
+    several = {f"compute-sanitizer {tool}": tool for tool in TOOLS}
+    return {
+        "copy": (60, bench.copy),
+        first: (120, steps[first]),
+        "without noise": (90, bench.without_noise),
+        "ways to launch": (90, bench.ways_to_launch),
+        **{name: (180, steps[name]) for name in rest},
+        "distributions": (120, bench.distributions),
+        **{n: (60, lambda tool=t: bench.sanitise(tool)) for n, t in several.items()},
+        "brian2cuda, 130 x 130, float64": (240, bench.brian2cuda),
+    }
+
+
+# ------------------------------------------------------------------------ carrying out
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Stop what is within when its time is up; a program that runs then is killed."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"took more than {seconds:.0f} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        backend.run(tiny)
-        (program,) = (folder / "sanitised").glob("*/main")
-        real = program.rename(program.with_name("main.compiled"))
-        for tool in ("memcheck", "racecheck", "initcheck", "synccheck"):
-            for label, setting in LAUNCHES.items():
-                log = folder / "sanitizer.log"
-                program.write_text(
-                    f"#!/bin/sh\nexec {tool_path} --tool {tool} --error-exitcode 9 --log-file {log}"
-                    f' {real} "$@"\n'
-                )
-                program.chmod(0o755)
-                os.environ["NEUROGLIA_LAUNCH_EACH_STEP"] = setting
-                try:
-                    backend.run(tiny)
-                    good = True
-                except BackendError:
-                    good = False
-                lines = [x for x in log.read_text().splitlines() if "SUMMARY" in x]
-                said = lines[-1].strip("= ") if lines else "nothing"
-                found[f"{tool}, {label}"] = {"said": said, "good": good}
+        yield
     finally:
-        os.environ.pop("NEUROGLIA_LAUNCH_EACH_STEP", None)
-        os.environ.pop("NEUROGLIA_CACHE")
-        if before is not None:
-            os.environ["NEUROGLIA_CACHE"] = before
-    return found
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def step(
-    folder: Path, side: int, networks: int, steps: int, precision: str = "float32", rounds: int = 2
-) -> float:
-    """Microseconds of a step of the loop, all networks together; the fastest of some runs."""
-    requests = [
-        network(folder, side, steps * 0.002, seed, precision, **LATE) for seed in range(networks)
-    ]
-    best = np.inf
-    for _ in range(rounds):
-        outcome = backends.get("fused-cuda").run_many(requests, os.cpu_count() or 1)[0]
-        assert outcome.loop_seconds is not None
-        best = min(best, outcome.loop_seconds / steps * 1e6)
-    return float(best)
-
-
-def brian2cuda_step(folder: Path, side: int) -> float:
-    """Microseconds of a step of brian2cuda's program (float64): a long run less a short one."""
-    backend = backends.get("cuda")
-    runs = [network(folder, side, length, 1, "float64", **LATE) for length in (2, 10)]
-    for run in runs:
-        backend.run(run)  # compiles
-    short, long = (min(backend.run(r).run_seconds for _ in range(2)) for r in runs)
-    return (long - short) / 4000 * 1e6
-
-
-def bandwidth(folder: Path, tools: toolkit.Toolkit, architecture: str) -> float:
-    """Bytes a second of a copy."""
-    program = folder / "copy"
-    source = Path(__file__).with_name("copy.cu")
-    command = [str(tools.nvcc), "-O3", f"-arch={architecture}", f"-L{tools.libraries}"]
-    subprocess.run([*command, str(source), "-o", str(program)], check=True)
-    return float(subprocess.run([program], check=True, capture_output=True, text=True).stdout)
-
-
-def timings(folder: Path, sizes: dict, peak: float) -> dict[str, dict]:
-    """The table of microseconds a step."""
+def carry_out(
+    work: dict[str, tuple[int, Callable[[], dict]]], minutes: float, write: Callable[[dict], None]
+) -> dict[str, dict]:
+    """Every part within its time and all within theirs; ``write`` is given the rows after each."""
+    end = time.monotonic() + 60 * minutes
     rows: dict[str, dict] = {}
-    for (side, networks, precision), steps in sizes.items():
-        for label, setting in LAUNCHES.items():
-            os.environ["NEUROGLIA_LAUNCH_EACH_STEP"] = setting
-            taken = step(folder, side, networks, steps, precision)
-            os.environ.pop("NEUROGLIA_LAUNCH_EACH_STEP")
-            moved = networks * side**2 * BYTES * (1 if precision == "float32" else 2)
-            share = moved / peak * 1e6 / taken if moved > LARGE else None
-            name = f"{networks} x {side} x {side}, {precision}, {label}"
-            rows[name] = {"us": taken, "of the bandwidth": share}
-            print(f"{name:50} {taken:10.2f} us" + (f"  {share:6.1%}" if share else ""), flush=True)
+    for name, (seconds, part) in work.items():
+        begin = time.monotonic()
+        left = min(seconds, end - begin)
+        print(f"{name} ...", flush=True)
+        try:
+            if left < 5:
+                raise TimeoutError("left out: no time was left")
+            with at_most(left):
+                rows[name] = part()
+        except Exception as error:  # the other parts still count
+            rows[name] = {"failed": f"{type(error).__name__}: {error}"[:500], "good": False}
+        rows[name]["seconds"] = round(time.monotonic() - begin, 1)
+        print(f"  {json.dumps(rows[name], default=float)}", flush=True)
+        write(rows)
     return rows
+
+
+def table(head: dict, rows: dict[str, dict]) -> str:
+    """All rows as Markdown."""
+    lines = [f"{key}: {value}  " for key, value in head.items()]
+    lines += ["", "| | step, us | graph, us | cooperative, us | best | of the bandwidth |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for name, row in rows.items():
+        if "best" in row:
+            share = f"{row['of the bandwidth']:.0%}" if "of the bandwidth" in row else ""
+            times = " | ".join(str(row.get(f"{launch}, us", "")) for launch in LAUNCHES)
+            lines.append(f"| {name} | {times} | {row['best']} | {share} |")
+    lines.append("")
+    for name, row in rows.items():
+        if "best" not in row:
+            mark = {True: "as it should be: ", False: "NOT as it should be: "}.get(
+                row.get("good"), ""
+            )
+            said = (f"{k} {v}" for k, v in row.items() if k != "good")
+            lines.append(f"- {name}: {mark}{'; '.join(said)}")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:
     """Read the options and run; 1 if anything is not as it should be."""
     hush()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("."))
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer seeds and steps, no 4096 x 4096"
-    )
-    parser.add_argument("--without-brian2cuda", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("gpu"))
+    parser.add_argument("--quick", action="store_true", help="fewer seeds, sizes and steps")
+    parser.add_argument("--minutes", type=float, default=9, help="in which all ends (default 9)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="parts whose names hold it")
     arguments = parser.parse_args()
-    gpu, tools = toolkit.gpu(), toolkit.find()
+    try:
+        gpu, tools = toolkit.gpu(), toolkit.find()
+        toolkit.require_driver(gpu, tools)
+    except UserError as error:
+        print(f"gpu.py: {error}", file=sys.stderr)
+        return 2
     os.environ["CUDA_MODULE_LOADING"] = "EAGER"  # not within the loop that is timed
-    print(f"{gpu.name}, {tools.line}, {datetime.date.today()}", flush=True)
-    sizes = {(130, 1, "float32"): 20000, (130, 1, "float64"): 20000, (1024, 1, "float32"): 2000}
-    sizes |= {(130, 256, "float32"): 2000, (4096, 1, "float32"): 500}
-    if arguments.quick:
-        sizes = {(130, 1, "float32"): 5000, (1024, 1, "float32"): 500, (130, 64, "float32"): 500}
-    found: dict[str, object] = {"gpu": gpu.name, "compiler": tools.line}
-    good = True
+    head = {"GPU": gpu.name, "compiler": tools.line, "date": str(datetime.date.today())}
+    print(", ".join(head.values()), flush=True)
     arguments.out.mkdir(parents=True, exist_ok=True)
+
+    def write(rows: dict[str, dict]) -> None:
+        text = json.dumps({**head, "parts": rows}, indent=2, default=float)
+        (arguments.out / "gpu.json").write_text(text + "\n")
+        (arguments.out / "gpu.md").write_text(table(head, rows))
+
     with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
-        folder = Path(scratch)
-        sections: dict[str, Callable[[], object]] = {
-            "copy B/s": lambda: bandwidth(folder, tools, gpu.architecture),
-            "agreement": lambda: agreement(folder, 5 if arguments.quick else 20),
-            "us a step": lambda: timings(folder, sizes, float(str(found.get("copy B/s", "nan")))),
-            "sanitizer": lambda: sanitised(folder),
-            "brian2cuda us a step, 130 x 130": lambda: brian2cuda_step(folder, 130),
-        }
-        if arguments.without_brian2cuda:
-            sections.popitem()
-        for name, section in sections.items():
-            try:
-                found[name] = section()
-            except Exception as error:  # the other sections still count
-                found[name], good = f"failed: {error}", False
-            if isinstance(found[name], dict):
-                good = good and all(row.get("good", True) for row in found[name].values())
-            print(json.dumps({name: found[name]}, indent=2), flush=True)
-            (arguments.out / "gpu.json").write_text(json.dumps(found, indent=2) + "\n")
+        bench = Bench(Path(scratch), tools, gpu.architecture, arguments.quick)
+        work = parts(bench, QUICK if arguments.quick else SIZES)
+        work = {name: part for name, part in work.items() if arguments.only in name}
+        rows = carry_out(work, arguments.minutes, write)
+    print((arguments.out / "gpu.md").read_text() if rows else "no such part")
+    good = bool(rows) and all(row.get("good", True) for row in rows.values())
     print("all as it should be" if good else "NOT all as it should be")
     return 0 if good else 1
 

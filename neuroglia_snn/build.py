@@ -9,16 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from neuroglia_snn import checks, results
+from neuroglia_snn.backends import BUILDERS
 from neuroglia_snn.backends.base import Request
-from neuroglia_snn.backends.cuda import CudaBackend
-from neuroglia_snn.backends.fused.cuda import FusedCudaBackend
 from neuroglia_snn.errors import ResultError
-
-#: Backends whose programs can be built on a machine that cannot run them.
-BUILDERS: dict[str, type[CudaBackend] | type[FusedCudaBackend]] = {
-    "cuda": CudaBackend,
-    "fused-cuda": FusedCudaBackend,
-}
 
 
 def build(

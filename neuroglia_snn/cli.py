@@ -1,5 +1,5 @@
-"""The command line: ``neuroglia list | show | check | copy | diff | run | build | reproduce |
-doctor``.
+"""The command line: ``neuroglia list | show | check | copy | diff | run | build | sweep | map |
+reproduce | report | doctor``.
 
 Exit status: 0 done, 1 our error, 2 the user's mistake, 130 interrupted.
 """
@@ -78,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_map(sub)
     sub = command("reproduce", _reproduce, "reproduce a published paper: numbers, tables, figures")
     _add_papers(sub)
+    sub = command("report", _report, "one page of a run, sweep or reproduction, to open from disk")
+    sub.add_argument("folder", type=Path, metavar="DIR", help="its --out folder")
+    sub.add_argument(
+        "--out", type=Path, metavar="FILE", help=".html (default: DIR/report.html) or .md"
+    )
+    sub.add_argument("--force", action="store_true", help="write over FILE")
     sub = command("doctor", _doctor, "what is installed here, and which backends can run")
     sub.add_argument("--json", action="store_true", help="as JSON")
     return parser
@@ -90,6 +96,14 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="a parameter (sigma2=0.1) or any key (model.dt='0.001 ms'); may be repeated",
+    )
+
+
+def _add_fast_math(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fast-math",
+        action="store_true",
+        help="nvcc's -use_fast_math: quicker, less exact (cuda, fused-cuda; off by default)",
     )
 
 
@@ -110,6 +124,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="float64 or float32, of the populations on the fastest clock (fused; default: the model's);"
         " float or fixed (lava)",
     )
+    _add_fast_math(parser)
     parser.add_argument(
         "--replicas",
         type=int,
@@ -136,6 +151,18 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="data set, for models that learn from one"
+    )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="weights.npz of an earlier run, to show on lava in the place of training",
+    )
+    parser.add_argument(
+        "--images",
+        type=int,
+        metavar="N",
+        help="test images that a classifier is shown on lava (200)",
     )
     parser.add_argument("--json", action="store_true", help="print the summary on stdout")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -172,6 +199,9 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="results folder (default: MODEL-sweep); a sweep that it holds goes on",
     )
+    parser.add_argument(
+        "--resume", action="store_true", help="said for clarity: a sweep in --out always goes on"
+    )
     parser.add_argument("--force", action="store_true", help="give up the sweep in --out")
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes here (default 1)"
@@ -205,9 +235,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arch", metavar="sm_NN", help="GPU architecture, sm_90 for one (default: of the GPU here)"
     )
-    parser.add_argument(
-        "--fast-math", action="store_true", help="nvcc's -use_fast_math: quicker, less exact"
-    )
+    _add_fast_math(parser)
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the project (default: MODEL-BACKEND)"
     )
@@ -332,6 +360,9 @@ def _run(arguments: argparse.Namespace) -> int:
             resume=arguments.resume,
             control=arguments.control,
             data=arguments.data,
+            fast_math=arguments.fast_math,
+            weights=arguments.weights,
+            images=arguments.images,
         ),
         force=arguments.force,
         progress=None if arguments.quiet else _progress,
@@ -452,12 +483,12 @@ def _points():
     """A progress bar over the points of a sweep, with the time that remains and the best so far."""
     from tqdm import tqdm
 
-    bar = tqdm(file=sys.stderr, unit="point")
+    bar: tqdm | None = None  # until the first word: what comes before may be a refusal
 
     def update(done: int, total: int, best: str) -> None:
-        if bar.total is None:
-            bar.reset(total)
-            bar.initial = done
+        nonlocal bar
+        if bar is None:
+            bar = tqdm(total=total, initial=done, file=sys.stderr, unit="point")
         bar.set_postfix_str(best, refresh=False)
         bar.update(done - bar.n)
         if done == total:
@@ -496,6 +527,12 @@ def _map(arguments: argparse.Namespace) -> None:
     print(dumps(summary) if arguments.json else mapping.text(summary))
     for path in summary.get("figures", []) if not arguments.json else []:
         print(path)
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn.report import report
+
+    print(report(arguments.folder, arguments.out, arguments.force))
 
 
 def _doctor(arguments: argparse.Namespace) -> None:

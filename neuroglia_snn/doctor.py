@@ -34,7 +34,7 @@ def examine() -> dict:
     model = load(files.names("models")[0])
     reasons = {name: backends.get(name).unsupported(model) for name in backends.BACKENDS}
     gpu, lacking = _gpu()
-    for name in ("cuda", "fused-cuda"):
+    for name in backends.BUILDERS:
         if lacking and not reasons[name]:
             reasons[name] = f"{lacking} (it can build)"
     return {

@@ -216,6 +216,14 @@ NUMERIC: dict[str, object] = {
 }
 
 
+#: What an expression may name beside a model's own symbols, with its value in SI units.
+_KNOWN: dict[str, object] = {
+    **{name: np.float64(unit) for name, unit in UNITS.items()},
+    **CONSTANTS,
+    **NUMERIC,
+}
+
+
 @functools.lru_cache(maxsize=4096)
 def compiled(text: str) -> CodeType:
     """An expression as code, its whole numbers as floats; parsed first, so that it is arithmetic."""
@@ -235,12 +243,13 @@ def evaluate(text: str, values: Mapping[str, object]) -> float:
         NaN where the expression has no real value (a root of a negative number, 0/0).
     """
     code = compiled(text)
-    units = {name: float(unit) for name, unit in UNITS.items()}
-    scope = {**units, **CONSTANTS, **NUMERIC, **values, "__builtins__": {}}
-    scope = {k: np.float64(v) if isinstance(v, (int, float)) else v for k, v in scope.items()}
+    scope: dict[str, object] = {"__builtins__": {}}
+    for name in {*code.co_names} & {*values, *_KNOWN}:
+        value = values[name] if name in values else _KNOWN[name]
+        scope[name] = np.float64(value) if isinstance(value, (int, float)) else value
     with np.errstate(all="ignore"):
         try:
-            value = eval(code, scope)
-            return math.nan if isinstance(value, complex) else float(value)
+            result = eval(code, scope)
+            return math.nan if isinstance(result, complex) else float(result)
         except (ZeroDivisionError, OverflowError, ValueError):
             return math.nan

@@ -53,38 +53,6 @@ def memory_accuracy(response: ArrayLike, pattern: ArrayLike) -> float:
     return float((hits + correct_rejections) / 2)
 
 
-def spike_count(signal: ArrayLike, threshold: float) -> NDArray[np.int64]:
-    """Count the spikes of sampled time series: their upward crossings of a threshold.
-
-    A spike is a sample above the threshold whose predecessor is not; a series that begins above
-    the threshold has to fall to it before it can spike.
-
-    Parameters
-    ----------
-    signal
-        Samples of shape (times, ...), in time order along axis 0, finite.
-    threshold
-        In the unit of the signal, finite.
-
-    Returns
-    -------
-    ndarray of int64
-        The number of spikes of each series, of shape ``signal.shape[1:]``.
-
-    Raises
-    ------
-    UserError
-        If the signal has no time axis, or the signal or the threshold is not finite.
-    """
-    samples = _as_finite(signal, "signal")
-    _require_finite_level(threshold, "threshold")
-    if samples.ndim == 0:
-        raise UserError("the signal is a single number; spikes are counted along axis 0, time")
-    above = samples > threshold
-    counts: NDArray[np.int64] = np.sum(above[1:] & ~above[:-1], axis=0, dtype=np.int64)
-    return counts
-
-
 def mean_field_spikes(mean_u: ArrayLike, threshold: float, rearm: float) -> int:
     """Count the spikes of a lattice's mean field: upward crossings with hysteresis.
 

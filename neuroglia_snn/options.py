@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from neuroglia_snn.errors import UserError
@@ -20,6 +21,7 @@ class Options:
     replicas: int = 1
     workers: int = 1
     resume: bool = False
+    fast_math: bool = False
     overrides: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     no_astrocytes: bool = False
@@ -29,6 +31,35 @@ class Options:
     clean: Path | None = None
     resize: bool = False
     data: Path | None = None
+    weights: Path | None = None
+    images: int | None = None
+
+    def flags(self) -> list[str]:
+        """These options as the command line takes them; what is as usual is left out."""
+        usual = Options()
+        changed = {f.name: getattr(self, f.name) for f in fields(self)}
+        changed = {n: v for n, v in changed.items() if v != getattr(usual, n) and n != "resume"}
+        changed["set"] = [f"{n}={v}" for n, v in changed.pop("overrides", {}).items()]
+        return as_flags(changed)
+
+
+def as_flags(values: Mapping[str, object]) -> list[str]:
+    """``{"no_astrocytes": True, "set": ["a=1"]}`` as ``--no-astrocytes --set a=1``."""
+    words = []
+    for name, value in values.items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, (list, tuple)):
+            words += [word for entry in value for word in (flag, str(entry))]
+        elif value is True:
+            words.append(flag)
+        elif value is not None and value is not False:
+            words += [flag, str(value)]
+    return words
+
+
+def command(*words: str) -> str:
+    """A command line of ours, for summaries."""
+    return shlex.join(["neuroglia", *words])
 
 
 def overrides(settings: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from neuroglia_snn import spec
 from neuroglia_snn.experiments import memory
 
-_MAP = {"cmap": "Greys", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
+#: How images of 0 and 1 are shown.
+MAP = {"cmap": "Greys", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
 _WITH, _WITHOUT, _STIMULUS = "#0b6e4f", "#b3541e", "#f2c14e"
 
 
@@ -53,12 +54,22 @@ def _inputs(images: memory.Images, path: Path) -> Path:
         (images.clean, images.train, images.test),
         strict=True,
     ):
-        axis.imshow(image, **_MAP)
+        axis.imshow(image, **MAP)
         axis.set(title=title, xticks=[], yticks=[])
     return _save(figure, path)
 
 
 def _response(model: spec.Model, data: xr.Dataset, path: Path) -> Path:
+    e = model.experiment
+    calcium = memory.series(model, data, str(e["glia"]), str(e["calcium"]))
+    columns = 2 if calcium is None else 3
+    figure, axes = _subplots(1, columns, (3.4 * columns, 3.3))
+    draw_response(figure, axes, model, data)
+    return _save(figure, path)
+
+
+def draw_response(figure: Figure, axes, model: spec.Model, data: xr.Dataset) -> None:
+    """Who spiked during the cue, how often after it, and calcium at the cue where there is any."""
     e = model.experiment
     cue, recall = (float(e[k]) * 1e3 for k in ("cue", "recall"))
     end = cue + float(e["window"]) * 1e3
@@ -67,9 +78,7 @@ def _response(model: spec.Model, data: xr.Dataset, path: Path) -> Path:
         model, data, str(e["spikes"]), recall
     )
     calcium = memory.series(model, data, str(e["glia"]), str(e["calcium"]))
-    columns = 2 if calcium is None else 3
-    figure, axes = _subplots(1, columns, (3.4 * columns, 3.3))
-    axes[0].imshow(during, **_MAP)
+    axes[0].imshow(during, **MAP)
     axes[0].set(title=f"spiked during the cue\n({cue:g}-{recall:g} ms)")
     image = axes[1].imshow(spikes, cmap="magma", vmin=0, vmax=max(1, spikes.max()))
     axes[1].set(title=f"spikes after the cue\n({recall:g}-{end:g} ms)")
@@ -81,7 +90,6 @@ def _response(model: spec.Model, data: xr.Dataset, path: Path) -> Path:
         figure.colorbar(image, ax=axes[2], shrink=0.8, label=calcium.attrs["units"])
     for axis in axes:
         axis.set(xticks=[], yticks=[])
-    return _save(figure, path)
 
 
 def _time_courses(

@@ -21,6 +21,7 @@ from neuroglia_snn.quantities import unit_name
 SUMMARY = "summary.json"
 DATA = "data.nc"
 CONTROL = "control.nc"
+REPORT = "report.html"
 #: All figures that a run may write.
 FIGURES = ("inputs.png", "response.png", "time_courses.png", "records.png")
 
@@ -42,7 +43,7 @@ def prepare(folder: Path, force: bool) -> Path:
         )
     if not checkpoint.ours(folder):
         raise ResultError(f"{folder / checkpoint.FOLDER} is not of ours: choose another --out")
-    earlier = [n for n in (SUMMARY, DATA, CONTROL, *FIGURES) if (folder / n).exists()]
+    earlier = [n for n in (SUMMARY, DATA, CONTROL, *FIGURES, REPORT) if (folder / n).exists()]
     if not force and earlier:
         raise ResultError(
             f"{folder} holds a result already ({earlier[0]}); choose another --out, or add --force"

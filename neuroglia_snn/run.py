@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,11 @@ from neuroglia_snn import (
 from neuroglia_snn.backends.base import PRECISIONS, Backend, Outcome, Progress, Request
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.experiments import mean_field, memory
-from neuroglia_snn.options import Options
+from neuroglia_snn.options import Options, command
+
+Measures = dict[str, float | int | None]
+#: Runs requests on a backend; an error stands for the outcome of one that fails.
+Simulate = Callable[[Backend, Sequence[Request]], list[Outcome | UserError]]
 
 
 def run(
@@ -73,8 +77,9 @@ def run(
     options = options or Options()
     folder = Path(out)
     model, study = _read(name_or_path, options)
+    again = command("run", name_or_path, *options.flags())
     if study is not None:
-        return studies.run(study, model, folder, options, force, progress)
+        return studies.run(study, model, folder, options, again, force, progress)
     plan = _plan(model, options)
     if plan.options.resume:
         checkpoint.require_same(folder, _identity(plan))
@@ -83,7 +88,7 @@ def run(
     try:
         if plan.backend.resumes and plan.options.replicas == 1:
             checkpoint.begin(folder, _identity(plan))
-        summary = _carry_out(plan, folder, progress)
+        summary = _carry_out(plan, folder, progress) | {"command": again}
     except BaseException:
         checkpoint.discard_empty(folder)
         raise
@@ -103,28 +108,71 @@ def choose(name_or_path: str, options: Options) -> str:
         See `neuroglia_snn.errors`.
     """
     model, study = _read(name_or_path, options)
-    return options.backend if study is not None else _plan(model, options).backend.name
-
-
-def measure(name_or_path: str, options: Options) -> dict[str, float | int | None]:
-    """The measures of one run, of which nothing is written.
-
-    Raises
-    ------
-    UserError
-        See `neuroglia_snn.errors`.
-    """
-    model, study = _read(name_or_path, options)
     if study is not None:
-        with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
-            found = studies.run(study, model, Path(scratch) / "run", options)["results"]
-        return {k: v for k, v in found.items() if isinstance(v, (int, float))}
-    plan = _plan(model, options)
-    outcome = plan.backend.run(plan.request(plan.model))
+        study.model_identity(model, options)
+        return options.backend
+    return _plan(model, options).backend.name
+
+
+def measure(
+    name_or_path: str, runs: Sequence[Options], simulate: Simulate | None = None
+) -> list[Measures | UserError]:
+    """The measures of several runs of a model, of which nothing is written; or why there are none.
+
+    Parameters
+    ----------
+    name_or_path : str
+        Catalogue name or path of a model file.
+    runs : sequence of Options
+    simulate : callable, optional
+        Runs a backend's requests; one after the other if not given.
+    """
+    found: dict[int, Measures | UserError] = {}
+    plans: dict[int, _Plan] = {}
+    for number, options in enumerate(runs):
+        try:
+            model, study = _read(name_or_path, options)
+            if study is None:
+                plans[number] = _plan(model, options)
+            else:
+                found[number] = _measure_study(study, model, options)
+        except UserError as error:
+            found[number] = error
+    by_backend: dict[str, list[int]] = {}
+    for number, plan in plans.items():
+        by_backend.setdefault(plan.backend.name, []).append(number)
+    for numbers in by_backend.values():
+        several = [plans[n] for n in numbers]
+        requests = [plan.request(plan.model) for plan in several]
+        outcomes = (simulate or _one_by_one)(several[0].backend, requests)
+        for number, plan, outcome in zip(numbers, several, outcomes, strict=True):
+            found[number] = _measures(plan, outcome)
+    return [found[number] for number in range(len(runs))]
+
+
+def _one_by_one(backend: Backend, requests: Sequence[Request]) -> list[Outcome | UserError]:
+    outcomes: list[Outcome | UserError] = []
+    for request in requests:
+        try:
+            outcomes.append(backend.run(request))
+        except UserError as error:
+            outcomes.append(error)
+    return outcomes
+
+
+def _measures(plan: _Plan, outcome: Outcome | UserError) -> Measures | UserError:
+    if isinstance(outcome, UserError):
+        return outcome
     found = _measure(plan.model, results.dataset(plan.model, outcome), plan.images_of(0))
-    if not found:
-        raise UserError(f"model '{model.name}' measures nothing: record events of a population")
-    return found
+    return found or UserError(
+        f"model '{plan.model.name}' measures nothing: record events of a population"
+    )
+
+
+def _measure_study(study: studies.Study, model: spec.Model, options: Options) -> Measures:
+    with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
+        found = studies.run(study, model, Path(scratch) / "run", options, "")["results"]
+    return {k: v for k, v in found.items() if isinstance(v, (int, float))}
 
 
 @dataclass(frozen=True)
@@ -186,7 +234,7 @@ def _plan(model: spec.Model, options: Options) -> _Plan:
     for population in dict.fromkeys(gone):
         model = model.without(population)
     _require_experiment(model)
-    backend, slower = backends.choose(options.backend, model)
+    backend, slower = backends.choose(options.backend, model, options.fast_math)
     if slower:
         print(f"{slower}; using '{backend.name}'", file=sys.stderr)
     if options.precision in PRECISIONS and options.precision not in backend.precisions:
@@ -216,6 +264,8 @@ def _plan(model: spec.Model, options: Options) -> _Plan:
         )
     elif options.data is not None:
         raise UserError(f"model '{model.name}' takes no data set (--data)")
+    elif options.weights is not None or options.images is not None:
+        raise UserError(f"model '{model.name}' is no classifier (--weights, --images)")
     elif options.train or options.test or options.clean:
         raise UserError(f"model '{model.name}' takes no images (its experiment is not a memory)")
     plan = _Plan(model, control, images, options, backend)
@@ -343,6 +393,7 @@ def _identity(plan: _Plan) -> dict:
         "seed": options.seed,
         "precision": plan.precision,
         "backend": plan.backend.name,
+        "fast_math": options.fast_math,
         "control": options.control,
         "images": {k: hashlib.sha256(v.tobytes()).hexdigest() for k, v in shown.items()},
         "version": __version__,
@@ -357,6 +408,7 @@ def _summary(plan: _Plan, outcome: Outcome) -> dict:
         "model_digest": model.digest,
         "backend": plan.backend.name,
         "precision": plan.precision,
+        "fast_math": options.fast_math,
         "threads": options.threads,
         "versions": dict(outcome.versions),
         "seed": options.seed,

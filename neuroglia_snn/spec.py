@@ -23,8 +23,6 @@ class Parameter:
 
     value: Amount
     text: str
-    minimum: Amount | None = None
-    maximum: Amount | None = None
     source: str = ""
     about: str = ""
 
@@ -62,11 +60,16 @@ class Population:
 
 @dataclass(frozen=True)
 class Range:
-    """Between which values a variable stays, in SI units, and the bits of its fixed-point format."""
+    """Between which values a variable stays, in SI units, and its fixed-point format.
+
+    ``stochastic`` says whether its steps are rounded up or down at random, so that they are right in
+    the mean, instead of to nearest.
+    """
 
     low: float
     high: float
     bits: int | None = None
+    stochastic: bool = False
 
 
 @dataclass(frozen=True)

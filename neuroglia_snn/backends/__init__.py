@@ -13,12 +13,16 @@ from neuroglia_snn.backends.lava import LavaBackend, LavaMessagesBackend
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError
 
+#: Those whose programs nvcc compiles, also on a machine that cannot run them.
+BUILDERS: dict[str, type[CudaBackend] | type[FusedCudaBackend]] = {
+    "cuda": CudaBackend,
+    "fused-cuda": FusedCudaBackend,
+}
 BACKENDS: dict[str, type[Backend]] = {
     "fused": FusedBackend,
     "cpp": CppBackend,
     "numpy": NumpyBackend,
-    "cuda": CudaBackend,
-    "fused-cuda": FusedCudaBackend,
+    **BUILDERS,
     "lava": LavaBackend,
     "lava-messages": LavaMessagesBackend,
 }
@@ -28,7 +32,7 @@ BACKENDS: dict[str, type[Backend]] = {
 AUTO = ("fused", "cpp")
 
 
-def choose(name: str, model: spec.Model) -> tuple[Backend, str | None]:
+def choose(name: str, model: spec.Model, fast_math: bool = False) -> tuple[Backend, str | None]:
     """The backend for a model, and why it is not the fastest one (``auto`` only).
 
     Raises
@@ -37,30 +41,36 @@ def choose(name: str, model: spec.Model) -> tuple[Backend, str | None]:
         If there is none of this name, or it cannot run the model.
     """
     if name != "auto":
-        backend = get(name)
+        backend = get(name, fast_math)
         require_supported(backend, model)
         return backend, None
     said = None
     for candidate in AUTO[:-1]:
-        backend = get(candidate)
+        backend = get(candidate, fast_math)
         reason = backend.unsupported(model)
         if not reason:
             return backend, said
         said = f"backend '{candidate}' cannot run '{model.name}': {reason}"
-    return choose(AUTO[-1], model)[0], said
+    return choose(AUTO[-1], model, fast_math)[0], said
 
 
-def get(name: str) -> Backend:
-    """A backend by name.
+def get(name: str, fast_math: bool = False) -> Backend:
+    """A backend by name; ``fast_math`` is nvcc's ``-use_fast_math``.
 
     Raises
     ------
     BackendError
-        For an unknown name.
+        For an unknown name, or fast mathematics where nvcc compiles nothing.
     """
     if name not in BACKENDS:
         known = ("auto", *BACKENDS)
         raise BackendError(
             f"no backend '{name}'{nearest(name, known)} (there are {', '.join(known)})"
+        )
+    if name in BUILDERS:
+        return BUILDERS[name](fast_math)
+    if fast_math:
+        raise BackendError(
+            f"backend '{name}' has no --fast-math, which is a flag of nvcc ({', '.join(BUILDERS)})"
         )
     return BACKENDS[name]()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -106,12 +107,14 @@ class Backend(Protocol):
     """A way to run models.
 
     ``precisions`` are those it can compute in; ``resumes`` says whether it heeds a request's
-    checkpoint and stops readably when interrupted.
+    checkpoint and stops readably when interrupted, ``batch`` how many replicas it runs in the time of
+    one (1 where they run one by one).
     """
 
     name: str
     precisions: tuple[str, ...]
     resumes: bool
+    batch: int
 
     def unsupported(self, model: spec.Model) -> str | None:
         """Why this backend cannot run the model (naming the equation), or None."""
@@ -135,6 +138,21 @@ class Backend(Protocol):
         """
 
 
+@runtime_checkable
+class Builds(Protocol):
+    """A backend whose build can be kept, to run one replica after the other."""
+
+    def built(self, request: Request) -> AbstractContextManager[Callable[[Request], Outcome]]:
+        """A context with a function that runs the request, or a replica of it.
+
+        Brian2's device is taken for as long as it lasts.
+
+        Raises
+        ------
+        BackendError
+        """
+
+
 def require_supported(backend: Backend, model: spec.Model) -> None:
     """Refuse a model that a backend cannot run.
 
@@ -147,6 +165,12 @@ def require_supported(backend: Backend, model: spec.Model) -> None:
         raise BackendError(f"backend '{backend.name}' cannot run '{model.name}': {reason}")
 
 
+def structure(request: Request) -> tuple:
+    """What replicas have in common: all but parameter values, seed, images and what is measured."""
+    model = replace(request.model, parameters={}, experiment={}, digest="")
+    return model, tuple(request.model.parameters), request.precision
+
+
 def require_replicas(requests: Sequence[Request]) -> None:
     """Refuse requests that are not replicas of each other.
 
@@ -155,11 +179,6 @@ def require_replicas(requests: Sequence[Request]) -> None:
     BackendError
         If their equations, connections, records or precisions differ.
     """
-
-    def structure(request: Request) -> tuple:
-        model = replace(request.model, parameters={}, digest="")
-        return model, tuple(request.model.parameters), request.precision
-
     if not requests:
         raise BackendError("there are no replicas to run")
     if any(structure(r) != structure(requests[0]) for r in requests[1:]):

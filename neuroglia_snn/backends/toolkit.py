@@ -38,6 +38,8 @@ INSTALL = {
     PLAIN: "pip install 'neuroglia_snn[nvcc]'",
     BRIAN2CUDA: "pip install 'neuroglia_snn[cuda]'",
 }
+#: What a program takes of a GPU's memory before its first array: about half a gigabyte on large cards.
+CONTEXT = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -184,13 +186,14 @@ def require_driver(gpu: Gpu, tools: Toolkit) -> None:
         )
 
 
-def require_memory(gpu: Gpu, needed: int, what: str) -> None:
-    """Refuse a GPU with less free memory than ``needed`` bytes.
+def require_memory(gpu: Gpu, arrays: int, what: str) -> None:
+    """Refuse a GPU with too little free memory for so many bytes of arrays, and for CUDA itself.
 
     Raises
     ------
     BackendError
     """
+    needed = arrays + CONTEXT
     if needed > gpu.free_memory:
         raise BackendError(
             f"{gpu.name} has {gpu.free_memory >> 20} MiB free, '{what}' needs about"

@@ -105,12 +105,22 @@ def _override(document: Document, key: str, value: str) -> None:
         table = table.get(name) if isinstance(table, dict) else None
     if not isinstance(table, dict):
         raise document.error(f"no table '{'.'.join(parents)}' to set '{key}' in")
-    parsed: Any = value
-    if value[:1] in "[{" or re.fullmatch(r"[-+]?\d+|true|false", value):
+    table[last] = _parsed(key, value)
+
+
+def _parsed(key: str, value: str) -> Any:
+    """Text as TOML would have it: a list, a number, true or false; else the text itself."""
+    if value[:1] in "[{":
         try:
-            parsed = json.loads(value)
+            return json.loads(value)
         except (ValueError, RecursionError):
             raise ModelError(
                 f"--set {key}: '{shown(value)}' is not a list such as [20, 20]"
             ) from None
-    table[last] = parsed
+    if value in ("true", "false"):
+        return value == "true"
+    if re.fullmatch(r"[-+]?\d+", value):
+        return int(value)
+    if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", value):
+        return float(value)
+    return value

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 TEXT, LIST, TABLE, INTEGER, FLAG = (str,), (list,), (dict,), (int,), (bool,)
 QUANTITY = (str, int, float)
+NUMBER = (int, float)
 CODE = (str, dict)
 
 TABLES: dict[str, dict[str, tuple[type, ...]]] = {
@@ -78,6 +79,8 @@ EXPERIMENTS: dict[str, dict[str, tuple[type, ...]]] = {
         **dict.fromkeys(("train", "test", "population", "glia"), TEXT),
         **dict.fromkeys(("last_spike", "spikes", "potential", "calcium"), TEXT),
         **dict.fromkeys(("cue", "recall", "window"), QUANTITY),
+        **dict.fromkeys(("train_noise", "test_noise"), NUMBER),
+        "test_pattern": TEXT,
     },
     "mean-field": dict.fromkeys(("record", "variable", "spike"), TEXT),
     "canonical-network": {"trials": INTEGER},
@@ -91,6 +94,13 @@ EXPERIMENTS: dict[str, dict[str, tuple[type, ...]]] = {
         **dict.fromkeys(("transient", "control"), QUANTITY),
         **dict.fromkeys(("samples", "base_epochs", "epochs"), INTEGER),
     },
+}
+
+#: What the cue of a memory experiment may show.
+TEST_PATTERNS = ("trained", "disjoint")
+#: What keys are that an experiment need not give.
+EXPERIMENT_DEFAULTS: dict[str, dict[str, object]] = {
+    "associative-memory": {"train_noise": 0.10, "test_noise": 0.40, "test_pattern": "trained"},
 }
 
 

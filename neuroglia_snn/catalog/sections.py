@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from neuroglia_snn import spec
 from neuroglia_snn.catalog import fields
-from neuroglia_snn.catalog.schema import EXPERIMENTS, QUANTITY, nearest
+from neuroglia_snn.catalog.schema import EXPERIMENT_DEFAULTS, EXPERIMENTS, QUANTITY, nearest
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.quantities import as_expression, unit_name
 
@@ -34,12 +34,7 @@ def parameter(document: Document, name: str) -> spec.Parameter:
             relation = "below its minimum" if kind == "min" else "above its maximum"
             raise document.error(f"'{name}' = {table['value']} is {relation} {table[kind]}", *where)
     return spec.Parameter(
-        value,
-        str(table["value"]),
-        bounds.get("min"),
-        bounds.get("max"),
-        table.get("source", ""),
-        table.get("about", ""),
+        value, str(table["value"]), table.get("source", ""), table.get("about", "")
     )
 
 
@@ -147,7 +142,8 @@ def experiment(document: Document) -> dict[str, object]:
             )
         quantity = known[key] is QUANTITY
         result[key] = fields.time(document, "experiment", key) if quantity else value
-    missing = [key for key in known if key not in table]
+    result = EXPERIMENT_DEFAULTS.get(kind, {}) | result
+    missing = [key for key in known if key not in result]
     if missing:
         raise document.error(f"[experiment] lacks {', '.join(missing)}", "experiment")
     return result

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
-from neuroglia_snn.catalog.schema import nearest
+from neuroglia_snn.catalog.schema import TEST_PATTERNS, nearest
 from neuroglia_snn.checks.findings import Reporter
 
 
 def check_names(reporter: Reporter) -> None:
     """No parameter or table has a name that means something already."""
-    for name in (*reporter.model.parameters, *reporter.model.tables):
-        if eqs.taken(name):
+    model = reporter.model
+    ours = {f"{s}_on": f"the time course of stimulus '{s}'" for s in model.stimuli}
+    ours |= {f"{s}_image": f"the image of stimulus '{s}'" for s in model.stimuli}
+    for name in (*model.parameters, *model.tables):
+        meaning = eqs.taken(name) or ours.get(name)
+        if not meaning and name.endswith(("_pre", "_post")):
+            meaning = "a variable of one side of a projection, by its ending,"
+        if meaning:
             reporter.error(
-                f"'{name}' is {eqs.taken(name)} already; choose another name",
-                "parameters" if name in reporter.model.parameters else "table",
+                f"'{name}' is {meaning} already; choose another name",
+                "parameters" if name in model.parameters else "table",
                 name,
             )
 
@@ -117,6 +123,7 @@ def _experiment_variables(reporter: Reporter) -> None:
             reporter.error("the memory experiment needs a population on a lattice", "experiment")
         if model.stimuli[e["train"]].image == model.stimuli[e["test"]].image:
             reporter.error("train and test need an image of their own each", "experiment")
+        _drawn_images(reporter)
     for key, population, variable in wanted:
         own = eqs.parse(model.populations[population].equations)
         if variable not in own:
@@ -179,3 +186,17 @@ def _unused(reporter: Reporter) -> None:
     for name in reporter.model.parameters:
         if name not in used and name in own:
             reporter.warn(f"parameter '{name}' is never used", "parameters", name)
+
+
+def _drawn_images(reporter: Reporter) -> None:
+    """The images that the memory experiment draws itself can be drawn."""
+    e = reporter.model.experiment
+    for key in ("train_noise", "test_noise"):
+        if not 0 <= float(str(e[key])) <= 1:
+            reporter.error(f"[experiment] {key} is a fraction, not {e[key]}", "experiment", key)
+    if e["test_pattern"] not in TEST_PATTERNS:
+        reporter.error(
+            f"[experiment] test_pattern is {' or '.join(TEST_PATTERNS)}, not '{e['test_pattern']}'",
+            "experiment",
+            "test_pattern",
+        )

@@ -17,9 +17,6 @@ from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments import images as pictures
 from neuroglia_snn.measures import memory_accuracy
 
-#: Salt-and-pepper noise of the images that the experiment draws itself (paper, section III).
-TRAIN_NOISE, TEST_NOISE = 0.10, 0.40
-
 
 @dataclass(frozen=True)
 class Images:
@@ -51,7 +48,9 @@ def prepare_images(
 ) -> Images:
     """Read the images, or draw a digit '1' and its noisy versions.
 
-    Without ``clean``, the training image is the ideal pattern.
+    Without ``clean``, the training image is the ideal pattern. Those that are drawn have the
+    experiment's ``train_noise`` and ``test_noise``, and are compared with what the cue shows: the digit, or
+    with ``test_pattern = "disjoint"`` a pattern beside it that was never trained (Fig. 3 j-l).
 
     Raises
     ------
@@ -61,13 +60,17 @@ def prepare_images(
     rows, columns = model.populations[str(model.experiment["population"])].shape
     shape = (rows, columns)
     if train is None and test is None and clean is None:
+        e = model.experiment
+        before, now = float(e["train_noise"]), float(e["test_noise"])
         digit = pictures.render_digit_one(shape)
+        novel = e["test_pattern"] == "disjoint"
+        cue = pictures.render_disjoint(shape) if novel else digit
         return Images(
-            train=pictures.salt_and_pepper(digit, TRAIN_NOISE, 2 * seed),
-            test=pictures.salt_and_pepper(digit, TEST_NOISE, 2 * seed + 1),
-            clean=digit,
-            origin=f"own digit '1', {TRAIN_NOISE:.0%} and {TEST_NOISE:.0%} salt and pepper,"
-            f" seed {seed}",
+            train=pictures.salt_and_pepper(digit, before, 2 * seed),
+            test=pictures.salt_and_pepper(cue, now, 2 * seed + 1),
+            clean=cue,
+            origin=f"own digit '1', {before:.0%} and {now:.0%} salt and pepper, seed {seed}"
+            + (", cued with a pattern beside it" if novel else ""),
         )
     if train is None or test is None:
         raise UserError("give both --train and --test (and --clean, the ideal pattern), or none")

@@ -4,6 +4,9 @@ Noise model: each unit has a 32-bit linear-feedback shift register, of the xorsh
 J. Stat. Softw. 8(14), 2003), whose period is 2^32 - 1. A number is the sum of the eight bytes of two
 successive words less its mean: near a normal (excess kurtosis -0.15), cut off at 4.88 standard
 deviations. Registers begin at Threefry words of (seed, population, unit).
+
+Stochastic rounding adds as many bits of a second such register, which advances at every rounding, as
+are then cut off.
 """
 
 from __future__ import annotations
@@ -35,10 +38,14 @@ NORMAL_MEAN = 1020
 NORMAL_SCALE = 1 / math.sqrt(8 * (256**2 - 1) / 12)
 
 
-def registers(seed: int, population: Population) -> np.ndarray:
+#: What a register is for.
+NOISE, ROUNDING = 0, 1
+
+
+def registers(seed: int, population: Population, use: int = NOISE) -> np.ndarray:
     """First contents of the shift registers, (unit,) uint32, none of them 0."""
     units = np.arange(population.size, dtype=np.uint32)
-    words, others = noise.threefry2x32((seed, population.stream), units, 0)
+    words, others = noise.threefry2x32((seed, population.stream), units, use)
     return np.where(words == 0, others | np.uint32(1), words)
 
 
@@ -68,6 +75,7 @@ class Integers:
 
     def __init__(self, population: Population, seed: int):
         self._register = registers(seed, population)
+        self._rounding = registers(seed, population, ROUNDING)
         self.saturated = 0
 
     def linear(self, operation: Linear, values: Values) -> np.ndarray:
@@ -99,11 +107,21 @@ class Integers:
 
     def _rounded(self, exact: np.ndarray, rounding: Rounding | None) -> np.ndarray:
         assert rounding is not None
-        value = _divided(exact, rounding.shift)
+        if rounding.random:
+            self._rounding = advance(self._rounding)
+            value = (exact + _leading(self._rounding, rounding.shift)) >> rounding.shift
+        else:
+            value = _divided(exact, rounding.shift)
         limit = 2 ** (rounding.bits - 1)
         kept = np.clip(value, -limit, limit - 1)
         self.saturated += int(np.count_nonzero(kept != value))
         return kept
+
+
+def _leading(word: np.ndarray, bits: int) -> np.ndarray:
+    """As many leading bits of a 32-bit word, filled up with 0 where more are asked for."""
+    wide = word.astype(np.int64)
+    return wide >> (32 - bits) if bits <= 32 else wide << (bits - 32)
 
 
 def _divided(value: np.ndarray, shift: int) -> np.ndarray:

@@ -68,6 +68,7 @@ def quantise(
     program: Program,
     state: Mapping[str, Mapping[str, Range]],
     bits: Mapping[str, Mapping[str, int]] | None = None,
+    stochastic: Mapping[str, frozenset[str]] | None = None,
 ) -> FixedProgram:
     """Turn a program into integers.
 
@@ -76,6 +77,7 @@ def quantise(
     program : in floating point
     state : range of each variable that a population holds, by population, in SI units
     bits : of variables that shall have others than 24, by population
+    stochastic : variables whose steps are rounded at random, by population
 
     Raises
     ------
@@ -95,7 +97,8 @@ def quantise(
     values: dict[tuple[str, str], Formats] = {}
     couplings: dict[str, Coupling] = {}
     for name, coupling in _in_order(program, formats):
-        block = _Block(coupling.give, known[coupling.source], formats[coupling.source], {})
+        given = _given(coupling, known[coupling.source])
+        block = _Block(coupling.give, known[coupling.source], formats[coupling.source], given)
         couplings[name] = replace(coupling, give=block.made(), denominator=1)
         values[coupling.source, ranges.give_block(coupling)] = block.formats
         term = block.formats[coupling.term]
@@ -104,7 +107,8 @@ def quantise(
     couplings = {name: couplings[name] for name in program.couplings}
     populations = {}
     for name, population in program.populations.items():
-        blocks, found = _blocks(population, known[name], formats[name])
+        random = (stochastic or {}).get(name, frozenset())
+        blocks, found = _blocks(population, known[name], formats[name], random)
         values |= {(name, label): made for label, made in found.items()}
         populations[name] = replace(
             population,
@@ -119,6 +123,14 @@ def quantise(
         )
     fixed = replace(program, populations=populations, couplings=couplings)
     return FixedProgram(fixed, formats, values, known)
+
+
+def _given(coupling: Coupling, known: Ranges) -> Formats:
+    """The format of a coupling's terms where their bits are prescribed."""
+    if coupling.bits is None:
+        return {}
+    low, high = ranges.of_block(coupling.give, known)[coupling.term]
+    return {coupling.term: fitting(low, high, coupling.bits)}
 
 
 def _variables(
@@ -147,7 +159,7 @@ def _in_order(program: Program, formats: Mapping[str, Formats]):
 
 
 def _blocks(
-    population: Population, known: Ranges, formats: Formats
+    population: Population, known: Ranges, formats: Formats, stochastic: frozenset[str]
 ) -> tuple[dict[str, Block], dict[str, Formats]]:
     """The blocks of a step in integers; what one block makes, the next may read."""
     made: dict[str, Block] = {}
@@ -157,7 +169,9 @@ def _blocks(
         same = {value: variable for variable, value in block.assign.items()}
         for x in population.state:
             same |= {f"{x}_predicted": x, f"{x}_new": x}
-        quantised = _Block(block, seen, available, {v: available[x] for v, x in same.items()})
+        fixed = {v: available[x] for v, x in same.items()}
+        random = frozenset(v for v, x in same.items() if x in stochastic)
+        quantised = _Block(block, seen, available, fixed, random)
         made[label] = quantised.made()
         found[label] = quantised.formats
         for x in population.state:
@@ -170,8 +184,15 @@ def _blocks(
 class _Block:
     """One block in integers."""
 
-    def __init__(self, block: Block, known: Ranges, outside: Formats, fixed: Formats):
-        self._block, self._fixed = block, fixed
+    def __init__(
+        self,
+        block: Block,
+        known: Ranges,
+        outside: Formats,
+        fixed: Formats,
+        random: frozenset[str] = frozenset(),
+    ):
+        self._block, self._fixed, self._random = block, fixed, random
         self._known = dict(known)
         self._outside = outside
         self.formats: Formats = {}
@@ -251,7 +272,7 @@ class _Block:
         shift = max(0, min(shift, 61 - math.ceil(math.log2(max(size, 1.0)))))
         terms = tuple((n, _shifted(m, shift - e)) for n, m, e in coefficients)
         whole = Sum(terms, round(constant * 2**shift))
-        return Linear(out, whole, Rounding(shift, made.bits))
+        return Linear(out, whole, Rounding(shift, made.bits, out in self._random))
 
     def _largest(self, name: str) -> float:
         """Largest integer that a value can be."""

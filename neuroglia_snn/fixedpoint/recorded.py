@@ -35,6 +35,10 @@ def formats(model: spec.Model, program: Program, seed: int) -> FixedProgram:
         name: {n: r.bits for n, r in p.ranges.items() if r.bits}
         for name, p in model.populations.items()
     }
+    stochastic = {
+        name: frozenset(n for n, r in p.ranges.items() if r.stochastic)
+        for name, p in model.populations.items()
+    }
     held = {
         name: [v for v in p.initial if v not in p.inputs] for name, p in program.populations.items()
     }
@@ -42,7 +46,7 @@ def formats(model: spec.Model, program: Program, seed: int) -> FixedProgram:
         found = record(program, seed)
         given = {name: found[name] | given[name] for name in held}
     state = {name: {v: given[name][v] for v in held[name]} for name in held}
-    return quantise(program, state, bits)
+    return quantise(program, state, bits, stochastic)
 
 
 def _constant(program: Program, population: Population) -> dict[str, Range]:

@@ -149,9 +149,18 @@ class PopulationRun:
         """Results that did not fit their format so far; 0 in floating point."""
         return getattr(self.arithmetic, "saturated", 0)
 
+    def reset(self) -> None:
+        """Back to the initial values; what couplings filled in stays."""
+        for name, values in self.population.initial.items():
+            if name not in self.population.inputs:
+                self.arrays[name][:] = values
+
     def give(self, coupling: Coupling, step: int) -> np.ndarray:
         """What each unit gives to a coupling, (unit,)."""
         dtype = self.arithmetic.dtype
+        same = coupling.gives_variable
+        if same:
+            return self.arrays[same].astype(dtype)
         values: Values = {n: self.arrays[n].astype(dtype) for n in coupling.give.reads() - {"t"}}
         values["t"] = self.arithmetic.time(step, coupling)
         term = evaluate(coupling.give, values, self.arithmetic)[coupling.term]
@@ -184,6 +193,11 @@ class PopulationRun:
         for name, array in self.arrays.items():
             array[:] = values[name]
 
+    def advance_many(self, step: int, count: int) -> None:
+        """Several steps, of which the first begins at this step of the whole."""
+        for n in range(count):
+            self.advance(step + n * self.population.period)
+
     def _stimuli(self, step: int, suffix: str) -> Values:
         return {
             f"{s.variable}{suffix}": sum(
@@ -214,14 +228,18 @@ class ProgramRun:
     def advance(self) -> None:
         """One step of the fastest population, and of every other that is due."""
         step = self.step
-        due = [c for c in self.program.couplings.values() if step % c.period == 0]
-        giving = self.program.couplings.values() if self._buffered else due
+        couplings = self.program.couplings.values()
+        wanted = step + 1 if self._buffered else step
+        giving = [c for c in couplings if wanted % c.period == 0]
         sent = {c.name: self.populations[c.source].give(c, step) for c in giving}
         arrived, self._sent = (self._sent, sent) if self._buffered else (sent, {})
-        for coupling in due:
-            target = self.populations[coupling.target]
-            terms = arrived.get(coupling.name, np.zeros_like(sent[coupling.name]))
-            target.take(coupling.variable, coupling.pooled(terms, target.population.size))
+        for coupling in couplings:
+            if step % coupling.period == 0:
+                target = self.populations[coupling.target]
+                terms = arrived.get(coupling.name)
+                if terms is None:  # nothing is under way before the first step
+                    terms = np.zeros(coupling.source_size, target.arithmetic.dtype)
+                target.take(coupling.variable, coupling.pooled(terms, target.population.size))
         for slow in (True, False):
             for run in self.populations.values():
                 period = run.population.period

@@ -25,10 +25,14 @@ COMPARE: dict[str, Callable] = {
 
 @dataclass(frozen=True)
 class Rounding:
-    """Divide by ``2**shift``, rounding half up, and saturate at ``bits`` signed bits."""
+    """Divide by ``2**shift``, rounding half up, and saturate at ``bits`` signed bits.
+
+    ``random`` rounds up with the probability that makes the result right in the mean.
+    """
 
     shift: int
     bits: int
+    random: bool = False
 
 
 @dataclass(frozen=True)
@@ -240,7 +244,8 @@ class Coupling:
 
     ``give`` makes ``term`` from the source's variables; each target unit adds up its sources' terms,
     times ``weights / denominator``, into ``variable``, on a clock of its own: ``period`` is in steps of
-    the fastest population, ``dt`` in s. Fixed point leaves the denominator to the reader.
+    the fastest population, ``dt`` in s. Fixed point leaves the denominator to the reader, and gives
+    terms of ``bits``, where the width of the unit's own arithmetic would let the sum overflow.
     """
 
     name: str
@@ -255,7 +260,17 @@ class Coupling:
     sources: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
-    denominator: int = 1
+    denominator: float = 1
+    bits: int | None = None
+
+    @property
+    def gives_variable(self) -> str | None:
+        """The variable that is given as it is; None where more is to be done."""
+        match self.give.operations:
+            case (Linear(sum=Sum(terms=((name, 1),), constant=0), rounding=rounding),):
+                whole = rounding is None or (rounding.shift == 0 and self.bits is None)
+                return name if whole and name != "t" else None
+        return None
 
     def pooled(self, terms: np.ndarray, size: int) -> np.ndarray:
         """Sum of the terms at each of ``size`` targets."""

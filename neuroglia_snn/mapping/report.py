@@ -15,7 +15,7 @@ from neuroglia_snn.fixedpoint.quantise import FixedProgram
 from neuroglia_snn.lowering import lower
 from neuroglia_snn.lowering.messages import with_messages
 from neuroglia_snn.lowering.operations import Coupling, Program
-from neuroglia_snn.mapping import messages
+from neuroglia_snn.mapping import deviation, messages
 from neuroglia_snn.mapping.place import (
     CORES,
     NOWHERE,
@@ -46,14 +46,15 @@ def map_model(
         Where the model has no lowering or no fixed-point formats.
     """
     images = {n: np.ones(shape, bool) for n, shape in model.images().items()}
-    program = with_messages(lower(model, images))
+    plain = lower(model, images)
+    program = with_messages(plain)
     fixed = recorded.formats(model, program, seed)
     placements = place(fixed.program, fixed, hardware)
     cores = sum(len(p.cores) for p in placements)
     chips = -(-cores // (hardware.number("cores_per_chip") or 1))
     if not cores and any(p.where == PROCESSORS for p in placements):
         chips = 1
-    traffic = messages.count(program, seed)
+    traffic = messages.count(plain, program.couplings, fixed, seed)
     sent = {
         name: {
             "from": c.source,
@@ -61,7 +62,8 @@ def map_model(
             "connections": int(c.sources.size),
             "fan_in": fan(c, program.populations[c.target].size)[0],
             "fan_out": fan(c, program.populations[c.target].size)[1],
-            "messages_per_step": traffic[name].every,
+            "steps_between_messages": c.period,
+            "messages_per_step": round(traffic[name].every, 1),
             "messages_per_step_on_change": round(traffic[name].changed, 1),
             "payload_bits": _payload(fixed, c),
         }
@@ -78,10 +80,10 @@ def map_model(
         "does_not_fit": _misfits(program, fixed, hardware, placements),
         "populations": {p.population: _population(program, p, hardware) for p in placements},
         "couplings": sent,
-        "messages_per_step": sum(t.every for t in traffic.values()),
+        "messages_per_step": round(sum(t.every for t in traffic.values()), 1),
         "messages_per_step_on_change": round(sum(t.changed for t in traffic.values()), 1),
         "variables": _variables(program, fixed, model),
-        "assumptions": _assumptions(hardware),
+        "assumptions": _assumptions(hardware, program),
         "unknown": [name for name, entry in hardware.entries.items() if entry.value is None],
         "sources": {
             name: f"{entry.source} ({entry.confidence} confidence)"
@@ -149,7 +151,12 @@ def _misfits(
 
 
 def _variables(program: Program, fixed: FixedProgram, model: spec.Model) -> Summary:
-    """Formats, and what rounding alone does to a variable over the run if steps round at random."""
+    """Formats, what rounding alone does to a variable over the run, and how far integers really are off.
+
+    The prediction takes the roundings of steps as independent: each has a variance of 1/12 of a squared
+    step of the format (1/6 if it is at random), and the first stage of a two-stage scheme counts half.
+    """
+    off = deviation.measure(program, fixed)
     result: Summary = {}
     for name, population in program.populations.items():
         inputs = couplings_of.recomputed_inputs(model, name)
@@ -168,20 +175,30 @@ def _variables(program: Program, fixed: FixedProgram, model: spec.Model) -> Summ
                 "range": [end * scale for end in made.range],
             }
             if variable in population.state:
-                steps = program.steps / population.period
-                entry["rounding_rms_per_step"] = step / math.sqrt(12)
-                entry["rounding_rms_over_the_run"] = step * math.sqrt(steps / 12)
+                stochastic = variable in model.populations[name].ranges and (
+                    model.populations[name].ranges[variable].stochastic
+                )
+                stages = 1.25 if population.correct.operations else 1.0
+                each = step * math.sqrt(stages / (6 if stochastic else 12))
+                entry["rounding_rms_per_step"] = each
+                entry["rounding_rms_over_the_run"] = each * math.sqrt(
+                    program.steps / population.period
+                )
+                entry["error_rms_seen"] = off[name][variable] * scale
             result[f"{name}.{variable}"] = entry
     return result
 
 
-def _assumptions(hardware: spec.Hardware) -> list[str]:
+def _assumptions(hardware: spec.Hardware, program: Program) -> list[str]:
     return [
         f"a synapse takes {bits_per_synapse(hardware)} bits: its weight and the index of its target",
-        "a message takes one step, and each coupling's messages are counted apart",
-        "rounding errors of steps are independent; the dynamics may shrink or grow them",
-        f"only changes above 1/{round(1 / messages.DELTA)} of a coupling's range are sent 'on change',"
-        f" seen in its first {messages.STEPS} steps",
+        "a message takes one step, each coupling's messages are counted apart, and one that its target"
+        " reads every n steps is sent every n steps",
+        "predicted rounding errors are independent of each other, and the dynamics neither shrink nor"
+        f" grow them; errors 'seen' are the integers' against float64 after {deviation.steps(program)}"
+        " steps without noise",
+        f"only changes above 1/{round(1 / messages.DELTA)} of the range of a message's format are sent 'on"
+        f" change', seen in the first {messages.STEPS} steps",
     ]
 
 
@@ -213,16 +230,20 @@ def text(summary: Summary) -> str:
     for name, c in summary["couplings"].items():
         lines.append(
             f"{name:36} {c['fan_in']:7} {c['fan_out']:8} {c['payload_bits']:5}"
-            f" {c['messages_per_step']:9} {c['messages_per_step_on_change']:10.1f}"
+            f" {c['messages_per_step']:9.1f} {c['messages_per_step_on_change']:10.1f}"
         )
     lines += [
         "",
-        f"{'variable':24} {'format':22} {'step':>10} {'unit':4} {'rms rounding over the run':>31}",
+        f"{'variable':24} {'format':22} {'step':>10} {'unit':4} {'rms rounding over the run':>26}"
+        f" {'rms error seen':>16}",
     ]
     for name, v in summary["variables"].items():
         error = v.get("rounding_rms_over_the_run")
         unit = "" if v["unit"] == "1" else v["unit"]
-        lines.append(f"{name:24} {v['format']:22} {v['step']:10.3g} {unit:4} {_number(error):>31}")
+        seen = "" if error is None else f"{v['error_rms_seen']:.3g}"
+        lines.append(
+            f"{name:24} {v['format']:22} {v['step']:10.3g} {unit:4} {_number(error):>26} {seen:>16}"
+        )
     for title, entries in (
         ("does not fit", summary["does_not_fit"]),
         ("assumed", summary["assumptions"]),

@@ -54,6 +54,14 @@ template <int Shift, int Bits> inline int32_t rounded(const int64_t exact, int64
     saturated += kept != value;
     return (int32_t)kept;
 }
+inline uint32_t advanced(uint32_t word) { word ^= word << 13; word ^= word >> 17; word ^= word << 5; return word; }
+template <int Shift, int Bits> inline int32_t rounded_at_random(const int64_t exact, int64_t& saturated, uint32_t& word)
+{
+    word = advanced(word);
+    const int64_t added = Shift <= 32 ? (int64_t)((uint64_t)word >> (32 - std::min(Shift, 32)))
+                                      : (int64_t)((uint64_t)word << (std::max(Shift, 32) - 32));
+    return rounded<0, Bits>((exact + added) >> Shift, saturated);
+}
 template <int Step, int Count> inline int32_t looked_up(const int32_t x, const int64_t origin, const int32_t (&entries)[Count])
 {
     const int64_t last = (int64_t)(Count - 1) << Step;
@@ -62,7 +70,6 @@ template <int Step, int Count> inline int32_t looked_up(const int32_t x, const i
     const int64_t rise = ((int64_t)entries[place + 1] - entries[place])*(offset - (place << Step));
     return (int32_t)(entries[place] + divided<Step>(rise));
 }
-inline uint32_t advanced(uint32_t word) { word ^= word << 13; word ^= word >> 17; word ^= word << 5; return word; }
 inline int32_t byte_sum(const uint32_t word)
 {
     const uint32_t halves = (word & 0x00ff00ffu) + ((word >> 8) & 0x00ff00ffu);
@@ -100,9 +107,9 @@ def source(program: Program, fixed: bool) -> str:
     """C++ of a program.
 
     Each population has ``void advance_NAME(T* const* arrays, const T* const* frames, const int32_t* const*
-    shown, const uint32_t seed, uint32_t* registers, int64_t step, int64_t count, int64_t* saturated)``:
-    ``arrays`` are its variables in their order, ``frames`` the stimuli's possible values one after the
-    other, ``shown`` which of them each step shows (``count`` + 1 entries).
+    shown, const uint32_t seed, uint32_t* registers, uint32_t* roundings, int64_t step, int64_t count,
+    int64_t* saturated)``: ``arrays`` are its variables in their order, ``frames`` the stimuli's possible
+    values one after the other, ``shown`` which of them each step shows (``count`` + 1 entries).
     """
     parts = [_HEADER]
     if not fixed:
@@ -130,11 +137,11 @@ class _Population:
         lines += [
             "}",
             f'extern "C" void advance_{p.name}({number}* const* arrays, const {number}* const* frames,',
-            "    const int32_t* const* shown, const uint32_t seed, uint32_t* registers, int64_t step,",
-            "    const int64_t count, int64_t* saturations)",
+            "    const int32_t* const* shown, const uint32_t seed, uint32_t* registers,",
+            "    uint32_t* roundings, int64_t step, const int64_t count, int64_t* saturations)",
             "{",
             f"using namespace pop_{p.name}; using T = {number};",
-            "int64_t saturated = 0; (void)seed; (void)registers; (void)frames; (void)shown;",
+            "int64_t saturated = 0; (void)seed; (void)registers; (void)roundings; (void)frames; (void)shown;",
         ]
         lines += [f"T* __restrict {v}_array = arrays[{n}];" for n, v in enumerate(self._variables)]
         kept = [f"{s.out}_sum" for _, s in self._stencils]
@@ -236,6 +243,9 @@ class _Population:
         else:
             loads += [f"T {x}_predicted; (void){x}_predicted;" for x in predicted]
         stores = [f"{v}_array[i] = {v};" for v in variables if v in assigned]
+        if any(isinstance(o, Linear) and _random(o) for b in blocks for o in b.operations):
+            loads.append("uint32_t word = roundings[i];")
+            stores.append("roundings[i] = word;")
         if (
             not later
             and f"{next(iter(p.state), '')}_predicted"
@@ -295,6 +305,8 @@ class _Population:
     def _rounded(self, text: str, rounding: Rounding | None) -> str:
         if rounding is None:
             return text
+        if rounding.random:
+            return f"rounded_at_random<{rounding.shift}, {rounding.bits}>({text}, beyond, word)"
         return f"rounded<{rounding.shift}, {rounding.bits}>({text}, beyond)"
 
     def _sum(self, total: Sum) -> str:
@@ -308,6 +320,10 @@ class _Population:
     def _integer(factor: float) -> str:
         """A coefficient; one of 32 bits keeps the product a 32 by 32 bit one."""
         return f"({int(factor)})" if abs(factor) < 2**31 else f"({int(factor)}LL)"
+
+
+def _random(operation: Linear) -> bool:
+    return operation.rounding is not None and operation.rounding.random
 
 
 def _expression(text: str) -> str:

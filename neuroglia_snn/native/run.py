@@ -12,6 +12,9 @@ from neuroglia_snn.lowering.operations import Population, Program
 from neuroglia_snn.native import build
 from neuroglia_snn.native.generate import source
 
+#: Steps for which it is worked out at once which stimuli are on.
+_AHEAD = 1000
+
 
 class NativeRun(PopulationRun):
     """As its parent, many steps at a time.
@@ -42,6 +45,11 @@ class NativeRun(PopulationRun):
         self._pointers = _pointers(list(self.arrays.values()))
         self._frames = [self._frames_of(s) for s in population.stimulated]
         self._shown_frames = _pointers(self._frames)
+        self._known_shown = [(0, np.zeros(0, np.int32)) for _ in self._frames]
+        self._roundings = integers.registers(seed, population, integers.ROUNDING)
+        self._register_pointers = [
+            r.ctypes.data_as(ctypes.c_void_p) for r in (self._registers, self._roundings)
+        ]
 
     @property
     def saturated(self) -> int:
@@ -55,14 +63,13 @@ class NativeRun(PopulationRun):
         self.advance_many(step, 1)
 
     def advance_many(self, step: int, count: int) -> None:
-        """Several steps, of which the first begins at this step of the whole."""
-        shown = [self._shown(s, step, count) for s in self.population.stimulated]
+        shown = [self._shown(n, step, count) for n in range(len(self._frames))]
         self._function(
             self._pointers,
             self._shown_frames,
             _pointers(shown),
             ctypes.c_uint32(self._seed),
-            self._registers.ctypes.data_as(ctypes.c_void_p),
+            *self._register_pointers,
             ctypes.c_int64(step),
             ctypes.c_int64(count),
             ctypes.byref(self._saturated),
@@ -78,20 +85,27 @@ class NativeRun(PopulationRun):
                     frames[chosen] += values.astype(self._type)
         return frames
 
-    def _shown(self, stimulated, step: int, count: int) -> np.ndarray:
-        steps = step + self.population.period * np.arange(count + 1)
-        on = stimulated.on(steps, self.dt)
-        return (on << np.arange(on.shape[1])).sum(axis=1).astype(np.int32)
+    def _shown(self, number: int, step: int, count: int) -> np.ndarray:
+        """Which frame each of these steps shows, and the one after; worked out for many at a time."""
+        period = self.population.period
+        first, known = self._known_shown[number]
+        at = (step - first) // period
+        if not 0 <= at < len(known) - count:
+            stimulated = self.population.stimulated[number]
+            on = stimulated.on(step + period * np.arange(count + _AHEAD), self.dt)
+            known, at = (on << np.arange(on.shape[1])).sum(axis=1).astype(np.int32), 0
+            self._known_shown[number] = (step, known)
+        return known[at : at + count + 1]
 
 
 def _pointers(arrays: list[np.ndarray]) -> ctypes.Array:
     return (ctypes.c_void_p * max(len(arrays), 1))(*(a.ctypes.data for a in arrays))
 
 
-def native(program: Program, seed: int, fixed: bool) -> ProgramRun:
+def native(program: Program, seed: int, fixed: bool, buffered: bool = False) -> ProgramRun:
     """A run of a program in C++ (`ProgramRun.advance` one step at a time)."""
     library = build.library(source(program, fixed))
-    run = ProgramRun(program, {})
+    run = ProgramRun(program, {}, buffered)
     make = integers.Integers if fixed else Floats
     run.populations = {
         n: NativeRun(p, make(p, seed), program.dt, library, seed)

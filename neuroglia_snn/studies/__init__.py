@@ -17,11 +17,16 @@ from neuroglia_snn import __version__, checkpoint, results, spec
 from neuroglia_snn.backends.base import Progress
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.options import Options
+from neuroglia_snn.options import Options, as_flags, command
 from neuroglia_snn.studies.base import Study, Work
 
 #: Module of each paper's study; the command line lists them in this order.
-PAPERS: dict[str, str] = {"fhn-classifier": "fhn_classifier", "anan": "anan", "fep": "fep"}
+PAPERS: dict[str, str] = {
+    "noise-memory": "noise_memory",
+    "fhn-classifier": "fhn_classifier",
+    "anan": "anan",
+    "fep": "fep",
+}
 
 #: Module of the study that carries out each ``[experiment] kind`` which is not a plain simulation.
 KINDS: dict[str, str] = {
@@ -62,6 +67,7 @@ def carry_out(
     identity: dict,
     work: Callable[[Work], dict],
     out: Path,
+    again: str,
     resume: bool = False,
     force: bool = False,
     progress: Callable[[str], Progress] | None = None,
@@ -79,6 +85,8 @@ def carry_out(
         Computes, writes data and figures into `Work.folder`; gives what it adds to the summary, with
         ``results`` and ``figures`` (paths) at least.
     out : path
+    again : str
+        The command that repeats it, for the summary.
     resume, force : bool
         Go on with an interrupted study; write over an earlier result.
     progress : callable, optional
@@ -102,7 +110,7 @@ def carry_out(
     except BaseException:
         checkpoint.discard_empty(out)
         raise
-    summary = {"study": name} | identity | found
+    summary = {"study": name} | identity | found | {"command": again}
     summary["versions"] = {
         "neuroglia_snn": __version__,
         "python": platform.python_version(),
@@ -132,11 +140,14 @@ def reproduce(
         See `neuroglia_snn.errors`.
     """
     study = of_paper(paper)
+    beside = ("command", "paper", "out", "resume", "force", "json", "quiet")
+    given = {name: value for name, value in vars(options).items() if name not in beside}
     return carry_out(
         paper,
-        study.identity(options),
+        {"title": study.TITLE} | study.identity(options),
         lambda work: study.reproduce(options, work),
         out,
+        command("reproduce", paper, *as_flags(given)),
         options.resume,
         force,
         progress,
@@ -148,10 +159,13 @@ def run(
     model: spec.Model,
     out: Path,
     options: Options,
+    again: str,
     force: bool = False,
     progress: Callable[[str], Progress] | None = None,
 ) -> dict:
     """Carry out a model's experiment in a folder; the summary as written.
+
+    ``again`` is the command that repeats it.
 
     Raises
     ------
@@ -171,6 +185,7 @@ def run(
         identity,
         lambda work: study.run(model, options, work),
         out,
+        again,
         options.resume,
         force,
         progress,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,35 @@ from neuroglia_snn.backends.base import Progress
 from neuroglia_snn.options import Options
 
 Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a study that reads on its own: what was done, what came out, how to do it again.
+
+    Attributes
+    ----------
+    title, text : str
+    figures : list of paths
+    table : (columns, rows) of texts, or None
+    values : the numbers, for the summary's ``results``
+    """
+
+    title: str
+    text: str
+    figures: Sequence[Path]
+    table: tuple[Sequence[str], Sequence[Sequence[str]]] | None
+    values: Mapping[str, float | int | None]
+
+    def describe(self, commands: Sequence[str]) -> dict[str, object]:
+        """As the summary has it, with the commands that repeat it."""
+        return {
+            "title": self.title,
+            "text": self.text,
+            "figures": [str(path) for path in self.figures],
+            "table": self.table and {"columns": [*self.table[0]], "rows": [*self.table[1]]},
+            "commands": [*commands],
+        }
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuroglia_snn import __version__, checks, results
+from neuroglia_snn.backends import BACKENDS
+from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.catalog.schema import nearest
-from neuroglia_snn.errors import BackendError, ResultError, UserError
-from neuroglia_snn.options import Options
-from neuroglia_snn.run import choose, measure
+from neuroglia_snn.errors import BackendError, UserError
+from neuroglia_snn.options import Options, command
+from neuroglia_snn.run import choose
 from neuroglia_snn.sweep import figures
 from neuroglia_snn.sweep.grid import Grid, Point
-from neuroglia_snn.sweep.store import DATA, IDENTITY, JOURNAL, Store
+from neuroglia_snn.sweep.store import DATA, Store, discard
+from neuroglia_snn.sweep.worker import measured
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -31,9 +34,6 @@ if TYPE_CHECKING:
 WRITE_EVERY = 10.0
 
 _PATHS = ("train", "test", "clean", "data")
-#: Brian2's device is one for a whole process; a worker of another's cluster may have many threads.
-_one_at_a_time = threading.Lock()
-
 #: Called with (points done, points in all, the best so far in words).
 Watch = Callable[[int, int, str], None]
 
@@ -82,10 +82,14 @@ def sweep(
         raise UserError(f"--workers must be at least 1, not {workers}")
     options = _with_whole_paths(options)
     identity = _identity(name_or_path, grid, options)
+    plain, _ = checks.load_checked(name_or_path, dict(options.overrides))
+    parameters = {n: p.text for n, p in plain.parameters.items() if n not in identity["over"]}
     options = dataclasses.replace(options, backend=identity["backend"])
     if force:
-        _discard(out)
+        discard(out, (results.SUMMARY, results.REPORT, figures.FILE))
+    shown = ["--best", best] if best else []
     with Store(out, grid, identity) as store:
+        _require_measure(best, store.found.values())
         points = store.missing()
         already = grid.size - len(points)
         interrupted = False
@@ -98,6 +102,9 @@ def sweep(
         store.write()
         summary = {
             **identity,
+            "command": command("sweep", name_or_path, *grid.flags(), *options.flags(), *shown),
+            "versions": collect.versions(),
+            "parameters": parameters,
             "workers": workers,
             "scheduler": scheduler,
             "data": str(out / DATA),
@@ -166,29 +173,27 @@ def _spread(
     from distributed import as_completed
 
     path = str(Path(name_or_path).resolve()) if name_or_path.endswith(".toml") else name_or_path
-    futures = {
-        client.submit(
-            _measured, path, identity["model_digest"], options, p, pure=False, retries=2
-        ): p
-        for p in points
-    }
+    digest = identity["model_digest"]
+    futures = {}
+    for some in _batches(points, options.backend, store.grid):
+        runs = [_options_of(options, point) for point in some]
+        job = client.submit(measured, path, digest, runs, options, pure=False, retries=2)
+        futures[job] = some
     written = time.monotonic()
     if watch:
         watch(store.grid.size - len(points), store.grid.size, "")
     try:
         for future in as_completed(futures):
-            point = futures[future]
+            some = futures[future]
             try:
-                found, said = future.result()
+                outcomes = future.result()
             except CancelledError:
                 raise BackendError("the Dask scheduler is gone; the same command goes on") from None
             except Exception as error:  # a worker that died, again and again
-                found, said = None, f"{type(error).__name__}: {error}"
-            store.add(point, found, said)
-            if best is not None and found is not None and best not in found:
-                raise UserError(
-                    f"--best {best}: no such measure{nearest(best, found)} (there are {', '.join(found)})"
-                )
+                outcomes = [(None, f"{type(error).__name__}: {error}")] * len(some)
+            for point, (found, said) in zip(some, outcomes, strict=True):
+                store.add(point, found, said)
+                _require_measure(best, [found] if found else [])
             if watch:
                 done = len(store.found) + len(store.failed)
                 watch(done, store.grid.size, _best_in_words(store, best))
@@ -200,18 +205,32 @@ def _spread(
         raise
 
 
-def _measured(
-    name_or_path: str, digest: str, options: Options, point: Point
-) -> tuple[dict | None, str]:
-    """One point, in a worker: its measures, or why there are none."""
-    try:
-        plain, _ = checks.load_checked(name_or_path, dict(options.overrides))
-        if plain.digest != digest:
-            raise UserError(f"{name_or_path} has changed since the sweep began")
-        with _one_at_a_time:
-            return measure(name_or_path, _options_of(options, point)), ""
-    except UserError as error:
-        return None, str(error)
+def _require_measure(best: str | None, found: Iterable[Mapping]) -> None:
+    """Refuse to look for the largest value of what is not measured."""
+    for measures in found:
+        if best is not None and best not in measures:
+            raise UserError(
+                f"--best {best}: no such measure{nearest(best, measures)}"
+                f" (there are {', '.join(measures)})"
+            )
+
+
+def _batches(points: list[Point], backend: str, grid: Grid) -> Iterator[list[Point]]:
+    """Points to hand out together; those that need builds of their own come after one another."""
+    structural = [
+        n
+        for n, a in enumerate(grid.axes)
+        if "." in a.name and not a.name.startswith(("parameters.", "experiment."))
+    ]
+
+    def build(point: Point) -> tuple[int, ...]:
+        return tuple(point.place[n] for n in structural)
+
+    size = BACKENDS[backend].batch if backend in BACKENDS else 1
+    for _, group in itertools.groupby(sorted(points, key=build), build):
+        some = list(group)
+        for start in range(0, len(some), size):
+            yield some[start : start + size]
 
 
 @contextlib.contextmanager
@@ -238,7 +257,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
                 n_workers=workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # None would take Dask's own port
                 silence_logs=50,
             ) as cluster,
             Client(cluster) as client,
@@ -276,19 +295,3 @@ def _best_in_words(store: Store, best: str | None) -> str:
     value, place = max(values)
     parts = zip(store.grid.axes, place, strict=False)
     return f"{name} {value:.4g} at " + ", ".join(f"{a.name} = {a.values[k]}" for a, k in parts)
-
-
-def _discard(out: Path) -> None:
-    """Give up the sweep that a folder holds.
-
-    Raises
-    ------
-    ResultError
-        If it holds something else.
-    """
-    if not (out / IDENTITY).exists():
-        if out.is_dir() and any(out.iterdir()):
-            raise ResultError(f"{out} holds no sweep to give up: choose another --out")
-        return
-    for name in (JOURNAL, IDENTITY, DATA, results.SUMMARY, figures.FILE):
-        (out / name).unlink(missing_ok=True)

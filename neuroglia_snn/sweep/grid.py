@@ -80,6 +80,11 @@ class Grid:
                 settings = {a.name: a.values[k] for a, k in zip(self.axes, place, strict=True)}
                 yield Point((*place, n), settings, self.seed + n)
 
+    def flags(self) -> list[str]:
+        """As the command line takes them."""
+        over = [word for a in self.axes for word in ("--over", f"{a.name}={','.join(a.values)}")]
+        return [*over, "--seeds", str(self.seeds), "--seed", str(self.seed)]
+
     def describe(self) -> dict[str, object]:
         """As the summary has it."""
         return {

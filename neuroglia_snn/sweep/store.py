@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Store:
         self._lock: FileLock | None = None
         identity = json.loads(results.dumps(identity))
         if folder.is_dir():
-            self._lock_folder()
+            self._lock = _locked(folder)
         try:
             before = json.loads((folder / IDENTITY).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -74,17 +74,10 @@ class Store:
         if self._lock:
             self._lock.release()
 
-    def _lock_folder(self) -> None:
-        self._lock = FileLock(self.folder / LOCK, timeout=0)
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise ResultError(f"{self.folder}: this sweep is running already") from None
-
     def _begin(self, identity: Mapping[str, object]) -> None:
         results.prepare(self.folder, force=False)
         if self._lock is None:
-            self._lock_folder()
+            self._lock = _locked(self.folder)
         if (self.folder / JOURNAL).exists():
             raise ResultError(
                 f"{self.folder / JOURNAL} is not of a sweep here: choose another --out"
@@ -159,3 +152,30 @@ class Store:
         self.dataset().to_netcdf(partial, engine="h5netcdf")
         partial.replace(path)
         return path
+
+
+def discard(folder: Path, beside: Sequence[str]) -> None:
+    """Give up the sweep that a folder holds, with the files ``beside`` it.
+
+    Raises
+    ------
+    ResultError
+        If the folder holds something else, or the sweep is running.
+    """
+    if not (folder / IDENTITY).exists():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise ResultError(f"{folder} holds no sweep to give up: choose another --out")
+        return
+    with _locked(folder):
+        for name in (JOURNAL, IDENTITY, DATA, *beside):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _locked(folder: Path) -> FileLock:
+    """The folder's lock, held."""
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ResultError(f"{folder}: this sweep is running already") from None
+    return lock

@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("torch", reason="the classifier learns with torch")
 pytest.importorskip("snntorch", reason="its layers need snntorch")
 
+from neuroglia_snn.backends.lava import _compat
 from neuroglia_snn.cli import main
 
 #: Softer units and a short protocol.
@@ -197,3 +198,60 @@ def test_without_torch_the_rest_works_and_the_error_says_what_to_install(tmp_pat
         done = without(*arguments, "--out", tmp_path / "out")
         refused(done, "pip install 'neuroglia_snn[torch]'")
         assert not (tmp_path / "out").exists()
+
+
+# ------------------------------------------------------------------------ on lava
+
+needs_lava = pytest.mark.skipif(
+    _compat.missing("asteval") is not None, reason=str(_compat.missing("asteval"))
+)
+
+
+@pytest.fixture(scope="module")
+def trained(digits, tmp_path_factory) -> Path:
+    """Weights that tell the ten patterns apart: a unit for each, and its opposite."""
+    patterns = np.random.default_rng(0).integers(0, 2, (10, 64)) - 0.5
+    w_in = np.concatenate([patterns, -patterns, np.zeros((80, 64))]) / 4
+    w_out = np.zeros((10, 100))
+    w_out[:, :10], w_out[:, 10:20] = np.eye(10), -np.eye(10)
+    path = tmp_path_factory.mktemp("trained") / "weights.npz"
+    np.savez(path, w_in=w_in.astype(np.float32), w_out=w_out.astype(np.float32))
+    return path
+
+
+@needs_lava
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float", "fixed"])
+def test_a_trained_network_on_lava_answers_as_torch_does(digits, trained, tmp_path, precision):
+    arguments = ["run", "fhn_classifier", "--data", digits, "--backend", "lava", "--quiet"]
+    arguments += ["--weights", trained, "--images", 30, "--precision", precision]
+    done = neuroglia(*arguments, "--out", tmp_path / "out", *flags(QUICK), "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["results"]["torch_accuracy"] > 0.9  # so agreement says something
+    assert summary["results"]["lava_agreement"] >= 0.97
+    assert summary["lava"]["images"] == 30 and summary["precision"] == precision
+    assert summary["lava"].get("saturated", 0) == 0
+    assert Path(summary["figures"][0]).stat().st_size > 1000
+
+
+@needs_lava
+def test_what_cannot_be_shown_on_lava_is_refused(digits, trained, tmp_path, capsys):
+    np.savez(tmp_path / "small.npz", w_in=np.ones((3, 64)), w_out=np.ones((10, 3)))
+    (tmp_path / "text.npz").write_text("no weights")
+    lava = ["--backend", "lava"]
+    for more, words in (
+        ([*lava, "--weights", tmp_path / "gone.npz"], ["gone.npz", "cannot be read"]),
+        ([*lava, "--weights", tmp_path / "text.npz"], ["text.npz", "weights.npz of a run"]),
+        ([*lava, "--weights", tmp_path / "small.npz"], ["(3, 64)", "(100, 64)"]),
+        ([*lava, "--weights", trained, "--precision", "float32"], ["float or fixed"]),
+        ([*lava, "--weights", trained, "--images", "0"], ["--images"]),
+        (["--weights", trained], ["add --backend lava"]),
+        (["--backend", "fused"], ["learns with torch"]),
+    ):
+        out = tmp_path / "out"
+        asked = ["run", "fhn_classifier", "--data", digits, "--out", out, *more]
+        assert main([str(word) for word in asked]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("neuroglia: ") and all(word in said for word in words), said
+        assert not (out / "summary.json").exists()

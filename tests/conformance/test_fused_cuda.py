@@ -6,7 +6,6 @@ compared by ``benchmarks/gpu.py``.
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -14,20 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.machine_code import architectures
+from helpers.zoo import zoo
 
 from neuroglia_snn import backends, load
 from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.backends.brian import project
 from neuroglia_snn.backends.fused import cuda
-from neuroglia_snn.build import BUILDERS
 from neuroglia_snn.errors import BackendError, NumericalError
-
-_SPEC = importlib.util.spec_from_file_location("zoo", Path(__file__).with_name("test_fused.py"))
-assert _SPEC is not None and _SPEC.loader is not None
-_FUSED = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_FUSED)
-zoo = _FUSED.zoo
 
 #: In place of nvcc: without ``__CUDACC__`` the kernel is C++.
 HOST = "g++ -x c++ -std=c++17 -O1 -w"
@@ -113,14 +107,89 @@ def test_trouble_names_the_unit_and_time():
         run(request)
 
 
-def test_too_little_memory_and_an_old_driver_are_said_before_a_build():
+LAUNCHES = ("step", "graph", "cooperative")
+
+
+def test_all_ways_to_launch_give_the_same_bits(tmp_path, monkeypatch):
+    """On the processor a graph is a list of launches, made once and gone through again and again."""
+    steady = blank("noise_induced_excitability", set={"model.duration": "0.5 ms"})
+    requests = {"zoo": [zoo(tmp_path)], "pair": [zoo(tmp_path, seed=n) for n in (1, 2)]}
+    requests["250 steps in a row"] = [steady]
+    for name, several in requests.items():
+        found = []
+        for launch in LAUNCHES:
+            monkeypatch.setenv("NEUROGLIA_LAUNCH", launch)
+            found.append(run(*several))
+        for other in found[1:]:
+            for a, b in zip(found[0], other, strict=True):
+                require_same(a, b, 0)
+        if name == "zoo":
+            require_same(found[0][0], backends.get("fused").run(several[0]), 1e-12)
+
+
+def test_an_unknown_way_to_launch_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEUROGLIA_LAUNCH", "fast")
+    with pytest.raises(BackendError, match="is step, graph or cooperative, not fast"):
+        run(zoo(tmp_path))
+
+
+@pytest.mark.parametrize("networks", [1, 3])
+def test_the_memory_that_is_asked_for_is_what_is_allocated(tmp_path, monkeypatch, networks):
+    asked = []
+    monkeypatch.setattr(toolkit, "require_memory", lambda _, arrays, __: asked.append(arrays))
+    requests = [zoo(tmp_path, precision="float32", seed=n) for n in range(networks)]
+    outcomes = cuda.run_together(requests, HOST, [], {}, gpu=toolkit.Gpu("any", 9.0, 0, None))
+    allocated = outcomes[0].details["gpu_memory_bytes"]
+    # shared numbers of less than 8 bytes count as 8
+    assert 0 <= asked[0] - allocated < 1000 * networks
+
+
+def test_too_little_memory_and_an_old_driver_are_said_before_a_build(tmp_path, monkeypatch):
     small = toolkit.Gpu("small", 9.0, 1 << 20, (12, 8))
     tools = toolkit.Toolkit(Path("/cuda"), (13, 0), "nvcc")
-    needed = cuda.needed_memory(blank("noise_induced_memory"))
-    with pytest.raises(BackendError, match=r"small has 1 MiB free, 'memory' needs about \d+ MiB"):
-        toolkit.require_memory(small, needed, "memory")
+    monkeypatch.setattr(project, "compiled", lambda *_, **__: pytest.fail("compiled"))
+    with pytest.raises(BackendError, match=r"small has 1 MiB free, 'zoo' needs about \d+ MiB"):
+        cuda.run_together([zoo(tmp_path)], HOST, [], {}, gpu=small)
     with pytest.raises(BackendError, match=r"driver runs CUDA 12.8 at most.*a newer driver"):
         toolkit.require_driver(small, tools)
+
+
+MANY = """
+[model]
+noise = "stratonovich"
+integrator = "heun"
+dt = "0.1 ms"
+duration = "1 ms"
+[population.sheet]
+shape = [9, 11]
+equations = '''
+dx/dt = (L - x)/ms + 0.1*xi/sqrt(ms) : 1
+L : 1
+@MORE@
+'''
+[projection.lateral]
+from = "sheet"
+to = "sheet"
+connect = { rule = "lattice" }
+equations = "L_post = (x_pre - x_post)/N_incoming : 1 (summed)"
+"""
+
+
+def test_tiles_hold_as_many_state_variables_as_a_block_can_share(tmp_path, monkeypatch):
+    """48 KiB of 340 units: 18 numbers of 8 bytes, of which noise is one."""
+
+    def request(count: int, precision: str) -> Request:
+        more = "\n".join(f"dy{n}/dt = (x - y{n})/ms : 1" for n in range(count - 1))
+        file = tmp_path / "many.toml"
+        file.write_text(MANY.replace("@MORE@", more))
+        return Request(load(str(file)), precision=precision)
+
+    run(request(17, "float64"))
+    monkeypatch.setattr(project, "compiled", lambda *_, **__: pytest.fail("compiled"))
+    with pytest.raises(BackendError, match=r"has 18 state variables.* 50 KiB.*48 at most: use"):
+        run(request(18, "float64"))
+    with pytest.raises(BackendError, match=r"has 36 state variables.* 49 KiB.*48 at most$"):
+        run(request(36, "float32"))
 
 
 @pytest.fixture(scope="module")
@@ -135,10 +204,9 @@ def compilers() -> toolkit.Toolkit:
 def test_the_kernel_compiles_for_a_gpu(tmp_path, compilers):
     """All of the format's features, in single precision, for the H100."""
     request = zoo(tmp_path, "moore", precision="float32")
-    built = BUILDERS["fused-cuda"]().build(request, tmp_path / "code", "sm_90")
+    built = cuda.FusedCudaBackend().build(request, tmp_path / "code", "sm_90")
     assert built["architecture"] == "sm_90"
-    code = (tmp_path / "code" / "main").read_bytes()
-    assert b".nv_fatbin" in code and b"sm_90" in code
+    assert architectures(tmp_path / "code" / "main") == {90}
 
 
 @pytest.mark.parametrize("architecture", ["sm_12", "90"])
@@ -147,7 +215,7 @@ def test_an_unknown_architecture_is_refused_before_anything_is_written(
 ):
     monkeypatch.setattr(project, "make", lambda *_, **__: pytest.fail("compiled"))
     with pytest.raises(BackendError, match=f"does not compile for '{architecture}'"):
-        BUILDERS["fused-cuda"]().build(zoo(tmp_path), tmp_path / "code", architecture)
+        cuda.FusedCudaBackend().build(zoo(tmp_path), tmp_path / "code", architecture)
     assert not (tmp_path / "code").exists()
 
 

@@ -176,6 +176,38 @@ def test_without_noise_fixed_point_has_floats_rate_and_last_spikes():
     assert np.abs(found_last - last).max() < 0.1e-3
 
 
+SIXTEEN_BITS = """
+[model]
+extends = "noise_induced_memory"
+[population.neuron]
+shape = [16, 16]
+[population.astrocyte]
+shape = [5, 5]
+[population.neuron.range]
+U = ["-8", "8", 16, "ROUNDING"]
+V = ["-8", "8", 16, "ROUNDING"]
+"""
+
+
+def test_sixteen_bits_keep_the_rate_when_they_are_rounded_at_random(tmp_path):
+    """To nearest, V's slow steps are lost and the lattice falls silent."""
+    _, program = n16("0", "100 ms")
+    rate = spikes_and_last(finish(native(program, 0, False)))[0].sum()
+    found = {}
+    for rounding in ("nearest", "stochastic"):
+        path = tmp_path / f"{rounding}.toml"
+        path.write_text(SIXTEEN_BITS.replace("ROUNDING", rounding), encoding="utf-8")
+        model = load(str(path), {"model.duration": "100 ms", "sigma2": "0"})
+        image = np.zeros((16, 16), bool)
+        image[4:12, 4:12] = True
+        lowered = lower(model, {"train": image, "test": image})
+        fixed = recorded.formats(model, lowered, 0)
+        run = finish(native(fixed.program, 0, True))
+        found[rounding] = spikes_and_last(run, fixed.formats["neuron"])[0].sum() / rate
+    assert abs(found["stochastic"] - 1) < 1e-3
+    assert found["nearest"] < 0.5
+
+
 @pytest.mark.slow
 def test_with_noise_rates_agree_within_their_standard_errors():
     """20 seeds of each, driven at 0 to 6 ms; the noises differ, so only statistics can agree."""
@@ -190,22 +222,32 @@ def test_with_noise_rates_agree_within_their_standard_errors():
     assert stats.ttest_ind(floats, integers, equal_var=False).pvalue > 0.01
 
 
-def test_the_generated_loops_equal_their_references():
-    for precision in ("float", "fixed"):
-        asked = request(precision, **{"model.duration": "2 ms"})
-        program = lower(asked.model, asked.images)
-        fixed = precision == "fixed"
-        if fixed:
-            program = recorded.formats(asked.model, program, 1).program
-        slow = in_integers(program, 1) if fixed else in_floats(program, 1)
-        fast = native(program, 1, fixed)
-        while slow.step < program.steps:
-            slow.advance()
-            fast.advance()
-        for name, population in slow.populations.items():
-            for variable, expected in population.arrays.items():
-                found = fast.populations[name].arrays[variable]
-                if fixed:
-                    np.testing.assert_array_equal(found, expected, err_msg=variable)
-                else:
-                    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+def at_random(model):
+    """Every state of every population in 16 bits, rounded at random."""
+    populations = {
+        n: replace(p, ranges={v: replace(r, bits=16, stochastic=True) for v, r in p.ranges.items()})
+        for n, p in model.populations.items()
+    }
+    return replace(model, populations=populations)
+
+
+@pytest.mark.parametrize("kind", ["float", "fixed", "stochastic"])
+def test_the_generated_loops_equal_their_references(kind):
+    fixed = kind != "float"
+    asked = request("fixed" if fixed else "float", **{"model.duration": "2 ms"})
+    program = lower(asked.model, asked.images)
+    if fixed:
+        model = at_random(asked.model) if kind == "stochastic" else asked.model
+        program = recorded.formats(model, program, 1).program
+    slow = in_integers(program, 1) if fixed else in_floats(program, 1)
+    fast = native(program, 1, fixed)
+    while slow.step < program.steps:
+        slow.advance()
+        fast.advance()
+    for name, population in slow.populations.items():
+        for variable, expected in population.arrays.items():
+            found = fast.populations[name].arrays[variable]
+            if fixed:
+                np.testing.assert_array_equal(found, expected, err_msg=variable)
+            else:
+                np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)

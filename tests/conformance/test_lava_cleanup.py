@@ -106,7 +106,7 @@ def test_an_exception_while_a_process_is_built_is_said(monkeypatch):
     def make(population):
         raise RuntimeError("cannot be built")
 
-    monkeypatch.setattr(backend, "_maker", lambda *_: make)
+    monkeypatch.setattr(backend, "maker", lambda *_: make)
     with pytest.raises(BackendError, match="cannot be built"):
         LavaBackend().run(request())
     assert_clean(before)

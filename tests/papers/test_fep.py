@@ -89,7 +89,7 @@ def apart(simulated, sessions: slice) -> float:
     return float(np.abs(ensembles.preference(simulated, sessions)).mean())
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_spiking_culture_learns_to_tell_sources_apart():
     """Not without plasticity, nor where calcium never opens it; moved excitability hinders it."""
     first, half, last = slice(0, 2), slice(0, 4), slice(-2, None)

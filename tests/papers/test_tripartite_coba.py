@@ -14,6 +14,8 @@ import xarray as xr
 from neuroglia_snn.options import Options
 from neuroglia_snn.run import run
 
+pytestmark = pytest.mark.thorough  # the network compiles for a minute
+
 #: name: (mean, standard deviation over 4 seeds)
 REFERENCE = {
     "excitatory rate (Hz)": (0.3266, 0.0123),

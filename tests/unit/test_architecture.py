@@ -42,13 +42,14 @@ LAYERS = [
     {"checkpoint"},
     {"results"},
     {"mapping"},
-    {"plots"},
+    {"plots", "report"},
     {"studies.base"},
     {"studies"},
     {"build", "run", "doctor"},
-    {"sweep.grid", "sweep.store", "sweep.figures"},
+    {"sweep.grid", "sweep.store", "sweep.figures", "sweep.worker"},
     {"sweep.carry_out"},
     {"sweep"},
+    {"studies.noise_memory"},
     {"cli"},
 ]
 

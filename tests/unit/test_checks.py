@@ -388,3 +388,21 @@ def test_no_edit_of_a_shipped_model_gives_a_traceback(tmp_path_factory, data):
         assert str(error).isprintable()
     else:
         assert all(str(f).isprintable() for f in findings)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("train_on", "the time course of stimulus 'train'"),
+        ("test_image", "the image of stimulus 'test'"),
+        ("weight_pre", "a variable of one side of a projection"),
+    ],
+)
+def test_names_that_are_made_for_the_model_are_not_free(tmp_path, name, said):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        f'[model]\nextends = "{MEMORY}"\n[parameters]\n{name} = {{ value = "1" }}\n'
+        f'[population.neuron]\nequations = "F = -U + b - 1 + {name} : 1"\n'
+    )
+    messages = [f.message for f in checks.check_file(str(path)) if f.severity == "error"]
+    assert any(f"'{name}' is {said}" in m for m in messages), messages

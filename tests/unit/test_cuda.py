@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import brian2
 import numpy as np
 import pytest
+from helpers.machine_code import architectures, for_both
 
 from neuroglia_snn import backends, load
-from neuroglia_snn.backends import toolkit
+from neuroglia_snn.backends import cuda, toolkit
 from neuroglia_snn.backends.base import Request
-from neuroglia_snn.backends.brian import project
-from neuroglia_snn.backends.cuda import _too_much_recorded
+from neuroglia_snn.backends.brian import project, standalone
+from neuroglia_snn.backends.cuda import _too_much_recorded, memory
+from neuroglia_snn.backends.fused import cuda as fused_cuda
 from neuroglia_snn.catalog import files
 from neuroglia_snn.errors import BackendError
+from neuroglia_snn.options import Options
+from neuroglia_snn.run import run
 
 NVCC = """#!/bin/sh
 case "$1" in
@@ -47,6 +53,12 @@ def fill(root: Path, libraries: str, names: tuple[str, ...], nvcc: str = NVCC) -
         (root / name).touch()
     (root / "nvvm").mkdir()
     return root
+
+
+def blank(name: str) -> Request:
+    """A model with nothing in its images."""
+    model = load(name)
+    return Request(model, {n: np.zeros(shape, bool) for n, shape in model.images().items()})
 
 
 @pytest.fixture
@@ -136,6 +148,31 @@ def test_records_too_large_for_a_gpu_are_refused():
     assert said is not None and "record 'frames' keeps 160000 units" in said
 
 
+def test_fast_mathematics_is_a_switch_of_nvcc_alone(monkeypatch):
+    """It is off, unless a run asks for it; a run of another backend that asks is refused."""
+    compilers = []
+
+    def refuse(_, compiler, *__):
+        compilers.append(compiler)
+        raise BackendError("no GPU")
+
+    tools = toolkit.Toolkit(Path("/cuda"), (13, 0), "nvcc V13.0.88")
+    monkeypatch.setattr(toolkit.Toolkit, "architectures", lambda _: ["sm_90"])
+    monkeypatch.setattr(toolkit, "find", lambda *_: tools)
+    monkeypatch.setattr(toolkit, "gpu", lambda: toolkit.Gpu("H100", 9.0, 1 << 30, None))
+    monkeypatch.setattr(fused_cuda, "run_together", refuse)
+    for fast in (False, True):
+        with pytest.raises(BackendError, match="no GPU"):
+            run(
+                "noise_induced_excitability", "never", Options(backend="fused-cuda", fast_math=fast)
+            )
+        assert ("-use_fast_math" in compilers[-1]) == fast
+    for name in ("auto", "fused", "cpp", "numpy", "lava"):
+        with pytest.raises(BackendError, match=r"has no --fast-math, .* \(cuda, fused-cuda\)$"):
+            run("noise_induced_excitability", "never", Options(backend=name, fast_math=True))
+    assert len(compilers) == 2 and not Path("never").exists()
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("brian2cuda") is not None, reason="brian2cuda is installed"
 )
@@ -156,20 +193,58 @@ def test_without_brian2cuda_the_command_line_says_what_to_install(tmp_path, comm
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@pytest.mark.parametrize(("architecture", "fast"), [("sm_80", False), ("sm_90", True)])
 @pytest.mark.parametrize("name", files.names("models"))
-def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, architecture):
+def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, architecture, fast):
     pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
     monkeypatch.setattr(project, "make", lambda *_, **__: None)
     model = load(name)
     images = {n: np.zeros(shape, bool) for n, shape in model.images().items()}
-    backend = backends.get("cuda")
-    made = backend.build(Request(model, images), tmp_path / "code", architecture)
+    made = backends.BUILDERS["cuda"](fast).build(
+        Request(model, images), tmp_path / "code", architecture
+    )
     assert made["architecture"] == architecture
     flags = (tmp_path / "code" / "makefile").read_text()
     assert f"-arch={architecture}" in flags and "-std=c++17" in flags
-    assert "use_fast_math" not in flags
+    assert ("-use_fast_math" in flags) == fast
     assert (tmp_path / "code" / "main.cu").exists()
+
+
+_MALLOC = re.compile(r"cudaMalloc\(\(void\*\*\)&\w+,\s*sizeof\(([\w ]+)\)\*(\w+)\)")
+_BYTES = {"double": 8, "float": 4, "int32_t": 4, "int64_t": 8, "char": 1, "bool": 1}
+
+
+@pytest.mark.parametrize("name", ["noise_induced_memory", "tripartite_coba"])
+def test_the_memory_that_a_project_needs_is_that_of_its_arrays(tmp_path, name):
+    pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
+    request = blank(name)
+    with cuda._device(toolkit.find(toolkit.BRIAN2CUDA), "sm_90", []):
+        network = standalone.generate(request, tmp_path / "code", cuda._SEED, cuda._implement)
+        needed = memory.needed(network)
+        connections = sum(
+            memory._connections(request.model, network.groups[p])
+            for p in request.model.projections
+            if isinstance(network.groups.get(p), brian2.Synapses)
+        )
+    text = (tmp_path / "code" / "objects.cu").read_text()
+
+    def number(count: str) -> int:
+        found = re.search(rf"\b{count} = (\d+);", text)
+        return int(count) if count.isdigit() else int(found[1]) if found else 0
+
+    fixed = sum(_BYTES[kind] * number(count) for kind, count in _MALLOC.findall(text))
+    vectors = 0
+    for record in request.model.records.values():
+        own = re.findall(
+            rf"device_vector<double>\* brian::_dynamic_array_record_{record.name}_", text
+        )
+        samples = 8 * round(request.model.duration / record.every + 1)
+        units = number(f"_num__array_record_{record.name}__indices")
+        vectors += len(own) * units * -(-samples // memory.PIECE) * memory.PIECE
+    assert vectors > 0 and connections > 0
+    assert needed == pytest.approx(fixed + vectors + connections, rel=1e-3)
+    if name == "noise_induced_memory":
+        assert connections == 29584 * (4 + 4)  # source and target of each
 
 
 @pytest.mark.slow
@@ -178,17 +253,45 @@ def test_a_project_compiles_without_a_gpu(tmp_path):
     pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
     request = Request(load("noise_induced_excitability"))
     backends.get("cuda").build(request, tmp_path / "code", "sm_90")
-    assert b"sm_90" in (tmp_path / "code" / "main").read_bytes()
+    assert architectures(tmp_path / "code" / "main") == {90}
 
 
-@pytest.mark.skipif(
+compiles_all = pytest.mark.skipif(
     "NEUROGLIA_COMPILE_ALL" not in os.environ, reason="hours: NEUROGLIA_COMPILE_ALL=1"
 )
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+
+
+@compiles_all
 @pytest.mark.parametrize("name", files.names("models"))
-def test_every_model_compiles(tmp_path, name, architecture):
+def test_every_model_compiles(tmp_path, monkeypatch, name):
+    """With brian2cuda; one compiler at a time, which compiles every file for both architectures."""
     pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
-    model = load(name)
-    images = {n: np.zeros(shape, bool) for n, shape in model.images().items()}
-    backends.get("cuda").build(Request(model, images), tmp_path / "code", architecture)
-    assert architecture.encode() in (tmp_path / "code" / "main").read_bytes()
+    make = project.make
+
+    def make_both(folder, *rest):
+        for_both(folder)
+        make(folder, *rest)
+
+    monkeypatch.setattr(project, "make", make_both)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    backends.BUILDERS["cuda"]().build(blank(name), tmp_path / "code", "sm_90")
+    assert architectures(tmp_path / "code" / "main") == {80, 90}
+
+
+@compiles_all
+@pytest.mark.parametrize("name", files.names("models"))
+def test_every_fused_kernel_compiles(tmp_path, monkeypatch, name):
+    """The kernel alone: what is around it is C++, of which the other tests compile enough."""
+    backend, request = backends.BUILDERS["fused-cuda"](), blank(name)
+    reason = backend.unsupported(request.model)
+    if reason:
+        pytest.skip(reason)
+    kernel = "neuroglia_kernel.o"
+
+    def make_kernel(folder, *_):
+        for_both(folder)
+        subprocess.run(["make", kernel], cwd=folder, check=True)
+
+    monkeypatch.setattr(project, "make", make_kernel)
+    backend.build(request, tmp_path / "code", "sm_90")
+    assert architectures(tmp_path / "code" / kernel) == {80, 90}

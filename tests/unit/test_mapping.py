@@ -60,7 +60,8 @@ def test_the_memory_model_on_loihi_2(loihi2):
     laplacian = loihi2["couplings"]["neuron_L_U"]
     assert (laplacian["fan_in"], laplacian["fan_out"], laplacian["payload_bits"]) == (5, 5, 24)
     assert loihi2["couplings"]["neuron_to_astrocyte_n_active"]["fan_in"] == 16
-    assert loihi2["messages_per_step"] == 4 * 1600 + 169
+    per_step = 2 * 1600 + (2 * 1600 + 169) / 50  # astrocytes exchange every 50 steps
+    assert loihi2["messages_per_step"] == pytest.approx(per_step, abs=0.05)
     assert loihi2["messages_per_step_on_change"] < loihi2["messages_per_step"]
     assert loihi2["variables"]["neuron.U"]["format"] == "Q3.20"
     assert "in_axons_per_core" in loihi2["unknown"]
@@ -154,3 +155,51 @@ def test_the_command_line(tmp_path):
         [*command, "--hardware", "loihi7"], capture_output=True, text=True, check=False
     )
     assert bad.returncode == 2 and bad.stderr.startswith("neuroglia: no hardware target is called")
+
+
+# ------------------------------------------------------------------------ errors
+
+OSCILLATORS = """
+[model]
+dt = "1 ms"
+integrator = "INTEGRATOR"
+duration = "2000 ms"
+[parameters]
+k = { value = "1/(64*ms)" }  # a power of two: its coefficients are exact
+[population.a]
+size = 400
+equations = '''
+dx/dt = k*y : 1
+dy/dt = -k*x : 1
+'''
+initial = { x = "cos(0.1*i)", y = "sin(0.1*i)" }
+range = { x = ["-4", "4", 20, "ROUNDING"], y = ["-4", "4", 20, "ROUNDING"] }
+"""
+
+
+def mapped_oscillators(tmp_path, integrator: str, rounding: str) -> dict:
+    path = tmp_path / "m.toml"
+    text = OSCILLATORS.replace("INTEGRATOR", integrator).replace("ROUNDING", rounding)
+    path.write_text(text, encoding="utf-8")
+    return mapping.map_to(str(path), "loihi2")["variables"]
+
+
+@pytest.mark.parametrize("integrator", ["euler", "heun"])
+def test_the_predicted_error_is_the_simulated_one_where_roundings_are_independent(
+    tmp_path, integrator
+):
+    """Oscillators neither shrink nor grow an error. 400 of them: the rms has a relative error of 4 %."""
+    for variable in mapped_oscillators(tmp_path, integrator, "stochastic").values():
+        ratio = variable["error_rms_seen"] / variable["rounding_rms_over_the_run"]
+        assert 0.8 < ratio < 1.25
+
+
+def test_roundings_to_nearest_are_not_independent_and_the_summary_shows_it(tmp_path):
+    for variable in mapped_oscillators(tmp_path, "heun", "nearest").values():
+        assert variable["error_rms_seen"] > 1.5 * variable["rounding_rms_over_the_run"]
+
+
+def test_errors_are_seen_without_noise(loihi2):
+    seen = loihi2["variables"]["neuron.V"]["error_rms_seen"]
+    assert 0 < seen < 0.01
+    assert any("without noise" in line for line in loihi2["assumptions"])

@@ -1,7 +1,5 @@
 """Accuracy and spike counts of results."""
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.measures import mean_field_spikes, memory_accuracy, spike_count
+from neuroglia_snn.measures import mean_field_spikes, memory_accuracy
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=2, max_side=8)
 
@@ -108,48 +106,14 @@ def test_the_accuracy_refuses_values_that_are_no_indicators(value):
         memory_accuracy([1, 0], [value, 0])
 
 
-def test_spikes_are_counted_per_series():
-    signal = np.array([[0, 3, 0], [3, 3, 0], [0, 0, 0], [3, 3, 0], [3, 0, 0]])
-    np.testing.assert_array_equal(spike_count(signal, 2.0), [2, 1, 0])
-
-
-def test_a_sample_at_the_threshold_is_not_above_it():
-    assert spike_count([0.0, 2.0, 0.0], 2.0) == 0
-    assert spike_count([2.0, 2.1], 2.0) == 1
-
-
-@pytest.mark.parametrize("n_times", [0, 1])
-def test_series_without_a_step_have_no_spike(n_times):
-    counts = spike_count(np.full((n_times, 2, 3), 9.0), 2.0)
-    np.testing.assert_array_equal(counts, np.zeros((2, 3)))
-    assert counts.dtype == np.int64
-
-
-@given(hnp.arrays(float, hnp.array_shapes(min_dims=1, max_dims=3), elements=FINITE), FINITE)
-def test_spike_counts_agree_with_a_loop_over_time(signal, threshold):
-    expected = np.zeros(signal.shape[1:], int)
-    for before, after in itertools.pairwise(signal):
-        expected += (before <= threshold) & (after > threshold)
-    np.testing.assert_array_equal(spike_count(signal, threshold), expected)
-
-
-def test_spikes_need_a_time_axis():
-    with pytest.raises(UserError, match="axis 0"):
-        spike_count(1.0, 2.0)
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_diverged_series_is_not_taken_for_a_silent_one(value):
-    with pytest.raises(UserError, match="signal has values that are not finite"):
-        spike_count([0.0, value], 2.0)
     with pytest.raises(UserError, match="mean field has values that are not finite"):
         mean_field_spikes([0.0, value], 2.0, 1.0)
 
 
 @pytest.mark.parametrize("level", [np.nan, np.inf])
 def test_levels_are_finite(level):
-    with pytest.raises(UserError, match="threshold has to be finite"):
-        spike_count([0.0], level)
     with pytest.raises(UserError, match="threshold has to be finite"):
         mean_field_spikes([0.0], level, 0.0)
     with pytest.raises(UserError, match="rearming level has to be finite"):
@@ -192,7 +156,8 @@ def test_mean_field_spikes_agree_with_a_loop_over_time(mean_u, level, other_leve
 @given(SERIES, FINITE, FINITE)
 def test_hysteresis_never_adds_spikes(mean_u, level, other_level):
     rearm, threshold = sorted((level, other_level))
-    assert mean_field_spikes(mean_u, threshold, rearm) <= spike_count(mean_u, threshold)
+    upstrokes = np.count_nonzero((mean_u[1:] > threshold) & (mean_u[:-1] <= threshold))
+    assert mean_field_spikes(mean_u, threshold, rearm) <= upstrokes
 
 
 def test_the_mean_field_is_one_series():

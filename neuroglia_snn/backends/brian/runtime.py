@@ -20,6 +20,7 @@ class NumpyBackend:
     name = "numpy"
     precisions: tuple[str, ...] = ("float64",)
     resumes = False
+    batch = 1
 
     def unsupported(self, model: spec.Model) -> str | None:
         """Brian2's runtime runs every model of the format."""

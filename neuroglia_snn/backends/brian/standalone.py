@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import brian2
@@ -14,7 +15,7 @@ from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas
 from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.backends.brian.failures import root_cause
-from neuroglia_snn.backends.brian.network import SECOND, Network, build
+from neuroglia_snn.backends.brian.network import SECOND, Network, build, settings_of
 from neuroglia_snn.errors import BackendError
 
 #: GCC gives up vectorising a loop over more than a few arrays unless it may test them for overlap.
@@ -27,30 +28,38 @@ class CppBackend:
     name = "cpp"
     precisions: tuple[str, ...] = ("float64",)
     resumes = False
+    batch = 1
 
     def unsupported(self, model: spec.Model) -> str | None:
         """C++ standalone runs every model of the format; it needs a compiler and make."""
         return project.missing()
 
     def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
-        """Run replicas one after the other."""
+        """Run replicas from one build, one after the other."""
         require_replicas(requests)
-        return [self.run(request) for request in requests]
+        with self.built(requests[0]) as run:
+            return [run(request) for request in requests]
 
     def run(self, request: Request) -> Outcome:
         """Build (or take from the cache) and run the program."""
+        with self.built(request) as run:
+            return run(request)
+
+    @contextlib.contextmanager
+    def built(self, request: Request) -> Iterator[Callable[[Request], Outcome]]:
+        """See `neuroglia_snn.backends.base.Builds`."""
         reason = self.unsupported(request.model)
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
-        with (
-            tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch,
-            project.device(request.threads, _FLAGS),
-        ):
-            network = generate(request, Path(scratch) / "code", project.SEED)
-            folder, compiled = project.compiled(Path(scratch) / "code", bool(request.progress))
+        with project.device(request.threads, _FLAGS):
+            with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
+                code = Path(scratch) / "code"
+                network = generate(request, code, project.SEED)
+                folder, compiled = project.compiled(code, bool(request.progress))
             versions = {"compiler": project.compiler_line()}
-            return run_program(request, network, folder, compiled, start, versions)
+            seconds = time.perf_counter() - start
+            yield lambda r: run_program(r, network, folder, compiled, seconds, versions)
 
 
 def run_program(
@@ -58,24 +67,22 @@ def run_program(
     network: Network,
     folder: Path,
     compiled: bool,
-    start: float,
+    build_seconds: float,
     versions: dict[str, str],
 ) -> Outcome:
-    """Run a compiled program once, and read what it wrote.
-
-    ``start`` is when its generation began, ``versions`` are those beside the packages'.
-    """
-    built = time.perf_counter()
+    """Run a compiled program once, and read what it wrote; ``versions`` are those beside the packages'."""
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
         results = Path(scratch)
-        project.execute(folder, results, project.arguments(network.settings, results), request)
+        given = project.arguments(settings_of(network, request), results)
+        project.execute(folder, results, given, request)
         project.adopt(results)
         return Outcome(
             records=collect.records(network),
             events=collect.events(network),
             final=collect.final(network),
-            build_seconds=built - start,
-            run_seconds=time.perf_counter() - built,
+            build_seconds=build_seconds,
+            run_seconds=time.perf_counter() - start,
             compiled=compiled,
             versions=collect.versions() | versions,
         )

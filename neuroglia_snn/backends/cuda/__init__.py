@@ -21,6 +21,7 @@ from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas, require_supported
 from neuroglia_snn.backends.brian import project, standalone
 from neuroglia_snn.backends.brian.network import Network, recorded_indices
+from neuroglia_snn.backends.cuda import memory
 from neuroglia_snn.errors import BackendError
 
 #: Units that a record may keep: brian2cuda holds a vector in the GPU's memory for each.
@@ -43,6 +44,7 @@ class CudaBackend:
     name = "cuda"
     precisions: tuple[str, ...] = ("float64",)
     resumes = False
+    batch = 1
 
     def __init__(self, fast_math: bool = False):
         self._flags = [*_FLAGS, *(["-use_fast_math"] if fast_math else [])]
@@ -74,17 +76,17 @@ class CudaBackend:
         gpu = toolkit.gpu()
         tools = toolkit.find(toolkit.BRIAN2CUDA)
         toolkit.require_driver(gpu, tools)
-        needed = sum(16 * 8 * p.size for p in request.model.populations.values())  # roughly
-        toolkit.require_memory(gpu, needed, request.model.name)
         start = time.perf_counter()
         with _scratch() as scratch, _device(tools, gpu.architecture, self._flags):
             network = standalone.generate(request, scratch / "code", _SEED, _implement)
+            toolkit.require_memory(gpu, memory.needed(network), request.model.name)
             announce = bool(request.progress)
             folder, compiled = project.compiled(
                 scratch / "code", announce, _environment(tools), tools.line
             )
             versions = {"compiler": tools.line, "gpu": gpu.name}
-            return standalone.run_program(request, network, folder, compiled, start, versions)
+            seconds = time.perf_counter() - start
+            return standalone.run_program(request, network, folder, compiled, seconds, versions)
 
     def build(self, request: Request, folder: Path, architecture: str | None) -> dict[str, object]:
         """Generate and compile into a folder, for an architecture such as ``sm_90``.

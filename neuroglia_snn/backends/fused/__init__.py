@@ -7,14 +7,16 @@ project. Brian2 keeps allocation, initial values, parameters and the final state
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import brian2
 import numpy as np
@@ -26,8 +28,10 @@ from neuroglia_snn.backends.brian import collect, own_loop, project
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import Network, build, recorded_indices, settings_of
 from neuroglia_snn.backends.fused import kernel as kernels
-from neuroglia_snn.backends.fused.kernel import LOOP, REACHED
+from neuroglia_snn.backends.fused.kernel import LOOP, MEMORY, REACHED, Kernel
 from neuroglia_snn.errors import BackendError
+
+T = TypeVar("T")
 
 #: The widest vectors pay here; a later -std wins over Brian2's own.
 _FLAGS = ["-std=c++17", "-mprefer-vector-width=512", "-pthread"]
@@ -43,6 +47,7 @@ class FusedBackend:
     name = "fused"
     precisions: tuple[str, ...] = spec.PRECISIONS
     resumes = True
+    batch = 1
 
     def unsupported(self, model: spec.Model) -> str | None:
         """See `neuroglia_snn.backends.brian.own_loop`."""
@@ -50,38 +55,31 @@ class FusedBackend:
 
     def run(self, request: Request) -> Outcome:
         """Build (or take from the cache) and run the program."""
-        return self.run_many([request])[0]
+        with self.built(request) as run:
+            return run(request)
 
     def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
         """Run replicas from one build, ``workers`` at a time, each in a process of its own."""
         require_replicas(requests)
-        first = requests[0]
-        reason = self.unsupported(first.model)
+        if len(requests) == 1:  # in this thread, which is the one that an interrupt reaches
+            return [self.run(requests[0])]
+        with self.built(requests[0]) as run:
+            return side_by_side(run, [(request,) for request in requests], workers)
+
+    @contextlib.contextmanager
+    def built(self, request: Request) -> Iterator[Callable[[Request], Outcome]]:
+        """See `neuroglia_snn.backends.base.Builds`."""
+        reason = self.unsupported(request.model)
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
-        with (
-            tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch,
-            project.device(1, _FLAGS),
-        ):
-            network = generate(first, Path(scratch) / "code")
-            announce = any(r.progress for r in requests)
-            folder, compiled = project.compiled(Path(scratch) / "code", announce)
+        with project.device(1, _FLAGS):
+            with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
+                code = Path(scratch) / "code"
+                network, _ = generate(request, code)
+                folder, compiled = project.compiled(code, bool(request.progress))
             versions = {"compiler": project.compiler_line()}
-            build = Build(network, folder, time.perf_counter() - start, compiled, versions)
-            if len(requests) == 1:  # in this thread, which is the one that an interrupt reaches
-                return [build.run(first, first.checkpoint or Path(scratch) / "results")]
-            with ThreadPoolExecutor(workers) as pool:
-                jobs = [
-                    pool.submit(build.run, r, r.checkpoint or Path(scratch) / f"results-{n}")
-                    for n, r in enumerate(requests)
-                ]
-                try:
-                    return [job.result() for job in jobs]
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    project.interrupt_running()
-                    raise
+            yield Build(network, folder, time.perf_counter() - start, compiled, versions).run
 
 
 @dataclass(frozen=True)
@@ -95,11 +93,15 @@ class Build:
     versions: Mapping[str, str]
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, request: Request, results: Path) -> Outcome:
-        """Run the program for one request, with its files in ``results``."""
+    def run(self, request: Request) -> Outcome:
+        """Run the program for one request, with its files in the request's checkpoint if it has one."""
         start = time.perf_counter()
-        said = self.execute(request, results)
-        return self.outcome(request, results, said, time.perf_counter() - start)
+        with contextlib.ExitStack() as stack:
+            results = request.checkpoint or Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="neuroglia-"))
+            )
+            said = self.execute(request, results)
+            return self.outcome(request, results, said, time.perf_counter() - start)
 
     def execute(
         self, request: Request, results: Path, settings: Mapping[str, object] | None = None
@@ -129,10 +131,23 @@ class Build:
             versions={**collect.versions(), **self.versions},
             loop_seconds=_loop_seconds(said),
             reached=reached(request.model, said),
+            details=_gpu_memory(said),
         )
 
 
-def generate(request: Request, folder: Path, gpu: bool = False) -> Network:
+def side_by_side(work: Callable[..., T], each: Iterable[tuple], workers: int) -> list[T]:
+    """What the work gives for each tuple of arguments, ``workers`` at a time; a failure ends all."""
+    with ThreadPoolExecutor(workers) as pool:
+        jobs = [pool.submit(work, *arguments) for arguments in each]
+        try:
+            return [job.result() for job in jobs]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            project.interrupt_running()
+            raise
+
+
+def generate(request: Request, folder: Path, gpu: bool = False) -> tuple[Network, Kernel]:
     """Write the C++ project with the kernel; the same model always gives the same files.
 
     With ``gpu`` the kernel is CUDA, and compiling and linking it are left to the caller.
@@ -147,7 +162,7 @@ def generate(request: Request, folder: Path, gpu: bool = False) -> Network:
         raise root_cause(error) from error
 
 
-def _generate(request: Request, folder: Path, gpu: bool) -> Network:
+def _generate(request: Request, folder: Path, gpu: bool) -> tuple[Network, Kernel]:
     device = get_device()
     device.insert_code("after_start", project.SEED)
 
@@ -168,7 +183,7 @@ def _generate(request: Request, folder: Path, gpu: bool) -> Network:
     for name, content in kernel.files.items():
         data = content.encode() if isinstance(content, str) else content
         (folder / name).write_bytes(data)
-    return network
+    return network, kernel
 
 
 def reached(model: spec.Model, said: str) -> float | None:
@@ -182,6 +197,11 @@ def reached(model: spec.Model, said: str) -> float | None:
 def _loop_seconds(said: str) -> float | None:
     found = re.search(rf"{LOOP} (\S+)", said)
     return float(found[1]) if found else None
+
+
+def _gpu_memory(said: str) -> dict[str, object]:
+    found = re.search(rf"{MEMORY} (\d+)", said)
+    return {"gpu_memory_bytes": int(found[1])} if found else {}
 
 
 def _records(model: spec.Model, results: Path) -> dict[str, Recorded]:

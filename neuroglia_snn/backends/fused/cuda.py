@@ -7,11 +7,11 @@ rest. Many networks run in one launch, so that replicas fill the GPU.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,9 @@ from neuroglia_snn.backends.base import (
     require_supported,
 )
 from neuroglia_snn.backends.brian import own_loop, project
-from neuroglia_snn.backends.fused import Build, generate, reached
+from neuroglia_snn.backends.brian.network import Network
+from neuroglia_snn.backends.fused import Build, generate, reached, side_by_side
+from neuroglia_snn.backends.fused.kernel import Kernel
 from neuroglia_snn.errors import BackendError
 
 _OBJECT = "neuroglia_kernel.o"
@@ -46,6 +48,7 @@ class FusedCudaBackend:
     name = "fused-cuda"
     precisions: tuple[str, ...] = spec.PRECISIONS
     resumes = True
+    batch = 256
 
     def __init__(self, fast_math: bool = False):
         self._flags = _FLAGS + (" -use_fast_math" if fast_math else "")
@@ -76,11 +79,9 @@ class FusedCudaBackend:
         toolkit.require_driver(gpu, tools)
         tools.require(gpu.architecture)
         os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as nvidia-smi counts
-        needed = len(requests) * needed_memory(requests[0])
-        toolkit.require_memory(gpu, needed, requests[0].model.name)
         compiler = self._compiler(tools, gpu.architecture)
         versions = {"compiler": tools.line, "gpu": gpu.name}
-        return run_together(requests, compiler, _libraries(tools), versions, workers)
+        return run_together(requests, compiler, _libraries(tools), versions, workers, gpu)
 
     def build(self, request: Request, folder: Path, architecture: str | None) -> dict[str, object]:
         """Generate and compile into a folder, for an architecture such as ``sm_90``.
@@ -101,18 +102,13 @@ class FusedCudaBackend:
         return f"{tools.nvcc} -arch={architecture} {self._flags}"
 
 
-def needed_memory(request: Request) -> int:
-    """Bytes that the arrays of one network take on the GPU, at most (16 a unit, each twice)."""
-    size = 8 if request.precision == "float64" else 4
-    return sum(2 * 16 * size * p.size for p in request.model.populations.values())
-
-
 def run_together(
     requests: Sequence[Request],
     compiler: str,
     libraries: Sequence[str],
     versions: Mapping[str, str],
     workers: int = 1,
+    gpu: toolkit.Gpu | None = None,
 ) -> list[Outcome]:
     """Build with a compiler of the kernel, and run the networks of all requests in one program.
 
@@ -122,18 +118,25 @@ def run_together(
     libraries : what the program is linked with beside that object
     versions : what the outcomes say of the compiler and the GPU
     workers : programs that make initial states, and write final ones, at the same time
+    gpu : must have room for all networks, or nothing is built
+
+    Raises
+    ------
+    BackendError
     """
     first = requests[0]
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch, _device(libraries):
-        network = _write(first, Path(scratch) / "code", compiler)
+        network, kernel = _write(first, Path(scratch) / "code", compiler)
+        if gpu is not None and kernel.memory is not None:
+            toolkit.require_memory(gpu, kernel.memory.of(len(requests)), first.model.name)
         announce = any(r.progress for r in requests)
         folder, compiled = project.compiled(
             Path(scratch) / "code", announce, tools=f"{compiler} {versions}"
         )
         build = Build(network, folder, time.perf_counter() - start, compiled, versions)
         if len(requests) == 1:
-            return [build.run(first, first.checkpoint or Path(scratch) / "results")]
+            return [build.run(first)]
         return _together(build, requests, Path(scratch), workers)
 
 
@@ -150,13 +153,8 @@ def _together(
     quiet = [replace(request, progress=None) for request in requests]
 
     def each(part: str) -> None:
-        with ThreadPoolExecutor(workers) as pool:
-            jobs = [
-                pool.submit(build.execute, request, folder, {"NEUROGLIA_PART": part})
-                for request, folder in zip(quiet, folders, strict=True)
-            ]
-            for job in jobs:
-                job.result()
+        execute = functools.partial(build.execute, settings={"NEUROGLIA_PART": part})
+        side_by_side(execute, zip(quiet, folders, strict=True), workers)
 
     each("begin")
     networks = "\n".join(f"{folder.resolve()}/" for folder in folders)
@@ -197,13 +195,13 @@ def _device(libraries: Sequence[str]) -> Iterator[None]:
         preferences.extra_link_args = before
 
 
-def _write(request: Request, folder: Path, compiler: str):
+def _write(request: Request, folder: Path, compiler: str) -> tuple[Network, Kernel]:
     """Write the project, with the rules that make the kernel."""
-    network = generate(request, folder, gpu=True)
+    written = generate(request, folder, gpu=True)
     makefile = folder / "makefile"
     rules = _RULES.format(object=_OBJECT, compiler=compiler)
     makefile.write_text(makefile.read_text(encoding="utf-8") + rules, encoding="utf-8")
-    return network
+    return written
 
 
 def _libraries(tools: toolkit.Toolkit) -> list[str]:

@@ -4,6 +4,10 @@
 
 #include "runtime.hpp"
 
+#include <functional>
+#include <map>
+#include <tuple>
+
 #ifdef __CUDACC__
 #include <cooperative_groups.h>
 #include <cuda_runtime.h>
@@ -28,12 +32,34 @@ NEUROGLIA_BOTH inline bool is_finite(const double value)
     return (bits & 0x7ff0000000000000ull) != 0x7ff0000000000000ull;
 }
 
+// How steps between which nothing else is due are launched: one by one; many as a graph, which is
+// recorded once; or many in one launch, whose blocks wait for each other after every step.
+enum class Launch { step, graph, cooperative };
+inline Launch chosen_launch()
+{
+    const char* given = std::getenv("NEUROGLIA_LAUNCH");
+    const std::string name = given ? given : "cooperative";
+    if (name != "step" && name != "graph" && name != "cooperative") fail("NEUROGLIA_LAUNCH is step, graph or cooperative, not", name);
+    return name == "step" ? Launch::step : name == "graph" ? Launch::graph : Launch::cooperative;
+}
+constexpr int64_t graph_steps = 64;  // of one graph, at most
+
+struct Put {
+    int64_t* to;
+    int64_t value;
+    NEUROGLIA_BOTH void operator()(int64_t) const { *to = value; }
+};
+inline size_t allocated = 0;  // bytes, of all arrays
+
 // Which network of several and where in it: units and tiles of all networks are numbered through.
 struct Place { int network; int32_t local; };
 NEUROGLIA_BOTH inline Place place_of(const int64_t n, const int64_t size) { return {(int)(n/size), (int32_t)(n%size)}; }
 
 #ifdef __CUDACC__
 // ------------------------------------------------------------------ on a GPU
+// All kernels are in this stream, which can be recorded; copies and the host wait for it.
+inline const cudaStream_t stream = cudaStreamPerThread;
+
 inline void require(const cudaError_t status, const char* what)
 {
     if (status == cudaSuccess) return;
@@ -44,17 +70,19 @@ inline void require(const cudaError_t status, const char* what)
 template <class T> inline T* allocate(const size_t count)
 {
     T* p = nullptr;
-    const cudaError_t status = cudaMalloc(&p, std::max<size_t>(count, 1)*sizeof(T));
+    const size_t bytes = std::max<size_t>(count, 1)*sizeof(T);
+    const cudaError_t status = cudaMalloc(&p, bytes);
     if (status == cudaErrorMemoryAllocation)
     {
         size_t free = 0, total = 0;
         cudaMemGetInfo(&free, &total);
         std::fprintf(stderr, "\ntoo little GPU memory: %zu MiB more are needed, %zu of %zu MiB are free\n",
-                     (count*sizeof(T)) >> 20, free >> 20, total >> 20);
+                     bytes >> 20, free >> 20, total >> 20);
         std::_Exit(4);
     }
     require(status, "allocate memory");
-    require(cudaMemset(p, 0, std::max<size_t>(count, 1)*sizeof(T)), "clear memory");
+    require(cudaMemset(p, 0, bytes), "clear memory");
+    allocated += bytes;
     return p;
 }
 template <class T> inline void upload(T* to, const T* from, const size_t count)
@@ -116,13 +144,13 @@ template <class F> __global__ void __launch_bounds__(tile_threads) together_kern
 template <class F> inline void each(const F& f, const int64_t count)
 {
     if (count == 0) return;
-    each_kernel<<<(unsigned)std::min<int64_t>((count + 255)/256, 1 << 20), 256>>>(f, count);
+    each_kernel<<<(unsigned)std::min<int64_t>((count + 255)/256, 1 << 20), 256, 0, stream>>>(f, count);
     require(cudaGetLastError(), "start a kernel");
 }
 // f(n, tile, team) for every n below count.
 template <class F> inline void tiles(const F& f, const int64_t count)
 {
-    tiles_kernel<<<(unsigned)std::min<int64_t>(count, 1 << 20), tile_threads>>>(f, count);
+    tiles_kernel<<<(unsigned)std::min<int64_t>(count, 1 << 20), tile_threads, 0, stream>>>(f, count);
     require(cudaGetLastError(), "start a kernel");
 }
 // f(grid, tile, team) with as many blocks as run at the same time, `wanted` at most.
@@ -137,14 +165,37 @@ template <class F> inline void together(const F& f, const int64_t wanted)
     }();
     void* arguments[] = {(void*)&f};
     const dim3 blocks((unsigned)std::max<int64_t>(std::min<int64_t>(wanted, resident), 1)), threads(tile_threads);
-    require(cudaLaunchCooperativeKernel((void*)together_kernel<F>, blocks, threads, arguments, 0, 0), "start a kernel");
+    require(cudaLaunchCooperativeKernel((void*)together_kernel<F>, blocks, threads, arguments, 0, stream), "start a kernel");
 }
+// Launches that are recorded, and repeated with one call. The first time they are not, so that the
+// kernels are loaded.
+class Graph {
+public:
+    template <class F> void run(const F& launches)
+    {
+        if (uses_++ == 0) return launches();
+        if (!ready_)
+        {
+            cudaGraph_t graph;
+            require(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "record launches");
+            launches();
+            require(cudaStreamEndCapture(stream, &graph), "record launches");
+            require(cudaGraphInstantiateWithFlags(&ready_, graph, 0), "prepare a graph");
+            require(cudaGraphDestroy(graph), "forget a graph");
+        }
+        require(cudaGraphLaunch(ready_, stream), "start a graph");
+    }
+private:
+    int64_t uses_ = 0;
+    cudaGraphExec_t ready_ = nullptr;
+};
 #else
 // ------------------------------------------------------------------ on the processor
 template <class T> inline T* allocate(const size_t count)
 {
     T* p = (T*)std::calloc(std::max<size_t>(count, 1), sizeof(T));
     if (!p) { std::fprintf(stderr, "\nout of memory\n"); std::_Exit(4); }
+    allocated += std::max<size_t>(count, 1)*sizeof(T);
     return p;
 }
 template <class T> inline void upload(T* to, const T* from, const size_t count) { std::memcpy(to, from, count*sizeof(T)); }
@@ -163,17 +214,46 @@ struct Grid {
     int64_t count() const { return 1; }
     void sync() const {}
 };
-template <class F> inline void each(const F& f, const int64_t count) { for (int64_t n = 0; n < count; n++) f(n); }
+// Launches that are recorded now instead of carried out, if any are.
+inline std::vector<std::function<void()>>* recording = nullptr;
+inline void carry_out(const std::function<void()>& launch)
+{
+    if (recording) recording->push_back(launch);
+    else launch();
+}
+template <class F> inline void each(const F& f, const int64_t count)
+{
+    carry_out([=] { for (int64_t n = 0; n < count; n++) f(n); });
+}
 template <class F> inline void tiles(const F& f, const int64_t count)
 {
-    static typename F::Tile tile;
-    for (int64_t n = 0; n < count; n++) f(n, tile, Team());
+    carry_out([=] {
+        static typename F::Tile tile;
+        for (int64_t n = 0; n < count; n++) f(n, tile, Team());
+    });
 }
 template <class F> inline void together(const F& f, int64_t)
 {
     static typename F::Tile tile;
     f(Grid(), tile, Team());
 }
+class Graph {
+public:
+    template <class F> void run(const F& launches)
+    {
+        if (uses_++ == 0) return launches();
+        if (recorded_.empty())
+        {
+            recording = &recorded_;
+            launches();
+            recording = nullptr;
+        }
+        for (const auto& launch : recorded_) launch();
+    }
+private:
+    int64_t uses_ = 0;
+    std::vector<std::function<void()>> recorded_;
+};
 #endif
 
 template <class T> inline T* uploaded(const std::vector<T>& values)

@@ -28,6 +28,7 @@ from neuroglia_snn import noise, spec, stages
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
 from neuroglia_snn.backends.brian.project import PROGRESS
+from neuroglia_snn.backends.fused.memory import EVENTS, SHARED, Memory, memory, require_tile
 from neuroglia_snn.backends.fused.statements import RESULT, Block, translate
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import UNITS
@@ -36,6 +37,8 @@ FOLDER = Path(__file__).parent
 REACHED = "neuroglia-reached"
 #: Followed by the seconds that the loop took.
 LOOP = "neuroglia-loop"
+#: Followed by the bytes of a GPU's memory that all arrays took.
+MEMORY = "neuroglia-memory"
 _LINE = re.compile(r"const (\w+) (\w+) = (.*);")
 _SHARED = re.compile(r"brian::(\w+)\[0\]")
 
@@ -53,9 +56,10 @@ _OFFSETS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)
 
 @dataclass(frozen=True)
 class Kernel:
-    """Generated files: name to text or bytes."""
+    """Generated files, name to text or bytes; and what the arrays take of a GPU's memory."""
 
     files: Mapping[str, str | bytes]
+    memory: Memory | None = None
 
 
 @dataclass
@@ -609,6 +613,7 @@ def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
         "nonfinite": NONFINITE,
         "reached": REACHED,
         "loop": LOOP,
+        "memory": MEMORY,
     }
     header = "\n".join(f"#include {h}" for h in noise.CPP_HEADERS)
     files: dict[str, str | bytes] = {
@@ -616,17 +621,18 @@ def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
         "noise.hpp": f"#pragma once\n{header}\n#define NEUROGLIA_BLOCK {noise.BLOCK}\n{noise.CPP}",
         "runtime.hpp": (FOLDER / "runtime.hpp").read_text(encoding="utf-8"),
     }
+    needed = None
     if gpu:
-        files["neuroglia_kernel.cu"] = _gpu_text(network, content)
+        files["neuroglia_kernel.cu"], needed = _gpu_text(network, content)
         files["device.hpp"] = (FOLDER / "device.hpp").read_text(encoding="utf-8")
     else:
         files["neuroglia_kernel.cpp"] = _template("kernel.cpp.jinja").render(content)
         files["rows.hpp"] = (FOLDER / "rows.hpp").read_text(encoding="utf-8")
-    return Kernel(files)
+    return Kernel(files, needed)
 
 
-def _gpu_text(network: Network, content: dict) -> str:
-    """The kernel for GPUs; numbers that all units share come from a structure, not from Brian2's arrays."""
+def _gpu_text(network: Network, content: dict) -> tuple[str, Memory]:
+    """The kernel for GPUs and the memory that it takes; numbers that all units share come from a structure, not from Brian2's arrays."""
     variables = {
         brian2.device.get_array_name(v): v
         for group in network.groups.values()
@@ -636,6 +642,7 @@ def _gpu_text(network: Network, content: dict) -> str:
     populations = content["populations"]
     derived = _Derived()
     for p in populations:
+        require_tile(p)
         blocks = ("update", "threshold", "reset", "predict", "correct")
         for name in blocks:
             setattr(p, name, derived.of(getattr(p, name), p))
@@ -652,6 +659,8 @@ def _gpu_text(network: Network, content: dict) -> str:
         "derived": derived.groups,
         "parameters": [],
         "brian_arrays": [],
+        "tile_memory": SHARED,
+        "event_pairs": EVENTS,
         # the fastest lattice; with it alone, many steps are one launch
         "together": next((p for p in populations if p.period == 1 and p.correct), None),
     }
@@ -662,7 +671,9 @@ def _gpu_text(network: Network, content: dict) -> str:
     content["brian_arrays"] = [
         SimpleNamespace(name=n, type=c_data_type(variables[n].dtype)) for n in names
     ]
-    return _SHARED.sub(r"given.\1", template.render(content))
+    shared = len(parameters) + sum(len(group.fields) for group in derived.groups)
+    needed = memory(populations, content["couplings"], content["records"], shared)
+    return _SHARED.sub(r"given.\1", template.render(content)), needed
 
 
 class _Derived:

@@ -1,7 +1,7 @@
 """Backends ``lava`` and ``lava-messages``: the model as processes of the Lava simulator of Loihi.
 
 For users of Lava: ``from neuroglia_snn.backends.lava import FHN, LiRinzel, FHNLattice, Connection,
-laplacian``. They load Lava when they are asked for; the backends, when they run.
+laplacian, Frames, Winners``. They load Lava when they are asked for; the backends, when they run.
 """
 
 from __future__ import annotations
@@ -17,15 +17,19 @@ _PROCESSES = {
     "FHNLattice": "lattice",
     "Connection": "connection",
     "laplacian": "connection",
+    "Frames": "frames",
+    "Winners": "frames",
 }
 
 __all__ = [
     "FHN",
     "Connection",
     "FHNLattice",
+    "Frames",
     "LavaBackend",
     "LavaMessagesBackend",
     "LiRinzel",
+    "Winners",
     "laplacian",
 ]
 

@@ -21,8 +21,8 @@ _MODULE = "lava.magma.compiler.var_model"
 _NEEDED = ("scipy", "networkx")
 
 
-def missing() -> str | None:
-    """What to type where lava-nc is not installed; None where it is."""
+def missing(*more: str) -> str | None:
+    """What to type where lava-nc is not installed, or a package that (or ``more`` of) it needs; or None."""
     if importlib.util.find_spec("lava") is None:
         if sys.version_info < (3, 11):
             return "lava-nc is not installed: pip install 'neuroglia_snn[lava]'"
@@ -30,21 +30,26 @@ def missing() -> str | None:
             "lava-nc is not installed: pip install scipy networkx && pip install"
             " --ignore-requires-python --no-deps lava-nc==0.10.0"
         )
-    for name in _NEEDED:
+    for name in (*_NEEDED, *more):
         if importlib.util.find_spec(name) is None:
             return f"lava-nc needs {name}: pip install {name}"
     return None
 
 
-def prepare() -> None:
+def prepare(*more: str) -> None:
     """Make lava importable.
+
+    Parameters
+    ----------
+    *more
+        Packages that parts of it need.
 
     Raises
     ------
     BackendError
         With what to type, where it is not installed.
     """
-    said = missing()
+    said = missing(*more)
     if said:
         raise BackendError(said)
     if sys.version_info < (3, 11) or _MODULE in sys.modules:

@@ -38,6 +38,7 @@ class LavaBackend:
     name = "lava"
     precisions: tuple[str, ...] = ("float", "fixed")
     resumes = False
+    batch = 1
     messages = False
 
     def unsupported(self, model: spec.Model) -> str | None:
@@ -143,7 +144,7 @@ class _Job:
         self._recorded: dict[str, _Recorded] = {}
         self._final: dict[str, dict[str, np.ndarray]] = {}
         self._saturated = {n: shared.array((1,), np.int64) for n in self._program.populations}
-        self._make = _maker(self._program, request.seed, self._fixed is not None)
+        self._make = maker(self._program, request.seed, self._fixed is not None)
 
     def _common_period(self) -> int:
         """The most steps that can pass between two exchanges or samples."""
@@ -262,7 +263,7 @@ def lower_names(model: spec.Model, population: str) -> set[str]:
     return set(own) - coupling.recomputed_inputs(model, population)
 
 
-def _maker(program: Program, seed: int, fixed: bool) -> Callable[[Population], PopulationRun]:
+def maker(program: Program, seed: int, fixed: bool) -> Callable[[Population], PopulationRun]:
     """Makes runs of populations: in generated C++ where there is a compiler, else in NumPy."""
     arithmetic: Mapping[bool, type] = {True: Integers, False: Floats}
     library = None if build.missing() else build.library(source(program, fixed))

@@ -44,6 +44,7 @@ def connect(
         connection = Connection(
             weights=weights(coupling, target),
             denominator=coupling.denominator,
+            period=coupling.period,
             name=coupling.name,
         )
         out.connect(connection.s_in)

@@ -18,7 +18,6 @@ from neuroglia_snn.backends.lava import _compat, shared
 from neuroglia_snn.errors import NumericalError
 from neuroglia_snn.lowering.execute import PopulationRun
 from neuroglia_snn.lowering.operations import Coupling, Population
-from neuroglia_snn.native.run import NativeRun
 
 _compat.prepare()
 
@@ -64,8 +63,10 @@ class Plan:
     make : gives the population's run; called in the process's own operating-system process
     block : steps of the whole in one Lava step
     receives, sends : couplings by port
-    pooled : whether sources' terms arrive and are summed up here, only when due; otherwise sums
-        arrive, in every step, from a connection process
+    pooled : whether sources' terms arrive and are summed up here in the step in which they are
+        given; otherwise their sums arrive a step later, from a connection process
+    reset_interval, reset_offset : Lava steps from one return to the initial values to the next (0:
+        none), and before the first, as of Lava's ``LIFReset``
     """
 
     population: Population
@@ -79,6 +80,8 @@ class Plan:
     final: Mapping[str, np.ndarray] = field(default_factory=dict)
     saturated: np.ndarray | None = None
     report: shared.Report | None = None
+    reset_interval: int = 0
+    reset_offset: int = 0
 
 
 class PopulationProcess(AbstractProcess):
@@ -129,7 +132,12 @@ class PopulationModel(PyLoihiProcessModel):
         for recording in plan.recordings:
             recording.keep(step, run.arrays)
         self._exchange(step)
-        if step % plan.population.period == 0:
+        if plan.reset_interval:
+            since = (self.time_step - 1 - plan.reset_offset) % plan.reset_interval
+            if since == 0:
+                run.reset()
+            self._advance(since * plan.block)
+        elif step % plan.population.period == 0:
             self._advance(step)
         if step + plan.block >= plan.steps:
             for name, values in plan.final.items():
@@ -142,26 +150,21 @@ class PopulationModel(PyLoihiProcessModel):
     def _exchange(self, step: int) -> None:
         """Send first, then receive: nothing waits for itself."""
         plan, run = self._plan, self._run
+        wanted = step if plan.pooled else step + plan.block
         for port, coupling in plan.sends.items():
-            if not plan.pooled or step % coupling.period == 0:
+            if wanted % coupling.period == 0:
                 getattr(self, port).send(np.array(run.give(coupling, step)))
         for port, coupling in plan.receives.items():
-            due = step % coupling.period == 0
-            if not plan.pooled:
-                total = getattr(self, port).recv()
-            elif due:
-                total = coupling.pooled(getattr(self, port).recv(), plan.population.size)
-            if due:
-                run.take(coupling.variable, total)
+            if step % coupling.period == 0:
+                arrived = getattr(self, port).recv()
+                if plan.pooled:
+                    arrived = coupling.pooled(arrived, plan.population.size)
+                run.take(coupling.variable, arrived)
 
     def _advance(self, step: int) -> None:
         plan, run = self._plan, self._run
         count = max(1, plan.block // plan.population.period)
-        if isinstance(run, NativeRun):
-            run.advance_many(step, count)
-        else:
-            for n in range(count):
-                run.advance(step + n * plan.population.period)
+        run.advance_many(step, count)
         for name in plan.population.state:
             values = run.arrays[name]
             if values.dtype.kind == "f" and not np.isfinite(values).all():

@@ -79,13 +79,27 @@ def model_identity(model: spec.Model, options: Options) -> dict:
 
     _refuse(model, options)
     setup.read(model)
-    return parts.data_identity(mnist(options.data))
+    asked = parts.data_identity(mnist(options.data))
+    if options.backend == "lava":
+        from neuroglia_snn.studies.fhn_classifier import on_lava
+
+        asked |= on_lava.identity(options)
+    return asked
 
 
 def _refuse(model: spec.Model, options: Options) -> None:
     """Options that mean nothing for a network that learns."""
     default = Options()
-    for name in ("backend", "precision", "replicas", "workers", "without", "no_astrocytes"):
+    if options.backend not in (default.backend, "lava"):
+        raise UserError(
+            f"'{model.name}' learns with torch; --backend lava shows what it has learnt there, and"
+            f" '{options.backend}' cannot"
+        )
+    on_lava = ("precision", "weights", "images") if options.backend == default.backend else ()
+    for name in on_lava:
+        if getattr(options, name) is not None:
+            raise UserError(f"--{name} is for '{model.name}' on lava: add --backend lava")
+    for name in ("fast_math", "replicas", "workers", "without", "no_astrocytes"):
         if getattr(options, name) != getattr(default, name):
             flag = name.replace("_", "-")
             raise UserError(f"'{model.name}' learns with torch, where --{flag} means nothing")

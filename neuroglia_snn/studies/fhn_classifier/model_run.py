@@ -13,9 +13,10 @@ from neuroglia_snn import spec
 from neuroglia_snn.datasets import mnist
 from neuroglia_snn.experiments.classifier import evaluation, export, setup
 from neuroglia_snn.experiments.classifier.networks import Network
+from neuroglia_snn.experiments.classifier.response import Table
 from neuroglia_snn.options import Options
 from neuroglia_snn.studies.base import Work
-from neuroglia_snn.studies.fhn_classifier import figures, parts
+from neuroglia_snn.studies.fhn_classifier import figures, on_lava, parts
 
 #: Test images whose every unit is integrated directly, to check the table.
 _CHECKED = 40
@@ -23,11 +24,31 @@ _CHECKED = 40
 
 def run(model: spec.Model, options: Options, work: Work) -> dict:
     """Carry out a model's experiment; ``test_accuracy`` is that of the network trained with the
-    model's units inside, on all test images, by the class that holds longest."""
+    model's units inside, on all test images, by the class that holds longest.
+
+    With ``backend="lava"`` test images are then shown to it there; with ``weights`` only that is done.
+    """
     torch.set_num_threads(options.threads)
     asked = setup.read(model)
     p = parts.Parts(work, asked, mnist(options.data))
-    train, test, seconds = p.train, p.test, {}
+    if options.weights is None:
+        network, table, found = _trained(p, options)
+    else:
+        network, table = on_lava.read(p, options.weights), p.table(abs(asked.alpha))
+        found = {"results": {}, "figures": [], "weights": str(options.weights)}
+    if options.backend == on_lava.BACKEND:
+        shown = on_lava.evaluate(p, network, table, options)
+        shown["results"] = found["results"] | shown["results"]
+        shown["figures"] = found["figures"] + shown["figures"]
+        found |= shown
+    return found | {"alpha": asked.alpha, "threads": options.threads, "versions": parts.versions()}
+
+
+def _trained(p: parts.Parts, options: Options) -> tuple[Network, Table, dict]:
+    """The network trained with the units inside, the units' table, and what the summary shall hold."""
+    work, asked = p.work, p.setup
+    train, test = p.train, p.test
+    seconds: dict[str, float] = {}
     clock = time.perf_counter()
 
     base, base_curves = p.base(options.seed, train, test)
@@ -64,7 +85,7 @@ def run(model: spec.Model, options: Options, work: Work) -> dict:
         figures.curves({"trained with the units inside": curves}, work.folder / "training.png"),
         figures.over_time(over_time, asked.protocol, work.folder / "over_time.png"),
     ]
-    return {
+    found = {
         "results": {
             "test_accuracy": evaluation.accuracy(learnt["test"], test.labels),
             "train_accuracy": evaluation.accuracy(learnt["train"], train.labels),
@@ -83,7 +104,6 @@ def run(model: spec.Model, options: Options, work: Work) -> dict:
                 ("placed_train", placed["train"], train),
             )
         },
-        "alpha": asked.alpha,
         "table": {
             "points": len(table.inputs),
             "tolerance": table.tolerance,
@@ -91,11 +111,10 @@ def run(model: spec.Model, options: Options, work: Work) -> dict:
         },
         "weights": str(work.folder / "weights.npz"),
         "nir": _exported(network, asked, work.folder / "network.nir"),
-        "threads": options.threads,
-        "versions": parts.versions(),
         "wall_seconds": seconds,
         "figures": [str(path) for path in drawn],
     }
+    return network, table, found
 
 
 def _exported(network: Network, asked: setup.Setup, path: Path) -> str | None:

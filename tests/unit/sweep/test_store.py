@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from neuroglia_snn.errors import ResultError
 from neuroglia_snn.sweep import Axis, Grid
-from neuroglia_snn.sweep.store import DATA, JOURNAL, Store
+from neuroglia_snn.sweep.store import DATA, JOURNAL, Store, discard
 
 GRID = Grid((Axis("a", ("1 ms", "2 ms")), Axis("b", ("x", "y", "z"))), 2, 5)
 IDENTITY = {"model": "m", "seeds": 2}
@@ -71,3 +71,19 @@ def test_another_sweep_or_a_result_in_the_folder_is_refused(tmp_path):
     (tmp_path / "b" / "summary.json").write_text("{}")
     with pytest.raises(ResultError, match="holds a result already"):
         Store(tmp_path / "b", GRID, IDENTITY)
+
+
+def test_a_sweep_is_given_up_with_its_files_but_not_while_it_runs(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ResultError, match="holds no sweep to give up"):
+        discard(tmp_path, ())
+    folder = tmp_path / "sweep"
+    with Store(folder, GRID, IDENTITY) as store:
+        fill(store, 2)
+        with pytest.raises(ResultError, match="running already"):
+            discard(folder, ())
+    (folder / "summary.json").write_text("{}")
+    (folder / "mine.txt").write_text("mine")
+    discard(folder, ("summary.json",))
+    assert {p.name for p in folder.iterdir()} <= {"mine.txt", "sweep.lock"}
+    discard(tmp_path / "nothing", ())

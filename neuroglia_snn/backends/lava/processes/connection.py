@@ -23,6 +23,9 @@ from scipy.sparse import csr_matrix, spmatrix  # noqa: E402
 class Connection(AbstractProcess):
     """Sparse connections with graded spikes: ``a_out = weights * s_in``, one step later.
 
+    With a ``period``, only the steps before every so many are sent on: both ends then exchange messages
+    in these steps alone.
+
     As Lava's ``Sparse`` with ``num_message_bits``, without its learning and without its scaling of
     weights: integer weights are used as they are, no bit is dropped.
 
@@ -30,8 +33,10 @@ class Connection(AbstractProcess):
     ----------
     weights : scipy.sparse matrix or array, (target units, source units)
         Whole numbers in the fixed-point model, which sends the sum as it is.
-    denominator : int
+    denominator : number
         What the floating-point model divides the sum by.
+    period : int
+        ``a_out`` sends in steps 0, period, 2 period ..., ``s_in`` receives in the step before each.
 
     Ports
     -----
@@ -40,10 +45,15 @@ class Connection(AbstractProcess):
     """
 
     def __init__(
-        self, *, weights: spmatrix | np.ndarray, denominator: int = 1, name: str | None = None
+        self,
+        *,
+        weights: spmatrix | np.ndarray,
+        denominator: float = 1,
+        period: int = 1,
+        name: str | None = None,
     ) -> None:
         matrix = csr_matrix(weights)
-        super().__init__(name=name, weights=matrix, denominator=denominator)
+        super().__init__(name=name, weights=matrix, denominator=denominator, period=period)
         self.s_in = InPort(shape=(matrix.shape[1],))
         self.a_out = OutPort(shape=(matrix.shape[0],))
 
@@ -76,10 +86,13 @@ class _ConnectionModel(PyLoihiProcessModel):
         fixed = self.number is np.int32
         self._weights = (weights if fixed else weights / below).astype(self.number)
         self._sum = np.zeros(self._weights.shape[0], self.number)
+        self._period = proc_params["period"]
 
     def run_spk(self) -> None:
-        self.a_out.send(self._sum)
-        self._sum = self._weights @ self.s_in.recv()
+        if (self.time_step - 1) % self._period == 0:
+            self.a_out.send(self._sum)
+        if self.time_step % self._period == 0:
+            self._sum = self._weights @ self.s_in.recv()
 
 
 @implements(proc=Connection, protocol=LoihiProtocol)

@@ -1,0 +1,204 @@
+"""Reports: a results folder as one page, to open from disk, to send, to keep.
+
+HTML holds its figures and needs no network; Markdown has them in a folder beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+
+from neuroglia_snn import results
+from neuroglia_snn.errors import ResultError, UserError
+
+#: Keys of a summary that a report shows as the facts of a run, in this order.
+_FACTS = (
+    "model",
+    "study",
+    "backend",
+    "precision",
+    "seed",
+    "seeds",
+    "replicas",
+    "threads",
+    "workers",
+)
+
+
+def report(folder: Path, out: Path | None = None, force: bool = False) -> Path:
+    """Write the report of a run, a sweep or a reproduction.
+
+    Parameters
+    ----------
+    folder : path
+        A results folder with its ``summary.json``.
+    out : path, optional
+        ``.html`` (default: ``report.html`` in the folder) or ``.md``.
+    force : bool
+        Write over a file that is there.
+
+    Returns
+    -------
+    path
+        Of what was written.
+
+    Raises
+    ------
+    ResultError
+        If the folder holds no finished result, or the file exists.
+    """
+    out = out or folder / results.REPORT
+    summary = _summary(folder)
+    if out.suffix not in (".html", ".md"):
+        raise UserError(f"a report ends in .html or .md, not {out.name}")
+    markdown = out.suffix == ".md"
+    taken = [p for p in (out, _folder_beside(out)) if p.exists() and (markdown or p == out)]
+    if taken and not force and out != folder / results.REPORT:
+        raise ResultError(f"{taken[0]} exists already: choose another --out, or add --force")
+    try:
+        return _write(summary, folder, out, markdown)
+    except OSError as error:
+        raise ResultError(f"{out} cannot be written ({error.strerror})") from None
+
+
+def _write(summary: Mapping, folder: Path, out: Path, markdown: bool) -> Path:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    keep = _beside(out) if markdown else _embedded
+    page = _template("report.md.jinja" if markdown else "report.html.jinja").render(
+        title=summary.get("title") or folder.resolve().name,
+        facts=_facts(summary),
+        sections=[_section(s, folder, keep) for s in _sections(summary)],
+        parameters=_parameters(summary),
+        failed=summary.get("failed", {}),
+        command=summary.get("command"),
+    )
+    partial = out.with_name(f"{out.name}.partial")
+    partial.write_text(page, encoding="utf-8")
+    if out.is_dir():
+        partial.unlink()
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    partial.replace(out)
+    return out
+
+
+def _summary(folder: Path) -> dict:
+    path = folder / results.SUMMARY
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ResultError(
+            f"{folder} holds no finished result ({results.SUMMARY} is missing): name the --out folder"
+            " of a run, sweep or reproduction"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ResultError(f"{path} cannot be read ({error})") from None
+    if not isinstance(summary, dict) or not isinstance(summary.get("results"), dict):
+        raise ResultError(f"{path} is not the summary of a run, sweep or reproduction")
+    if "interrupted_at_ms" in summary:
+        raise ResultError(f"{folder} holds an interrupted run: finish it with --resume first")
+    return summary
+
+
+def _template(name: str) -> jinja2.Template:
+    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape="html" in name,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["cell"] = lambda text: str(text).replace("|", r"\|")
+    return environment.from_string(text)
+
+
+def _facts(summary: Mapping) -> dict[str, str]:
+    """What computed it, on one line each."""
+    found = {key.replace("_", " "): _text(summary[key]) for key in _FACTS if key in summary}
+    over = summary.get("over", {})
+    found["over"] = "; ".join(f"{name} = {', '.join(values)}" for name, values in over.items())
+    seconds = summary.get("wall_seconds", {})
+    found["wall time"] = ", ".join(
+        f"{k} {v:,.3g} s" if v < 100 else f"{k} {v:,.0f} s" for k, v in seconds.items()
+    )
+    found["versions"] = ", ".join(f"{k} {v}" for k, v in summary.get("versions", {}).items())
+    digests = summary.get("model_digests") or {"model": summary.get("model_digest", "")}
+    found["hash of the model"] = ", ".join(f"{name} {d[:16]}" for name, d in digests.items() if d)
+    return {key: value for key, value in found.items() if value}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):  # the replicas of a run
+        return str(len(value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _parameters(summary: Mapping) -> dict[str, tuple[str, bool]]:
+    """Name -> value, and whether the user set it."""
+    chosen = summary.get("set", {})
+    known = {**summary.get("parameters", {}), **{k: v for k, v in chosen.items() if "." in k}}
+    return {name: (str(value), name in chosen) for name, value in known.items()}
+
+
+def _sections(summary: Mapping) -> list[dict]:
+    """A study's own, or one with all results and figures."""
+    if "sections" in summary:
+        return summary["sections"]
+    spread = summary.get("standard_deviations", {})
+    rows = [
+        [key.replace("_", " "), _text(value) + (f" ± {spread[key]:.2g}" if key in spread else "")]
+        for key, value in summary["results"].items()
+        if value is not None
+    ]
+    table = {"columns": ["", "mean ± sd" if spread else "value"], "rows": rows}
+    return [
+        {"title": "Results", "text": "", "table": table, "figures": summary.get("figures", [])}
+        | {"commands": []}
+    ]
+
+
+def _section(section: Mapping, folder: Path, keep: Callable[[Path, str], str]) -> dict:
+    """With its figures kept, each under a name that no other has."""
+    figures = []
+    for path in section["figures"]:
+        found = _find(folder, Path(path))
+        inside = found.relative_to(folder) if found.is_relative_to(folder) else Path(found.name)
+        figures.append(keep(found, "-".join(inside.parts)))
+    return {**section, "figures": figures}
+
+
+def _find(folder: Path, path: Path) -> Path:
+    """A figure in its results folder, wherever that has been moved to."""
+    for start in range(len(path.parts)):
+        inside = folder.joinpath(*path.parts[start:])
+        if inside.is_file():
+            return inside
+    raise ResultError(f"{folder}: the figure {path.name} is gone")
+
+
+def _embedded(path: Path, name: str) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _folder_beside(out: Path) -> Path:
+    """Where a Markdown report has its figures."""
+    return out.with_suffix("")
+
+
+def _beside(out: Path) -> Callable[[Path, str], str]:
+    """Copies of figures in a folder named as the file."""
+    folder = _folder_beside(out)
+
+    def copy(path: Path, name: str) -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / name)
+        return quote(f"{folder.name}/{name}")
+
+    return copy

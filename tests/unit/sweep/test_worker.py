@@ -1,0 +1,131 @@
+"""A worker keeps its build: the same numbers as runs of their own, with fewer builds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from neuroglia_snn import backends, checks
+from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.errors import NumericalError
+from neuroglia_snn.options import Options
+from neuroglia_snn.run import measure
+from neuroglia_snn.sweep.worker import Keeper, measured
+
+MODEL = """
+[model]
+title = "Noise that decays, on a lattice"
+noise = "stratonovich"
+integrator = "heun"
+dt = "0.1 ms"
+duration = "3 ms"
+[parameters]
+tau = { value = "1 ms", min = "0.1 ms" }
+[population.unit]
+shape = [3, 4]
+equations = '''
+dx/dt = -x/tau + 0.5*L/ms + 0.5*x*xi/sqrt(ms) : 1
+L : 1
+'''
+threshold = "x > 0.9"
+reset = "x = 0.5"
+[population.unit.initial]
+x = "1"
+[projection.neighbours]
+from = "unit"
+to = "unit"
+connect = { rule = "lattice", neighbours = 4, edges = "zero-flux" }
+equations = "L_post = (x_pre - x_post)/N_incoming : 1 (summed)"
+[record.x]
+population = "unit"
+variables = ["x"]
+every = "1 ms"
+[record.spikes]
+population = "unit"
+events = true
+"""
+
+
+@pytest.fixture
+def model(tmp_path) -> str:
+    path = tmp_path / "decay.toml"
+    path.write_text(MODEL)
+    return str(path)
+
+
+@pytest.fixture
+def requests(model) -> list[Request]:
+    """Three that share a build, one that does not, and one that does again."""
+    chosen = [{}, {"tau": "2 ms"}, {"tau": "3 ms"}, {"population.unit.shape": "[4, 4]"}, {}]
+    models = [checks.load_checked(model, s)[0] for s in chosen]
+    return [Request(m, seed=n) for n, m in enumerate(models)]
+
+
+@pytest.mark.parametrize("name", ["fused", "cpp", "numpy"])
+def test_kept_builds_give_what_single_runs_give(requests, name):
+    backend = backends.get(name)
+    kept = Keeper().simulate(backend, requests)
+    for request, outcome in zip(requests, kept, strict=True):
+        alone = backend.run(request)
+        for after, before in zip(
+            outcome.final["unit"].items(), alone.final["unit"].items(), strict=True
+        ):
+            assert after[0] == before[0]
+            np.testing.assert_array_equal(after[1], before[1])
+        np.testing.assert_array_equal(
+            outcome.records["x"].values["x"], alone.records["x"].values["x"]
+        )
+        np.testing.assert_array_equal(outcome.events["spikes"], alone.events["spikes"])
+
+
+def test_a_build_serves_all_that_share_it(requests, monkeypatch):
+    built = []
+    backend = backends.get("fused")
+    usual = backend.built
+    monkeypatch.setattr(backend, "built", lambda r: (built.append(r), usual(r))[1])
+    keeper = Keeper()
+    keeper.simulate(backend, requests[:2])
+    keeper.simulate(backend, requests[2:3])
+    assert len(built) == 1
+    keeper.simulate(backend, requests[3:])
+    assert len(built) == 3
+
+
+class Batching:
+    """A backend that runs many networks together, and fails where one of them does."""
+
+    name, batch = "batching", 4
+
+    def __init__(self, usual):
+        self.usual, self.calls = usual, []
+
+    def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
+        self.calls.append(len(requests))
+        if any(r.seed == 2 for r in requests):
+            raise NumericalError("seed 2 overflows")
+        return [self.usual.run(r) for r in requests]
+
+
+def test_batches_run_together_and_a_failure_is_one_points_own(requests):
+    backend = Batching(backends.get("numpy"))
+    found = Keeper().simulate(backend, requests[:2])
+    assert backend.calls == [2] and all(isinstance(f, Outcome) for f in found)
+    found = Keeper().simulate(backend, requests[:3])
+    assert backend.calls == [2, 3, 1, 1, 1]
+    assert [isinstance(f, NumericalError) for f in found] == [False, False, True]
+
+
+def test_measures_or_why_there_are_none(model):
+    """A value out of bounds is refused on reading, a backend that is not there on planning."""
+    runs = [Options(backend="numpy", overrides={"tau": t}) for t in ("1 ms", "0 ms", "2 ms")]
+    runs.insert(2, Options(backend="nunpy"))
+    found = measure(model, runs)
+    assert "tau" in str(found[1]) and "did you mean 'numpy'" in str(found[2])
+    assert found[0].keys() == found[3].keys() == {"spikes_rate_Hz"}
+    digest = checks.load_checked(model)[0].digest
+    failed = [f[0] is None for f in measured(model, digest, runs, Options())]
+    assert failed == [False, True, True, False]
+    changed = measured(model, "another", runs, Options())
+    assert all("has changed since the sweep began" in said for _, said in changed)
