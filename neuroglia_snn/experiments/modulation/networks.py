@@ -44,7 +44,8 @@ class ConvolutionalNetwork(nn.Module):
             channels = kernels
         self.fc1 = nn.Linear(channels * (size >> blocks) ** 2, 128)
         self.fc2 = nn.Linear(128, outputs)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # pooling takes a tenth of the time on a CPU
+        # pooling takes a tenth of the time on a CPU
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits, (images, outputs), of images of shape (images, channels, size, size)."""
