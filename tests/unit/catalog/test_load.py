@@ -40,7 +40,8 @@ def test_a_digest_follows_the_content(write):
 def test_overrides(write):
     path = str(write())
     assert load(path, {"tau": "5 ms"}).parameters["tau"].value.si == 5e-3
-    assert load(path, {"parameters.tau": "5 ms"}).parameters["tau"].minimum.si == 0
+    with pytest.raises(ModelError, match="'tau' = -5 ms is below its minimum"):  # which stays
+        load(path, {"parameters.tau": "-5 ms"})
     assert load(path, {"model.dt": "0.2 ms"}).dt == 2e-4
     assert load(path, {"population.cell.shape": "[5, 6]"}).populations["cell"].shape == (5, 6)
     assert load(path, {"stimulus.pulse.count": "2"}).stimuli["pulse"].count == 2
