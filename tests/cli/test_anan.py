@@ -73,7 +73,7 @@ def test_the_study_on_digits_and_going_on_after_a_kill(tmp_path):
     assert "holds a result already" in third.communicate(timeout=60)[1] and third.returncode == 2
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_several_classes_and_spiking_networks(tmp_path):
     images = {}
     random = np.random.default_rng(0)

@@ -108,7 +108,7 @@ def test_a_spiking_culture_learns_to_tell_sources_apart():
         assert apart(moved, half) < 0.75 * apart(learnt, half)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_stimulus_of_a_spiking_culture_is_the_generative_process():
     """An electrode agrees with its own source in 1 - mixing/2 of the trials, and so with the other."""
     simulated, _ = culture(2, mixing="0.5")
