@@ -23,6 +23,8 @@ from neuroglia_snn.errors import ResultError, UserError
 _FACTS = (
     "model",
     "study",
+    "paper_figures",
+    "quick",
     "backend",
     "precision",
     "seed",
