@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neuroglia_snn import __version__, checks, results
+from neuroglia_snn import __version__, checks, results, spec
 from neuroglia_snn.backends import BACKENDS
 from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.catalog.schema import nearest
@@ -81,8 +81,8 @@ def sweep(
     if workers < 1:
         raise UserError(f"--workers must be at least 1, not {workers}")
     options = _with_whole_paths(options)
-    identity = _identity(name_or_path, grid, options)
     plain, _ = checks.load_checked(name_or_path, dict(options.overrides))
+    identity = _identity(plain, name_or_path, grid, options)
     parameters = {n: p.text for n, p in plain.parameters.items() if n not in identity["over"]}
     options = dataclasses.replace(options, backend=identity["backend"])
     if force:
@@ -122,10 +122,9 @@ def sweep(
     return summary
 
 
-def _identity(name_or_path: str, grid: Grid, options: Options) -> dict:
+def _identity(plain: spec.Model, name_or_path: str, grid: Grid, options: Options) -> dict:
     """What the numbers depend on; the first point is checked, so that a sweep fails before it begins."""
     first = next(grid.points())
-    plain, _ = checks.load_checked(name_or_path, dict(options.overrides))
     chosen = choose(name_or_path, _options_of(options, first))
     chosen_options = dataclasses.asdict(options)
     for name in ("resume", "workers", "replicas", "seed", "overrides", "threads"):

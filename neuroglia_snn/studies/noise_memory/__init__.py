@@ -23,7 +23,7 @@ from neuroglia_snn.options import command
 from neuroglia_snn.studies.base import Section, Work
 from neuroglia_snn.studies.noise_memory import phase, recall
 from neuroglia_snn.studies.noise_memory.forms import FULL, LATTICE, MEMORY, QUICK, Form
-from neuroglia_snn.studies.noise_memory.jobs import Job, Setting, SweepJob
+from neuroglia_snn.studies.noise_memory.jobs import Job, Setting, SweepJob, unit_steps
 
 __all__ = ["TITLE", "add_options", "identity", "reproduce"]
 
@@ -229,7 +229,7 @@ def _pace(name: str) -> tuple[float, float]:
     request = Request(model, images, precision=precision)
     outcome = backend.run(request)
     beside = time.perf_counter() - start - outcome.build_seconds
-    steps = sum(p.size * model.duration / p.dt for p in model.populations.values())
+    steps = unit_steps(model)
     loop = outcome.loop_seconds if outcome.loop_seconds is not None else outcome.run_seconds
     return loop / steps, max(0.0, beside - loop)
 

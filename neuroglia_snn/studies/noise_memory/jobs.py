@@ -10,7 +10,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from neuroglia_snn import checkpoint, checks, results
+from neuroglia_snn import checkpoint, checks, results, spec
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.options import Options, command
 from neuroglia_snn.run import run
@@ -188,6 +188,10 @@ class RunJob(Job):
         return self.runs * _unit_steps(self.model, self.settings)
 
 
-def _unit_steps(name: str, settings: Mapping[str, str]) -> float:
-    model, _ = checks.load_checked(name, dict(settings))
+def unit_steps(model: spec.Model) -> float:
+    """Steps of single units in one simulation."""
     return sum(p.size * model.duration / p.dt for p in model.populations.values())
+
+
+def _unit_steps(name: str, settings: Mapping[str, str]) -> float:
+    return unit_steps(checks.load_checked(name, dict(settings))[0])
