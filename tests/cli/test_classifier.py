@@ -15,17 +15,11 @@ import pytest
 pytest.importorskip("torch", reason="the classifier learns with torch")
 pytest.importorskip("snntorch", reason="its layers need snntorch")
 
+from helpers.classifier import QUICK
+
 from neuroglia_snn.backends.lava import _compat
 from neuroglia_snn.cli import main
 
-#: Softer units and a short protocol.
-QUICK = {
-    "eps": "0.1",
-    "model.dt": "0.02 ms",
-    "experiment.transient": "1 ms",
-    "experiment.control": "1 ms",
-    "experiment.samples": "10",
-}
 SHORT = {"experiment.base_epochs": "3", "experiment.epochs": "4"}
 
 

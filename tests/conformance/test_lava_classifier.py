@@ -8,26 +8,19 @@ import pytest
 pytest.importorskip("torch", reason="the classifier's set-up needs torch")
 pytest.importorskip("snntorch", reason="its layers need snntorch")
 
+from helpers.classifier import QUICK
+
 from neuroglia_snn import load
 from neuroglia_snn.backends.lava import _compat
 from neuroglia_snn.experiments.classifier import lowered, setup
 from neuroglia_snn.fixedpoint.integers import Integers
 from neuroglia_snn.lowering.execute import Floats, PopulationRun
 
-QUICK = {
-    "eps": "0.1",
-    "model.dt": "0.02 ms",
-    "experiment.transient": "1 ms",
-    "experiment.control": "1 ms",
-    "experiment.samples": "10",
-    "population.unit.size": "12",
-}
-
 
 @pytest.fixture(scope="module")
 def made() -> lowered.Lowered:
     random = np.random.default_rng(1)
-    asked = setup.read(load("fhn_classifier", QUICK))
+    asked = setup.read(load("fhn_classifier", QUICK | {"population.unit.size": "12"}))
     w_in = random.normal(0, 0.4, (12, 30))
     return lowered.lowered(asked, w_in, random.normal(0, 1, (10, 12)), sigmoid=True)
 

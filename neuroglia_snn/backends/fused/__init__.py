@@ -34,7 +34,7 @@ from neuroglia_snn.errors import BackendError
 T = TypeVar("T")
 
 #: The widest vectors pay here; a later -std wins over Brian2's own.
-_FLAGS = ["-std=c++17", "-mprefer-vector-width=512", "-pthread"]
+_FLAGS = ["-std=c++17", "-mprefer-vector-width=512", "-fno-associative-math", "-pthread"]
 #: Seconds between two checkpoints of a run that keeps them.
 CHECKPOINT_EVERY = 60
 #: Name of the checkpoint among a run's files.

@@ -28,6 +28,7 @@ from neuroglia_snn import noise, spec, stages
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
 from neuroglia_snn.backends.brian.project import PROGRESS
+from neuroglia_snn.backends.fused import linear
 from neuroglia_snn.backends.fused.memory import EVENTS, SHARED, Memory, memory, require_tile
 from neuroglia_snn.backends.fused.statements import RESULT, Block, translate
 from neuroglia_snn.integrators import INTEGRATORS
@@ -45,7 +46,7 @@ _SHARED = re.compile(r"brian::(\w+)\[0\]")
 #: Longest row of a population that is no lattice: short enough that threads can share its rows.
 ROW = 64
 #: Rows are computed in whole groups of this many columns.
-GROUP = 8
+GROUP = 16
 
 #: On a GPU, the sum of a mean is taken in so many parts at most.
 PARTS = 4096
@@ -134,9 +135,9 @@ class _Generator:
             p.name: self._population(n, p) for n, p in enumerate(self.model.populations.values())
         }
 
-    def translate(self, code: str, population: _Population, given=None, local=()) -> Block:
+    def translate(self, code: str, population: _Population, given=None) -> Block:
         group = self.network.groups[population.name]
-        return translate(code, group, self.network.namespace, population.real, given, local)
+        return translate(code, group, self.network.namespace, population.real, given)
 
     def periods(self, interval: float) -> int:
         return round(interval / self.base)
@@ -284,22 +285,26 @@ class _Generator:
         second = (*second, *step.noise, *step.correct)
         given |= _noise_names(step)
         predicted = {stages.predicted(n): np.dtype(float) for n in population.state}
+        written_out = {
+            line.split(" = ", 1)[0] for line in (*code, *second[: len(code)], *step.noise)
+        }
+        per_unit = {a.name for a in population.arrays} | {"i", *given, *predicted}
         stimuli = [s.name for s in self.model.stimuli.values() if s.population == spec_.name]
         population.gates = [f"{name}_on" for name in stimuli]
         for name in ("advance", "advance_quiet") if stimuli else ("advance",):
-            lines = (first, second)
+            halves = [list(first), list(second)]
             if name == "advance_quiet":
-                lines = (
-                    tuple(_without(x, population.gates) for x in first),
-                    tuple(_without(x, population.gates) for x in second),
-                )
+                halves = [[_without(x, population.gates) for x in lines] for lines in halves]
+            predict, correct = (
+                "\n".join(linear.combine(lines, per_unit, written_out)) for lines in halves
+            )
+            if spec_.threshold and not self.gpu:
+                correct += f"\nneuroglia_above = {spec_.threshold}"
             population.variants.append(
                 SimpleNamespace(
                     name=name,
-                    predict=self.translate("\n".join(lines[0]), population, given, inputs),
-                    correct=self.translate(
-                        "\n".join(lines[1]), population, given | predicted, inputs
-                    ),
+                    predict=self.translate(predict, population, given),
+                    correct=self.translate(correct, population, given | predicted),
                 )
             )
         population.predict = population.variants[0].predict

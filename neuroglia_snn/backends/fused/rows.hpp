@@ -55,6 +55,10 @@ template <class T> inline int find_nonfinite(const T* x, const Layout& at)
     return -1;
 }
 
+// Rows of a lattice that are stepped together, and of predictions that are kept (a power of two).
+constexpr int together = 8, predictions = 16;
+static_assert(predictions >= together + 2, "the corrector reads from two rows before to the last one");
+
 // ------------------------------------------------------------------ threads
 // Rows [first, last) of one thread; a population with few rows belongs to the first thread alone.
 struct Rows { int first, last; };
@@ -97,37 +101,32 @@ private:
 };
 
 // ------------------------------------------------------------------ noise by rows
-// Normals of the units of consecutive rows. They are made in blocks that do not end where rows end, so
-// what a block holds beyond a row is kept for the next.
+// Normals of the units of consecutive rows, made for a few rows at once (in blocks that do not end where
+// rows end, so what is there already of the next rows stays).
 template <class T> class NoiseRows {
 public:
-    NoiseRows(const Layout& at, const int slots)
-        : at_(at), slots_(slots), length_(at.width + 2*block), z_(allocate<T>((size_t)slots*length_)) {}
+    explicit NoiseRows(const Layout& at)
+        : at_(at), z_(allocate<T>((size_t)(together + 2)*at.cols + at.width + 2*block)) {}
     void begin(const uint32_t seed, const uint32_t stream, const int64_t step)
     {
-        seed_ = seed; stream_ = stream; step_ = step; kept_ = nullptr;
+        seed_ = seed; stream_ = stream; step_ = step; from_ = to_ = 0;
     }
-    const T* make(const int r)
+    // Rows [first, last), no more than `together` + 1; rows before them are lost.
+    void make(const int first, const int last)
     {
-        const int unit = r*at_.cols, from = unit/block, to = (unit + at_.width - 1)/block;
-        T* z = slot(r);
-        // what the row before has made, then the rest
-        const int had = kept_ ? std::min(std::max(kept_to_ + 1 - from, 0), to + 1 - from) : 0;
-        if (had) std::memmove(z, kept_ + (from - kept_from_)*block, had*block*sizeof(T));
-        neuroglia_normals(z + had*block, (uint32_t)(from + had), (uint32_t)(to + 1 - from - had), seed_, stream_, step_);
-        kept_ = z; kept_from_ = from; kept_to_ = to;
-        return row(r);
+        const int from = first*at_.cols/block, to = ((last - 1)*at_.cols + at_.width - 1)/block + 1;
+        const int had = std::max(to_ - from, 0);
+        if (had) std::memmove(z_, z_ + (size_t)(from - from_)*block, (size_t)had*block*sizeof(T));
+        neuroglia_normals(z_ + (size_t)had*block, (uint32_t)(from + had), (uint32_t)std::max(to - from - had, 0), seed_, stream_, step_);
+        from_ = from;
+        to_ = std::max(to, to_);
     }
-    const T* row(const int r) const { return slot(r) + (r*at_.cols)%block; }
+    const T* row(const int r) const { return z_ + (r*at_.cols - from_*block); }
 private:
     static constexpr int block = NEUROGLIA_BLOCK;
-    T* slot(const int r) const { return z_ + (size_t)(r%slots_)*length_; }
     const Layout at_;
-    const int slots_;
-    const size_t length_;
     T* const z_;
-    const T* kept_ = nullptr;
-    int kept_from_ = 0, kept_to_ = 0;
+    int from_ = 0, to_ = 0;  // in blocks
     uint32_t seed_ = 0, stream_ = 0;
     int64_t step_ = 0;
 };

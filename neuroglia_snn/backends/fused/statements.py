@@ -7,7 +7,7 @@ Brian2 variable stands for, and in single precision.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import brian2
@@ -104,7 +104,6 @@ def translate(
     namespace: Mapping[str, object],
     real: str,
     given: Mapping[str, np.dtype] | None = None,
-    local: Collection[str] = (),
 ) -> Block:
     """Translate abstract code of a group.
 
@@ -115,14 +114,13 @@ def translate(
     namespace : functions and constants by name
     real : C++ type of the group's numbers in the loop
     given : per-unit values that are no variables of the group, with their types
-    local : variables of the group that the code computes and uses itself, not from their arrays
     """
     auxiliary = {
         name: AuxiliaryVariable(name, dtype=dtype) for name, dtype in (given or {}).items()
     }
     auxiliary["i"] = AuxiliaryVariable("i", dtype=np.int32)
     assigned = {line.split("=")[0].strip(" +-*/") for line in code.splitlines() if "=" in line}
-    names = (get_identifiers(code) | {"t", "dt"}) - set(local)
+    names = get_identifiers(code) | {"t", "dt"}
     known = {n for n in names if n in group.variables or n in auxiliary or n in namespace}
     variables = group.resolve_all(
         known | (names - assigned), namespace, set(), additional_variables=auxiliary
