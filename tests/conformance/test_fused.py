@@ -15,6 +15,7 @@ from helpers.zoo import LATERAL, zoo
 from scipy import stats
 
 from neuroglia_snn import backends, load
+from neuroglia_snn.backends import fused
 from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.backends.brian import project
 from neuroglia_snn.errors import UserError
@@ -140,6 +141,18 @@ def test_threads_change_no_bit_of_the_memory_model(precision):
     assert outcomes[0].final["neuron"]["n_spikes"].sum() > 100
     for other in outcomes[1:]:
         assert_same(outcomes[0], other, 0)
+
+
+def test_an_increment_is_summed_before_its_state_is_added(tmp_path):
+    """In single precision every sum with the state rounds; Brian2 would flatten a sum in brackets."""
+    model = load("noise_induced_memory")
+    images = {name: np.zeros(shape, bool) for name, shape in model.images().items()}
+    with project.device(1):
+        _, kernel = fused.generate(Request(model, images), tmp_path / "code")
+    text = kernel.files["neuroglia_kernel.cpp"]
+    for name in ("U", "V"):
+        assert f"{name}_predicted_ = {name}_ + neuroglia_step_of_{name}_predicted_;" in text
+        assert f"({name}_ + {name}_predicted_)) + neuroglia_step_of_{name}_new_;" in text
 
 
 def test_single_precision_stays_near_and_leaves_slow_populations_alone(tmp_path):

@@ -208,6 +208,39 @@ def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, ar
     assert f"-arch={architecture}" in flags and "-std=c++17" in flags
     assert ("-use_fast_math" in flags) == fast
     assert (tmp_path / "code" / "main.cu").exists()
+    objects = (tmp_path / "code" / "objects.cu").read_text()
+    code = [file.read_text() for file in (tmp_path / "code" / "code_objects").glob("*.cu")]
+    clocks = {name for text in code for name in re.findall(r"\b(\w+)\.timestep\[0\]", text)}
+    assert clocks <= set(re.findall(r"Clock brian::(\w+);", objects))
+
+
+def test_what_a_reset_does_to_a_unit_has_a_scope_of_its_own():
+    kernel = (
+        "const double a = A[0];\n    _idx = neuron_id;\n\n    const double a = A[0];\n\n}\nx;\n}\n"
+    )
+    mended = cuda._with_own_scope(kernel)
+    assert mended.split() == (
+        [
+            "const",
+            "double",
+            "a",
+            "=",
+            "A[0];",
+            "_idx",
+            "=",
+            "neuron_id;",
+            "{",
+            "const",
+            "double",
+            "a",
+            "=",
+            "A[0];",
+            "}",
+            "}",
+            "x;",
+            "}",
+        ]
+    )
 
 
 _MALLOC = re.compile(r"cudaMalloc\(\(void\*\*\)&\w+,\s*sizeof\(([\w ]+)\)\*(\w+)\)")

@@ -32,10 +32,22 @@ def value(statements, name):
 def test_values_stay(statements):
     """Products of what differs between units are not expanded, all else may be."""
     result = combine(statements, PER_UNIT, {"L"})
-    assert len(result) == 1
     assert value(result, "x") == pytest.approx(value(statements, "x"), rel=1e-12, abs=1e-12)
 
 
 def test_shared_numbers_become_one_factor():
-    (line,) = combine(["L = w*(n - 4*U)", "x = U + dt*((b - U)/eps + a*L)"], PER_UNIT, {"L"})
-    assert line == "x = U + (b*dt/eps + (-dt/eps)*U + (a*dt)*w*(-4*U + n))"
+    lines = combine(["L = w*(n - 4*U)", "x = U + dt*((b - U)/eps + a*L)"], PER_UNIT, {"L"})
+    assert lines == [
+        "neuroglia_step_of_x = b*dt/eps + (-dt/eps)*(U) + (a*dt)*(w*(-4*U + n))",
+        "x = U + neuroglia_step_of_x",
+    ]
+
+
+def test_equal_neighbours_of_an_unweighted_coupling_cancel():
+    (line, _) = combine(["L = n + V - 2*U", "x = U + dt*(-U/eps + a*L)"], PER_UNIT, {"L"})
+    assert "(a*dt)*(-2*U + V + n)" in line
+
+
+def test_a_difference_of_times_stays():
+    lines = combine(["x = U + dt*((t - V)/eps - U)"], PER_UNIT, set())
+    assert "(dt/eps)*(-V + t)" in lines[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,10 @@ _CHECK = """
 static __device__ __forceinline__ double neuroglia_check(const double, const double, const int, const double)
 { return 0.0; }
 """
+#: In the kernel that applies a pathway's effects, the clock of the synapses.
+_CLOCK = re.compile(r"^\s*(\w+)\.timestep\[0\],$", re.MULTILINE)
+#: In a reset's kernel, the statements for a unit.
+_RESET = re.compile(r"(    _idx = neuron_id;\n)(.*?)(\n\}\n)", re.DOTALL)
 
 
 class CudaBackend:
@@ -78,7 +83,7 @@ class CudaBackend:
         toolkit.require_driver(gpu, tools)
         start = time.perf_counter()
         with _scratch() as scratch, _device(tools, gpu.architecture, self._flags):
-            network = standalone.generate(request, scratch / "code", _SEED, _implement)
+            network = _generate(request, scratch / "code")
             toolkit.require_memory(gpu, memory.needed(network), request.model.name)
             announce = bool(request.progress)
             folder, compiled = project.compiled(
@@ -98,7 +103,7 @@ class CudaBackend:
         chosen = toolkit.architecture(architecture)
         start = time.perf_counter()
         with _device(tools, chosen, self._flags):
-            standalone.generate(request, folder, _SEED, _implement)
+            _generate(request, folder)
             project.make(folder, bool(request.progress), _environment(tools))
         return toolkit.described(chosen, tools, start)
 
@@ -157,6 +162,28 @@ def _device(tools: toolkit.Toolkit, architecture: str, flags: list[str]) -> Iter
     finally:
         for name, value in before.items():
             brian2.prefs[name] = value
+
+
+def _generate(request: Request, folder: Path) -> Network:
+    """The project in a folder, with what brian2cuda (1.0a7, 1.0b1) writes wrongly put right."""
+    network = standalone.generate(request, folder, _SEED, _implement)
+    for file in (folder / "code_objects").glob("*.cu"):
+        text = file.read_text(encoding="utf-8")
+        mended = _with_clock(_with_own_scope(text))
+        if mended != text:
+            file.write_text(mended, encoding="utf-8")
+    return network
+
+
+def _with_clock(text: str) -> str:
+    """A delay is compared with the clock of its synapses, not with the default one, which may not be there."""
+    clock = _CLOCK.search(text)
+    return text.replace("defaultclock.timestep[0]", f"{clock[1]}.timestep[0]") if clock else text
+
+
+def _with_own_scope(text: str) -> str:
+    """What a reset does to a unit in braces: a parameter that it shares with a hoisted factor is read twice."""
+    return _RESET.sub(r"\1    {\2\n    }\3", text)
 
 
 def _implement(network: Network) -> None:

@@ -7,6 +7,7 @@ Brian2 variable stands for, and in single precision.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -73,9 +74,12 @@ class _Renderer(CPPNodeRenderer):
         left, right = self.render_node(node.left), self.render_node(node.right)
         kind = type(node.op).__name__
         if kind == "Pow":
-            exponent = getattr(node.right, "value", None)
+            sign, power = "", node.right
+            if isinstance(power, ast.UnaryOp) and isinstance(power.op, ast.USub):
+                sign, power = f"{self._number}(1)/", power.operand
+            exponent = getattr(power, "value", None)
             if isinstance(exponent, int) and 0 < exponent <= 64:
-                return f"fn::power<{exponent}>({self._number}({left}))"
+                return f"({sign}fn::power<{exponent}>({self._number}({left})))"
             return f"std::pow({self._number}({left}), {self._number}({right}))"
         if kind == "Mod":
             return f"fn::mod({self._number}({left}), {self._number}({right}))"
