@@ -36,7 +36,7 @@ def scores(folder: Path) -> xr.Dataset:
         return data.load()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_study_on_digits_and_going_on_after_a_kill(tmp_path):
     whole = start(*QUICK, *TWO, "--json", "--out", tmp_path / "whole")
     said, errors = whole.communicate(timeout=300)

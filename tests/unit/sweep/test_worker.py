@@ -63,7 +63,9 @@ def requests(model) -> list[Request]:
     return [Request(m, seed=n) for n, m in enumerate(models)]
 
 
-@pytest.mark.parametrize("name", ["fused", "cpp", "numpy"])
+@pytest.mark.parametrize(
+    "name", ["fused", pytest.param("cpp", marks=pytest.mark.thorough), "numpy"]
+)
 def test_kept_builds_give_what_single_runs_give(requests, name):
     backend = backends.get(name)
     kept = Keeper().simulate(backend, requests)
