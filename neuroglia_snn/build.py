@@ -6,11 +6,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from neuroglia_snn import checks, results
 from neuroglia_snn.backends import BUILDERS
-from neuroglia_snn.backends.base import Request
+from neuroglia_snn.backends.base import Request, blank_images
 from neuroglia_snn.errors import ResultError
 
 
@@ -43,9 +41,8 @@ def build(
         raise ResultError(f"{out} exists and is not an empty folder; choose another --out")
     builder = BUILDERS[backend](fast_math)
     precision = model.precision if model.precision in builder.precisions else "float64"
-    blank = {name: np.zeros(shape, bool) for name, shape in model.images().items()}
     watched = (lambda *_: None) if announce else None
-    request = Request(model, blank, precision=precision, progress=watched)
+    request = Request(model, blank_images(model), precision=precision, progress=watched)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f"{out.name}-") as partial:

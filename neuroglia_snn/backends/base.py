@@ -64,6 +64,11 @@ class Request:
                 )
 
 
+def blank_images(model: spec.Model) -> dict[str, np.ndarray]:
+    """Images with nothing on them: for a build, whose runs bring their own, or where none matters."""
+    return {name: np.zeros(shape, bool) for name, shape in model.images().items()}
+
+
 @dataclass(frozen=True)
 class Recorded:
     """Values of one ``[record.NAME]``: ``times`` in s, each array (time, unit), SI units."""

@@ -15,6 +15,7 @@ from brian2.units.allunits import second
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import expressions, geometry, noise, spec, stages
+from neuroglia_snn.backends.base import blank_images
 from neuroglia_snn.backends.brian import coupling, own_loop
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.lowering.arithmetic import Builder, added, scaled
@@ -39,9 +40,8 @@ def reason(model: spec.Model) -> str | None:
     said = own_loop.reason(model)
     if said:
         return said
-    images = {n: np.zeros(shape, bool) for n, shape in model.images().items()}
     try:
-        lower(model, images)
+        lower(model, blank_images(model))
     except BackendError as error:
         return str(error)
     return None

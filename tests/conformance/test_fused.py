@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +17,10 @@ from scipy import stats
 
 from neuroglia_snn import backends, load
 from neuroglia_snn.backends import fused
-from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.backends.base import Outcome, Request, blank_images
 from neuroglia_snn.backends.brian import project
 from neuroglia_snn.errors import UserError
+from neuroglia_snn.spec import Model
 
 
 def assert_same(a: Outcome, b: Outcome, tolerance: float) -> None:
@@ -143,13 +145,25 @@ def test_threads_change_no_bit_of_the_memory_model(precision):
         assert_same(outcomes[0], other, 0)
 
 
+def kernel_of(model: Model, folder: Path) -> str:
+    with project.device(1):
+        _, kernel = fused.generate(Request(model, blank_images(model)), folder / "code")
+    return kernel.files["neuroglia_kernel.cpp"]
+
+
+def test_there_is_no_loop_without_stimuli_where_it_would_divide_by_nothing(tmp_path):
+    equations = load("noise_induced_memory").populations["neuron"].equations
+    assert "I_app +" in equations
+    changed = equations.replace("I_app +", "clip(log(I_app), -5, 5) +")
+    model = load("noise_induced_memory", {"population.neuron.equations": changed})
+    assert "advance_quiet" not in kernel_of(model, tmp_path / "log")
+    assert "advance_quiet" in kernel_of(load("noise_induced_memory"), tmp_path / "plain")
+
+
 def test_an_increment_is_summed_before_its_state_is_added(tmp_path):
     """In single precision every sum with the state rounds; Brian2 would flatten a sum in brackets."""
     model = load("noise_induced_memory")
-    images = {name: np.zeros(shape, bool) for name, shape in model.images().items()}
-    with project.device(1):
-        _, kernel = fused.generate(Request(model, images), tmp_path / "code")
-    text = kernel.files["neuroglia_kernel.cpp"]
+    text = kernel_of(model, tmp_path)
     for name in ("U", "V"):
         assert f"{name}_predicted_ = {name}_ + neuroglia_step_of_{name}_predicted_;" in text
         assert f"({name}_ + {name}_predicted_)) + neuroglia_step_of_{name}_new_;" in text

@@ -18,7 +18,7 @@ from helpers.zoo import zoo
 
 from neuroglia_snn import backends, load
 from neuroglia_snn.backends import toolkit
-from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.backends.base import Outcome, Request, blank_images
 from neuroglia_snn.backends.brian import project
 from neuroglia_snn.backends.fused import cuda
 from neuroglia_snn.errors import BackendError, NumericalError
@@ -33,8 +33,7 @@ def run(*requests: Request) -> list[Outcome]:
 
 def blank(name: str, **changes) -> Request:
     model = load(name, changes.pop("set", {}))
-    images = {n: np.zeros(shape, bool) for n, shape in model.images().items()}
-    return Request(model, images, **changes)
+    return Request(model, blank_images(model), **changes)
 
 
 def require_same(found: Outcome, expected: Outcome, tolerance: float) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from neuroglia_snn import load
+from neuroglia_snn.backends.base import blank_images
 from neuroglia_snn.backends.lava import _compat
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.fixedpoint import recorded
@@ -25,8 +26,7 @@ def reference(tag: str) -> np.ndarray:
     settings = {"population.neuron.shape": str(list(SHAPE)), "sigma2": "0.1"}
     settings["population.astrocyte.shape"] = "[1, 1]"
     model = load("noise_induced_memory", settings).without("astrocyte")
-    images = {n: np.zeros(shape, bool) for n, shape in model.images().items()}
-    program = with_messages(lower(model, images))
+    program = with_messages(lower(model, blank_images(model)))
     if tag == "fixed_pt":
         run = in_integers(recorded.formats(model, program, 3).program, 3, True)
     else:

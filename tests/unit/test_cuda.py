@@ -10,13 +10,12 @@ import sys
 from pathlib import Path
 
 import brian2
-import numpy as np
 import pytest
 from helpers.machine_code import architectures, for_both
 
 from neuroglia_snn import backends, load
 from neuroglia_snn.backends import cuda, toolkit
-from neuroglia_snn.backends.base import Request
+from neuroglia_snn.backends.base import Request, blank_images
 from neuroglia_snn.backends.brian import project, standalone
 from neuroglia_snn.backends.cuda import _too_much_recorded, memory
 from neuroglia_snn.backends.fused import cuda as fused_cuda
@@ -58,7 +57,7 @@ def fill(root: Path, libraries: str, names: tuple[str, ...], nvcc: str = NVCC) -
 def blank(name: str) -> Request:
     """A model with nothing in its images."""
     model = load(name)
-    return Request(model, {n: np.zeros(shape, bool) for n, shape in model.images().items()})
+    return Request(model, blank_images(model))
 
 
 @pytest.fixture
@@ -198,11 +197,7 @@ def test_without_brian2cuda_the_command_line_says_what_to_install(tmp_path, comm
 def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, architecture, fast):
     pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
     monkeypatch.setattr(project, "make", lambda *_, **__: None)
-    model = load(name)
-    images = {n: np.zeros(shape, bool) for n, shape in model.images().items()}
-    made = backends.BUILDERS["cuda"](fast).build(
-        Request(model, images), tmp_path / "code", architecture
-    )
+    made = backends.BUILDERS["cuda"](fast).build(blank(name), tmp_path / "code", architecture)
     assert made["architecture"] == architecture
     flags = (tmp_path / "code" / "makefile").read_text()
     assert f"-arch={architecture}" in flags and "-std=c++17" in flags
@@ -215,32 +210,13 @@ def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, ar
 
 
 def test_what_a_reset_does_to_a_unit_has_a_scope_of_its_own():
-    kernel = (
-        "const double a = A[0];\n    _idx = neuron_id;\n\n    const double a = A[0];\n\n}\nx;\n}\n"
+    before, unit, after = (
+        "const double a = A[0];\n    _idx = neuron_id;\n",
+        "    const double a = A[0];",
+        "\n}\nx;\n}\n",
     )
-    mended = cuda._with_own_scope(kernel)
-    assert mended.split() == (
-        [
-            "const",
-            "double",
-            "a",
-            "=",
-            "A[0];",
-            "_idx",
-            "=",
-            "neuron_id;",
-            "{",
-            "const",
-            "double",
-            "a",
-            "=",
-            "A[0];",
-            "}",
-            "}",
-            "x;",
-            "}",
-        ]
-    )
+    mended = cuda._with_own_scope(before + unit + after)
+    assert mended == f"{before}    {{{unit}\n    }}{after}"
 
 
 _MALLOC = re.compile(r"cudaMalloc\(\(void\*\*\)&\w+,\s*sizeof\(([\w ]+)\)\*(\w+)\)")
