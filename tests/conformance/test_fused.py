@@ -315,7 +315,7 @@ def test_replicas_of_another_structure_are_refused():
 def test_a_run_in_pieces_ends_in_the_same_bits(tmp_path, monkeypatch, precision):
     """Stopped again and again, at steps that nothing chooses."""
     request = zoo(tmp_path, precision=precision, threads=2)
-    request = replace(request, model=replace(request.model, duration=4.0))
+    request = replace(request, model=replace(request.model, duration=12.0))
     whole = backends.get("fused").run(request)
     kept = replace(request, checkpoint=tmp_path / "kept")
     watch, pieces = project._watch, []
@@ -339,5 +339,5 @@ def test_a_run_in_pieces_ends_in_the_same_bits(tmp_path, monkeypatch, precision)
         reached.append(outcome.reached)
         shortest = min(len(r.times) for r in outcome.records.values())
         assert shortest == pytest.approx(outcome.reached / 1e-3, abs=2)
-    assert reached == sorted(reached) and len(reached) >= 2 and 0 < reached[0] < 4
+    assert reached == sorted(reached) and len(reached) >= 2 and 0 < reached[0] < 12
     assert_same(whole, outcome, 0)
