@@ -40,7 +40,7 @@ NEUROGLIA_INLINE uint32_t neuroglia_exchanged(const uint32_t word) { return (wor
 NEUROGLIA_INLINE float neuroglia_fma(const float a, const float b, const float c)
 {
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__CUDA_ARCH__)
-    return std::fma(a, b, c);
+    return fmaf(a, b, c);
 #else
     return a*b + c;
 #endif
