@@ -54,8 +54,10 @@ NEUROGLIA_INLINE float neuroglia_quantile(const uint32_t word)
     one = (bits & 0x7fffffu) | 0x3f800000u;
     std::memcpy(&m, &one, 4);
     const uint32_t octave = bits >> 23 & 31u;
-    z = NEUROGLIA_OCTAVES[NEUROGLIA_DEGREE][octave];
-    for (int power = NEUROGLIA_DEGREE - 1; power >= 0; power--) z = neuroglia_fma(z, m, NEUROGLIA_OCTAVES[power][octave]);
+    z = neuroglia_fma(NEUROGLIA_OCTAVES[4][octave], m, NEUROGLIA_OCTAVES[3][octave]);
+    z = neuroglia_fma(z, m, NEUROGLIA_OCTAVES[2][octave]);
+    z = neuroglia_fma(z, m, NEUROGLIA_OCTAVES[1][octave]);
+    z = neuroglia_fma(z, m, NEUROGLIA_OCTAVES[0][octave]);
     std::memcpy(&one, &z, 4);
     one ^= bits & 0x80000000u;
     std::memcpy(&z, &one, 4);
@@ -71,13 +73,12 @@ NEUROGLIA_INLINE void neuroglia_quantiles(const uint32_t* words, float* z)
     const __m512i octave = _mm512_srli_epi32(bits, 23);  // of which five bits count
     const __m512i rest = _mm512_and_si512(bits, _mm512_set1_epi32(0x7fffff));
     const __m512 m = _mm512_castsi512_ps(_mm512_or_si512(rest, _mm512_set1_epi32(0x3f800000)));
-    __m512 sum = _mm512_setzero_ps();
-    for (int power = NEUROGLIA_DEGREE; power >= 0; power--)
-    {
+    const auto coefficient = [&](const int power) {
         const float* row = neuroglia_octaves[power];
-        const __m512 c = _mm512_permutex2var_ps(_mm512_load_ps(row), octave, _mm512_load_ps(row + 16));
-        sum = power == NEUROGLIA_DEGREE ? c : _mm512_fmadd_ps(sum, m, c);
-    }
+        return _mm512_permutex2var_ps(_mm512_load_ps(row), octave, _mm512_load_ps(row + 16));
+    };
+    __m512 sum = coefficient(4);
+    for (int power = 3; power >= 0; power--) sum = _mm512_fmadd_ps(sum, m, coefficient(power));
     const __m512i sign = _mm512_and_si512(bits, _mm512_set1_epi32((int)0x80000000u));
     _mm512_store_si512(z, _mm512_xor_si512(_mm512_castps_si512(sum), sign));
 }
@@ -97,12 +98,11 @@ NEUROGLIA_INLINE void neuroglia_quantiles(const uint32_t* words, float* z)
         }
         const __m256i rest = _mm256_and_si256(bits, _mm256_set1_epi32(0x7fffff));
         const __m256 m = _mm256_castsi256_ps(_mm256_or_si256(rest, _mm256_set1_epi32(0x3f800000)));
-        __m256 sum = _mm256_setzero_ps();
-        for (int power = NEUROGLIA_DEGREE; power >= 0; power--)
-        {
-            const __m256 c = _mm256_permutevar8x32_ps(_mm256_load_ps(neuroglia_upper_octaves[power]), octave);
-            sum = power == NEUROGLIA_DEGREE ? c : _mm256_fmadd_ps(sum, m, c);
-        }
+        const auto coefficient = [&](const int power) {
+            return _mm256_permutevar8x32_ps(_mm256_load_ps(neuroglia_upper_octaves[power]), octave);
+        };
+        __m256 sum = coefficient(4);
+        for (int power = 3; power >= 0; power--) sum = _mm256_fmadd_ps(sum, m, coefficient(power));
         const __m256i sign = _mm256_and_si256(bits, _mm256_set1_epi32((int)0x80000000u));
         _mm256_store_si256((__m256i*)z, _mm256_xor_si256(_mm256_castps_si256(sum), sign));
     }

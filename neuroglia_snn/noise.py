@@ -32,7 +32,7 @@ _PARITY = 0x1BD11BDA
 #: Of the step's upper 32 bits, to spread them over the key.
 _FAR = 0x85EBCA6B
 
-_DEGREE = 4
+_DEGREE = 4  # as noise.hpp has it
 
 
 def _octaves() -> np.ndarray:
@@ -114,8 +114,7 @@ def _table(octaves: np.ndarray) -> str:
 def _cpp() -> str:
     # of the upper octaves, in the order of the last three bits of their numbers
     upper = _OCTAVES[:, (24, 25, 26, 27, 28, 29, 22, 23)]
-    return f"""#define NEUROGLIA_DEGREE {_DEGREE}
-alignas(64) static const float neuroglia_octaves{_table(_OCTAVES)}
+    return f"""alignas(64) static const float neuroglia_octaves{_table(_OCTAVES)}
 alignas(64) static const float neuroglia_upper_octaves{_table(upper)}
 #ifdef __CUDACC__
 static __device__ const float neuroglia_octaves_of_device{_table(_OCTAVES)}
