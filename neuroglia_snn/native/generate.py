@@ -113,7 +113,8 @@ def source(program: Program, fixed: bool) -> str:
     """
     parts = [_HEADER]
     if not fixed:
-        parts += [f"#include {h}" for h in noise.CPP_HEADERS] + [noise.CPP]
+        parts += [f"#include {h}" for h in noise.CPP_HEADERS]
+        parts += [noise.CPP, noise.CPP_BLOCKS]
     parts += [_Population(p, program.dt, fixed).text() for p in program.populations.values()]
     return "\n".join(parts)
 

@@ -623,10 +623,12 @@ def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
         "loop": LOOP,
         "memory": MEMORY,
     }
-    header = "\n".join(f"#include {h}" for h in noise.CPP_HEADERS)
+    header = ["#pragma once", *(f"#include {h}" for h in noise.CPP_HEADERS), noise.CPP]
+    if not gpu:
+        header += [f"#define NEUROGLIA_BLOCK {noise.BLOCK}", noise.CPP_BLOCKS]
     files: dict[str, str | bytes] = {
         **indices,
-        "noise.hpp": f"#pragma once\n{header}\n#define NEUROGLIA_BLOCK {noise.BLOCK}\n{noise.CPP}",
+        "noise.hpp": "\n".join(header),
         "runtime.hpp": (FOLDER / "runtime.hpp").read_text(encoding="utf-8"),
     }
     needed = None
