@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ class Keeper:
         """The outcome of every request, or why there is none."""
         if backend.batch == 1 or any(structure(r) != structure(requests[0]) for r in requests):
             return [self._alone(backend, request) for request in requests]
-        self._close()
+        self.close()
         try:
             return [*backend.run_many(requests)]
         except UserError as error:
@@ -42,19 +43,21 @@ class Keeper:
     def _runner(self, backend: Backend, request: Request) -> Callable[[Request], Outcome]:
         key = (backend.name, request.threads, structure(request))
         if self._run is None or key != self._kept:
-            self._close()  # Brian2 has one device
+            self.close()  # Brian2 has one device
             if not isinstance(backend, Builds):
                 return backend.run
             self._run = self._open.enter_context(backend.built(request))
             self._kept = key
         return self._run
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the build that is open, if one is."""
         self._run = None
         self._open.close()
 
 
 _keeper = Keeper()
+atexit.register(_keeper.close)  # while Brian2 can still be imported
 #: Brian2's device is one for a whole process; a worker of another's cluster may have many threads.
 _one_at_a_time = threading.Lock()
 
