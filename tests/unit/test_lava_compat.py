@@ -57,3 +57,10 @@ def test_importing_the_package_imports_no_lava():
     code = "import sys, neuroglia_snn, neuroglia_snn.backends.lava, neuroglia_snn.cli;"
     code += "print(any(m == 'lava' or m.startswith('lava.') for m in sys.modules))"
     assert python(code) == "False"
+
+
+@needs_lava
+def test_lava_is_imported_after_others_have_begun_processes():
+    """A progress bar's lock decides on the start method, which Lava then sets again."""
+    begun = "import multiprocessing; multiprocessing.RLock(); "
+    assert python(begun + "from neuroglia_snn.backends.lava import FHN; print('fine')") == "fine"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
+import multiprocessing
 import sys
 from collections.abc import Callable
 
@@ -52,6 +53,9 @@ def prepare(*more: str) -> None:
     said = missing(*more)
     if said:
         raise BackendError(said)
+    begun = multiprocessing.get_start_method(allow_none=True)
+    if begun == "fork" and "lava.magma.runtime.runtime" not in sys.modules:
+        multiprocessing.set_start_method(None, force=True)  # Lava sets it, which only works once
     if sys.version_info < (3, 11) or _MODULE in sys.modules:
         return
     original = dataclasses.dataclass
