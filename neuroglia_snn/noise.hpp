@@ -70,12 +70,14 @@ NEUROGLIA_INLINE float neuroglia_quantile(const uint32_t word)
     return z;
 }
 
+NEUROGLIA_INLINE uint32_t neuroglia_key(const uint32_t stream, const int64_t step)
+{ return stream ^ ((uint32_t)(step >> 32)*0x85ebca6bu); }
+
 template <class T> NEUROGLIA_INLINE T neuroglia_normal(const uint32_t seed, const uint32_t stream,
                                                       const uint32_t unit, const int64_t step)
 {
-    const uint32_t key = stream ^ ((uint32_t)(step >> 32)*0x85ebca6bu);
     uint32_t x0 = unit/64u*16u + unit%16u, x1 = (uint32_t)step;
-    neuroglia_threefry(x0, x1, seed, key);
+    neuroglia_threefry(x0, x1, seed, neuroglia_key(stream, step));
     const uint32_t word = (unit & 32u) ? x1 : x0;
     return (T)neuroglia_quantile((unit & 16u) ? neuroglia_reversed(word) : word);
 }

@@ -108,7 +108,7 @@ def _quantile(word: np.ndarray) -> np.ndarray:
 
 def _table(octaves: np.ndarray) -> str:
     rows = (", ".join(f"{float(x)!r}f" for x in row) for row in octaves)
-    return f"[{_DEGREE + 1}][{octaves.shape[1]}] = {{{{{'}, {'.join(rows)}}}}};"
+    return f"[{_DEGREE + 1}][{octaves.shape[1]}] = " + "{{" + "}, {".join(rows) + "}};"
 
 
 _FOLDER = Path(__file__).parent

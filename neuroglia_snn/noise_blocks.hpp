@@ -1,4 +1,5 @@
 // Gaussian noise of many units at once, after noise.hpp: the same numbers.
+#define NEUROGLIA_BLOCK 64  // as noise.BLOCK
 #if defined(__AVX2__)
 #include <immintrin.h>
 #endif
@@ -56,7 +57,7 @@ NEUROGLIA_INLINE void neuroglia_quantiles(const uint32_t* words, float* z)
 template <class T> static __attribute__((noinline)) void neuroglia_normals(
     T* __restrict z, uint32_t block, uint32_t count, const uint32_t seed, const uint32_t stream, const int64_t step)
 {
-    const uint32_t key = stream ^ ((uint32_t)(step >> 32)*0x85ebca6bu);
+    const uint32_t key = neuroglia_key(stream, step);
     alignas(64) uint32_t words[8*64];  // of a few blocks: either loop keeps its numbers in registers
     while (count > 0)
     {

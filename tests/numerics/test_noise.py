@@ -147,9 +147,10 @@ def test_one_number_needs_no_headers_of_its_own(tmp_path):
 @pytest.mark.parametrize("machine", ["", "-march=native", "-mavx2 -mfma"])
 def test_cpp_gives_the_same_numbers(tmp_path, machine):
     """One by one and in blocks, of both precisions; the lookups of every width of registers."""
-    flags = Path("/proc/cpuinfo").read_text().split()
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
     if "avx2" in machine and not {"avx2", "fma"} <= set(flags):
-        pytest.skip("this processor has no AVX2")
+        pytest.skip("no AVX2 is known of this processor")
     headers = "".join(f"#include {h}\n" for h in noise.CPP_HEADERS)
     (tmp_path / "a.cpp").write_text(f"""{headers}#include <cstdio>
 {noise.CPP}

@@ -625,7 +625,7 @@ def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
     }
     header = ["#pragma once", *(f"#include {h}" for h in noise.CPP_HEADERS), noise.CPP]
     if not gpu:
-        header += [f"#define NEUROGLIA_BLOCK {noise.BLOCK}", noise.CPP_BLOCKS]
+        header.append(noise.CPP_BLOCKS)
     files: dict[str, str | bytes] = {
         **indices,
         "noise.hpp": "\n".join(header),
