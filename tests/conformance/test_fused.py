@@ -5,6 +5,7 @@ In double precision the two differ by rounding alone, noise included: its number
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from dataclasses import replace
@@ -143,6 +144,53 @@ def test_threads_change_no_bit_of_the_memory_model(precision):
     assert outcomes[0].final["neuron"]["n_spikes"].sum() > 100
     for other in outcomes[1:]:
         assert_same(outcomes[0], other, 0)
+
+
+SHEET = """
+[population.s{n}]
+shape = [{rows}, {cols}]
+equations = '''
+dx/dt = (-x + 0.3*L + 0.2*clip(x + 0.1, 0, 0.5))/tau + 0.3*x*xi/sqrt(tau) : 1
+crossings : integer
+L : 1
+'''
+threshold = "x > 0.5"
+reset = "x = 0; crossings += 1"
+initial = {{ x = "0.06*(i%17) - 0.3" }}
+[projection.p{n}]
+from = "s{n}"
+to = "s{n}"
+connect = {{ rule = "lattice", neighbours = {neighbours} }}
+equations = "L_post = {text} : 1 (summed)"
+"""
+
+
+def test_every_width_has_its_edges(tmp_path):
+    """Columns amid a row share numbers, those at its ends have numbers of their own."""
+    head = """
+[model]
+noise = "stratonovich"
+integrator = "heun"
+dt = "0.1 ms"
+duration = "3 ms"
+[parameters]
+tau = { value = "2 ms" }
+"""
+    shapes = [(1, 40), (2, 33), (5, 32), (3, 48), (4, 49), (3, 200), (9, 34), (5, 64)]
+    sheets = [
+        SHEET.format(n=n, rows=rows, cols=cols, neighbours=neighbours, text=text)
+        for n, ((rows, cols), (neighbours, text)) in enumerate(
+            zip(shapes, itertools.cycle(LATERAL.values()), strict=False)
+        )
+    ]
+    file = tmp_path / "sheets.toml"
+    file.write_text(head + "".join(sheets))
+    model = load(str(file))
+    one = backends.get("fused").run(Request(model))
+    assert all(state["crossings"].any() for state in one.final.values())
+    assert_same(backends.get("numpy").run(Request(model)), one, 1e-9)
+    for threads in (2, 3):
+        assert_same(one, backends.get("fused").run(Request(model, threads=threads)), 0)
 
 
 def kernel_of(model: Model, folder: Path) -> str:

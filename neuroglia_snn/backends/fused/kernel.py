@@ -47,6 +47,8 @@ _SHARED = re.compile(r"brian::(\w+)\[0\]")
 ROW = 64
 #: Rows are computed in whole groups of this many columns.
 GROUP = 16
+#: Most groups that are written out.
+UNROLLED = 8
 
 #: On a GPU, the sum of a mean is taken in so many parts at most.
 PARTS = 4096
@@ -107,6 +109,17 @@ class _Population:
     slots: list[SimpleNamespace] = field(default_factory=list)
     masked: bool = False
     weights: list[SimpleNamespace] = field(default_factory=list)
+
+    @property
+    def middle(self) -> tuple[int, int]:
+        """First and end of the whole groups of columns that have neighbours at both sides."""
+        return GROUP, max((self.cols - 1) // GROUP * GROUP, GROUP)
+
+    @property
+    def unroll(self) -> int:
+        """Groups of columns in the middle, if they are few enough to be written out one after another."""
+        groups = (self.middle[1] - self.middle[0]) // GROUP
+        return groups if groups <= UNROLLED else 1
 
     @property
     def edge_tables(self) -> list[str]:
@@ -289,6 +302,13 @@ class _Generator:
             line.split(" = ", 1)[0] for line in (*code, *second[: len(code)], *step.noise)
         }
         per_unit = {a.name for a in population.arrays} | {"i", *given, *predicted}
+        places = linear.Places()
+        if not self.gpu:  # there, tables are memory traffic, which is what is scarce
+            places = linear.Places(
+                {w.name for w in population.weights},
+                {*self.model.parameters, *UNITS, "dt"},
+                lambda text: self._weight(population, text, given),
+            )
         stimuli = [s.name for s in self.model.stimuli.values() if s.population == spec_.name]
         population.gates = [f"{name}_on" for name in stimuli]
         for name in ("advance", "advance_quiet") if stimuli else ("advance",):
@@ -296,7 +316,7 @@ class _Generator:
             if name == "advance_quiet":
                 halves = [[_without(x, population.gates) for x in lines] for lines in halves]
             predict, correct = (
-                "\n".join(linear.combine(lines, per_unit, written_out)) for lines in halves
+                "\n".join(linear.combine(lines, per_unit, written_out, places)) for lines in halves
             )
             if name == "advance_quiet" and {"zoo", "nan"} & get_identifiers(predict + correct):
                 population.gates = []  # log(stimulus_on(t)), for one: no such loop
@@ -310,6 +330,8 @@ class _Generator:
                     correct=self.translate(correct, population, given | predicted),
                 )
             )
+        used = {n for v in population.variants for n in v.predict.given | v.correct.given}
+        population.weights = [w for w in population.weights if w.name in used]
         population.predict = population.variants[0].predict
         population.correct = population.variants[0].correct
         population.predicted = [
@@ -318,10 +340,9 @@ class _Generator:
         neighbours = [
             f"const {s.type} {s.value}_ = {s.pointer}[c + ({s.column})];" for s in population.shifts
         ]
-        edges = [f"const real {w}_ = {w}_row[c];" for w in population.edge_tables]
         noises = _noise_lines(given)
         population.normals = [n for n in given if n.startswith("normal_")]
-        population.given_predict = [*neighbours, *edges, *noises]
+        population.given_predict = [*neighbours, *noises]
         population.given_correct = [
             *(
                 f"const {x.type} {x.name}_predicted_ = {x.name}_predicted_row[c];"
@@ -376,6 +397,7 @@ class _Generator:
 
     def _weight(self, population, text: str, given) -> str:
         """Name of the table with a function of the number of neighbours."""
+        text = word_substitute(text, {w.name: f"({w.text})" for w in population.weights})
         known = next((w for w in population.weights if w.text == text), None)
         if known is None:
             code = f"neuroglia_weight = {text}"

@@ -2,22 +2,40 @@
 
 ``U + dt*k*((F - V)/eps + D*L)`` with ``L = w*(sum - 4*U)`` becomes ``U + (a*F + b*V + c*w*(sum - 4*U))``,
 where a, b and c follow from numbers that all units share, so that they are worked out once a step, in
-double precision. Nothing else is expanded: factors that differ between units stay as they are, and so do
-differences of times.
+double precision. Factors that differ between units stay as they are, and so do differences of times.
+
+Weights that follow from a unit's place in the lattice alone can be part of a factor: with d = c*w and e = -4*d, in
+tables by place, the above becomes ``U + (a*F + b*V + d*sum + e*U)``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 
 import sympy
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 
 _T = str_to_sympy("t")
+_CLIP = str_to_sympy("clip(x, y, z)").func
+
+
+@dataclass(frozen=True)
+class Places:
+    """Numbers of a unit's place in the lattice, which tables can hold."""
+
+    #: Names of such numbers, and of what may be multiplied with them: constants of a run.
+    weights: Collection[str] = ()
+    constants: Collection[str] = ()
+    #: Gives the name of the table of an expression of both.
+    table: Callable[[str], str] = field(default=lambda text: text)
 
 
 def combine(
-    statements: Collection[str], per_unit: Collection[str], local: Collection[str]
+    statements: Collection[str],
+    per_unit: Collection[str],
+    local: Collection[str],
+    places: Places = Places(),
 ) -> list[str]:
     """Statements in fewer operations, same values but for rounding.
 
@@ -27,8 +45,9 @@ def combine(
     Parameters
     ----------
     statements : ``name = expression``, in the order in which they run
-    per_unit : names that differ between units
+    per_unit : names that differ between units, those of ``places`` among them
     local : names of ``per_unit`` that the statements assign for themselves; they are written out
+    places : what may become tables; without, nothing does
     """
     own = {sympy.Symbol(n, real=True) for n in per_unit}
     values: dict[sympy.Symbol, sympy.Expr] = {}
@@ -39,7 +58,7 @@ def combine(
         if name in local:
             values[sympy.Symbol(name, real=True)] = value
             continue
-        plain, increment = _parts(value, own)
+        plain, increment = _parts(_centred(value, own), own, places)
         if plain and increment:
             result.append(f"neuroglia_step_of_{name} = {increment}")
             increment = f"neuroglia_step_of_{name}"
@@ -53,33 +72,79 @@ def _exact(value: sympy.Expr) -> sympy.Expr:
     return value.xreplace({x: r for x, r in fractions.items() if r.q <= 1024})
 
 
-def _parts(value: sympy.Expr, own: set[sympy.Symbol]) -> tuple[str, str]:
+def _centred(value: sympy.Expr, own: set[sympy.Symbol]) -> sympy.Expr:
+    """With clip(x + a, low, high) as a + clip(x, low - a, high - a), where units share a and the bounds."""
+
+    def moved(x: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> sympy.Expr:
+        shift, rest = x.as_independent(*own, as_Add=True)
+        if shift == 0 or rest == 0 or (low.free_symbols | high.free_symbols) & own:
+            return _CLIP(x, low, high)
+        return shift + _CLIP(rest, low - shift, high - shift)
+
+    return value.replace(_CLIP, moved)
+
+
+def _parts(value: sympy.Expr, own: set[sympy.Symbol], places: Places) -> tuple[str, str]:
     """Plain multiples of what differs between units; and the rest, by the factors that units share."""
     plain: dict[sympy.Expr, sympy.Expr] = {}
-    scaled: dict[sympy.Expr, list[tuple[sympy.Expr, sympy.Expr]]] = {}
-    constant = sympy.S.Zero
-    for factor, term in _terms(value, own):
-        number, shared = factor.as_coeff_Mul()
-        if term == 1:
-            constant += factor
-        elif shared == 1:
-            plain[number] = plain.get(number, 0) + term
+    factors: dict[sympy.Expr, sympy.Expr] = {}
+    for factor, term in _expanded(value, own, places):
+        if term != 1 and factor.is_number:
+            plain[factor] = plain.get(factor, 0) + term
         else:
-            scaled.setdefault(shared, []).append((number, term))
-    sums = [_product(number, total) for number, total in plain.items()]
-    rest = [sympy_to_str(constant)] if constant != 0 else []
-    for shared, terms in scaled.items():
+            factors[term] = factors.get(term, 0) + factor
+    constant = factors.pop(sympy.S.One, 0)
+    sums = [_product(_written(number, places), total) for number, total in plain.items()]
+    rest = [_written(constant, places)] if constant != 0 else []
+    rest += _nested(factors, places)
+    groups: dict[sympy.Expr, list[tuple[sympy.Expr, sympy.Expr]]] = {}
+    for term, factor in factors.items():
+        number, shared = factor.as_coeff_Mul()
+        groups.setdefault(shared, []).append((number, term))
+    for shared, terms in groups.items():
         first = terms[0][0]  # the others' numbers in relation to it, mostly 1
         total = sympy.Add(*(number / first * term for number, term in terms))
-        rest.append(_product(first * shared, total))
+        rest.append(_product(_written(first * shared, places), total))
     return " + ".join(sums), " + ".join(rest)
 
 
-def _product(factor: sympy.Expr, total: sympy.Expr) -> str:
+def _nested(factors: dict[sympy.Expr, sympy.Expr], places: Places) -> list[str]:
+    """Takes a*x + b*x*y out, as (a + b*y)*x."""
+    result = []
+    for term in [t for t in factors if t.is_Symbol]:
+        parts = {product: product / term for product in factors if product.is_Mul}
+        parts = {product: rest for product, rest in parts.items() if not rest.has(term)}
+        if parts:
+            texts = [_written(factors.pop(term), places)]
+            texts += [_product(_written(factors.pop(p), places), r) for p, r in parts.items()]
+            result.append(_product(" + ".join(texts), term))
+    return result
+
+
+def _product(factor: str, total: sympy.Expr) -> str:
     text = sympy_to_str(total)
-    if factor == 1:
-        return text
-    return f"({sympy_to_str(factor)})*({text})"
+    return text if factor == "1" else f"({factor})*({text})"
+
+
+def _written(factor: sympy.Expr, places: Places) -> str:
+    text = sympy_to_str(factor)
+    weights = {s.name for s in factor.free_symbols} & set(places.weights)
+    return places.table(text) if weights else text
+
+
+def _expanded(
+    value: sympy.Expr, own: set[sympy.Symbol], places: Places
+) -> Iterator[tuple[sympy.Expr, sympy.Expr]]:
+    """Pairs as `_terms`, where a factor may have weights if all else in it is constant."""
+    weights = {s for s in own if s.name in places.weights}
+    for factor, term in _terms(value, own):
+        rest, weight = term.as_independent(*weights, as_Add=False)
+        constant = {s.name for s in factor.free_symbols} <= set(places.constants)
+        if weight == 1 or not constant or (weight.free_symbols - weights):
+            yield factor, term
+            continue
+        for number, part in _terms(rest, own):
+            yield factor * weight * number, part
 
 
 def _terms(value: sympy.Expr, own: set[sympy.Symbol]) -> Iterator[tuple[sympy.Expr, sympy.Expr]]:

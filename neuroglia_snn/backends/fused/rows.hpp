@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <thread>
+#include <type_traits>
 #include <sched.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -56,12 +57,13 @@ template <class T> inline int find_nonfinite(const T* x, const Layout& at)
 }
 
 // Rows of a lattice that are stepped together, and of predictions that are kept (a power of two).
-constexpr int together = 8, predictions = 16;
+constexpr int together = 4, predictions = 8;
 static_assert(predictions >= together + 2, "the corrector reads from two rows before to the last one");
 
 // ------------------------------------------------------------------ threads
 // Rows [first, last) of one thread; a population with few rows belongs to the first thread alone.
 struct Rows { int first, last; };
+using Columns = Rows;
 inline Rows share(const int rows, const int id, const int threads)
 {
     if (rows < 4*threads) return id ? Rows{rows, rows} : Rows{0, rows};

@@ -32,6 +32,8 @@ template <int N, class T> NEUROGLIA_BOTH inline T power(const T x)
     else { const T half = power<N/2>(x); return half*half; }
 }
 template <class T> NEUROGLIA_BOTH inline T clip(const T x, const T low, const T high) { return std::min(std::max(x, low), high); }
+// A number that the compiler does not know.
+template <class T> inline T variable(const T x) { volatile T y = x; return y; }
 template <class T> NEUROGLIA_BOTH inline T absolute(const T x) { return x < T(0) ? -x : x; }
 template <class T> NEUROGLIA_BOTH inline int32_t sign(const T x) { return (x > T(0)) - (x < T(0)); }
 template <class T> NEUROGLIA_BOTH inline T mod(const T x, const T y) { return x - y*std::floor(x/y); }

@@ -8,7 +8,8 @@ Brian2 variable stands for, and in single precision.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import functools
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import brian2
@@ -56,9 +57,11 @@ class _Renderer(CPPNodeRenderer):
     Names of the model get a ``suffix`` with an underscore, so that they are never ours.
     """
 
-    def __init__(self, number: str, suffix: str = "_"):
+    def __init__(self, number: str, suffix: str = "_", shared: Collection[str] = ()):
         super().__init__()
-        self._number, self._suffix = number, suffix
+        self._number, self._suffix, self._shared = number, suffix, shared
+        #: Names of the bounds of ``clip`` that are numbers.
+        self.bounds: dict[str, str] = {}
 
     def render_Constant(self, node):
         if isinstance(node.value, bool):
@@ -71,6 +74,7 @@ class _Renderer(CPPNodeRenderer):
         return f"{node.id}{self._suffix}"
 
     def render_BinOp(self, node):
+        node = self._shared_first(node)
         left, right = self.render_node(node.left), self.render_node(node.right)
         kind = type(node.op).__name__
         if kind == "Pow":
@@ -89,6 +93,16 @@ class _Renderer(CPPNodeRenderer):
             return f"({self._number}({left})/({right}))"
         return super().render_BinOp(node)
 
+    def _shared_first(self, node):
+        """``c + (x + y)``, of which units share c, as ``(c + x) + y``: one operation less where x is a product."""
+        terms = [node.right]
+        while _is_sum(terms[0]):
+            terms[:1] = [terms[0].left, terms[0].right]
+        first = getattr(node.left, "id", None)
+        if not _is_sum(node) or first not in self._shared or len(terms) == 1:
+            return node
+        return functools.reduce(lambda a, b: ast.BinOp(a, ast.Add(), b), terms, node.left)
+
     def render_BoolOp(self, node):  # without short cuts: branches would keep loops from vectorising
         sign = " & " if type(node.op).__name__ == "And" else " | "
         return "(" + sign.join(f"({self.render_node(v)})" for v in node.values) + ")"
@@ -98,8 +112,21 @@ class _Renderer(CPPNodeRenderer):
         name = node.func.id
         if name in ("clip", "exprel", "timestep"):  # one type for all arguments
             arguments = [f"{self._number}({a})" for a in arguments]
+        if name == "clip":
+            arguments[1:] = [self._bound(a) for a in arguments[1:]]
         known = _FUNCTIONS.get(name)
         return f"{f'fn::{known}' if known else f'user::{name}'}({', '.join(arguments)})"
+
+    def _bound(self, text: str) -> str:
+        """A variable for a number: with one, gcc finds the processor's minimum and maximum."""
+        if get_identifiers(text) - {self._number}:
+            return text
+        name = f"{RESULT}bound_{len(self.bounds)}_"
+        return self.bounds.setdefault(text, name)
+
+
+def _is_sum(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
 
 
 def translate(
@@ -172,7 +199,7 @@ def _render(scalar, vector, variables, auxiliary, real: str) -> Block:
         if name in used_in_loop or name.startswith(RESULT):
             keep = real == "double" or _is_time(name, variables, hoisted)
             prelude.append(f"const {'double' if keep else real} {name}_ = {name}{_DOUBLE};")
-    inner = _Renderer(real)
+    inner = _Renderer(real, shared={*shared, *hoisted})
     body, reads, writes, local = [], set(), set(), set()
     for statement in vector:
         for name in get_identifiers(statement.expr):
@@ -189,6 +216,7 @@ def _render(scalar, vector, variables, auxiliary, real: str) -> Block:
                 reads.add(target)
             writes.add(target)
         body.append(f"{target}_ {statement.op} {text};")
+    prelude += [f"const {real} {n} = fn::variable({text});" for text, n in inner.bounds.items()]
     return Block(
         tuple(prelude),
         tuple(body),
