@@ -4,8 +4,9 @@
     python benchmarks/backends.py --scaling        # the fused loop from 64 x 64 to 2048 x 2048
 
 Each round runs every case once, in turn, so that a machine whose speed drifts does not favour one; the
-table gives the fastest and the median of the rounds in microseconds a step, and the ratio to the first
-row. Code generation and compilers do not count; starting a program and reading its results do (a run
+table gives the fastest and the median of the rounds in microseconds a step, and the ratio to ``cpp`` on
+one thread. "Brian2" is what Brian2 makes of the equations with its own random numbers (a Mersenne Twister); in
+``cpp`` the noise is ours. Code generation and compilers do not count; starting a program and reading its results do (a run
 of each backend is timed at two lengths, and the difference counts). The NumPy backend takes fewer
 steps. Needs ``pip install numba jax`` for the two hand-written loops; without, they are left out.
 """
@@ -18,12 +19,14 @@ import platform
 import statistics
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from neuroglia_snn import backends, load
 from neuroglia_snn.backends.base import Request
+from neuroglia_snn.backends.brian import network
 from neuroglia_snn.backends.brian.quiet import hush
 
 
@@ -64,6 +67,16 @@ def backend_step(
     return measure
 
 
+def brian2_step(threads: int, milliseconds: float) -> Callable[[int], float]:
+    """Microseconds of a step of the ``cpp`` backend with Brian2's own random numbers."""
+
+    def measure(side: int) -> float:
+        with mock.patch.object(network, "_normal", lambda stream: lambda xi: "randn()"):
+            return backend_step("cpp", threads, "float64", milliseconds)(side)
+
+    return measure
+
+
 def by_hand(module: str, milliseconds: float, **options: object) -> Callable[[int], float] | None:
     """Microseconds of a step of a hand-written loop beside this file, if its packages are here."""
     try:
@@ -74,6 +87,8 @@ def by_hand(module: str, milliseconds: float, **options: object) -> Callable[[in
 
 
 CASES: dict[str, Callable[[int], float] | None] = {
+    "Brian2, 1 thread": brian2_step(1, 8),
+    "Brian2, 2 threads": brian2_step(2, 8),
     "cpp, 1 thread": backend_step("cpp", 1, "float64", 8),
     "cpp, 2 threads": backend_step("cpp", 2, "float64", 8),
     "numpy": backend_step("numpy", 1, "float64", 0.8),
