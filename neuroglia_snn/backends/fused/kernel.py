@@ -445,6 +445,7 @@ class _Generator:
         clock = SimpleNamespace(period=steps, dt=projection.dt, size=target.size)
         if coupling.is_gather(self.model, projection):
             clock = SimpleNamespace(period=target.period, dt=target.dt, size=target.size)
+        code = translate(f"neuroglia_term = {text}", group, space, "double", given | counted)
         return SimpleNamespace(
             space=f"held_{projection.name}_{variable}",
             variable=variable,
@@ -456,7 +457,8 @@ class _Generator:
             separable=not post and "N_incoming" not in text,
             pre=pre,
             post=post,
-            code=translate(f"neuroglia_term = {text}", group, space, "double", given | counted),
+            code=code,
+            term="int32_t" if "neuroglia_term" in code.whole else "double",
             weight=translate(
                 f"neuroglia_weight = {weight or '1'}", group, space, "double", counted
             ),

@@ -46,12 +46,21 @@ template <class T> inline void mirror_row(T* row, const Layout& at) { row[-1] = 
 // The first unit whose value is not finite, or -1 (by bits: the compiler may assume finite numbers).
 template <class T> inline int find_nonfinite(const T* x, const Layout& at)
 {
-    for (int unit = 0; unit < at.size; unit++)
+    using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
+    constexpr Bits exponent = sizeof(T) == 8 ? (Bits)0x7ff0000000000000ull : (Bits)0x7f800000u;
+    const auto endless = [](const T value) {
+        Bits bits;
+        std::memcpy(&bits, &value, sizeof bits);
+        return (int)((bits & exponent) == exponent);
+    };
+    for (int r = 0; r < at.rows; r++)
     {
-        const double value = (double)x[at.position(unit)];
-        uint64_t bits;
-        std::memcpy(&bits, &value, 8);
-        if ((bits & 0x7ff0000000000000ull) == 0x7ff0000000000000ull) return unit;
+        const T* row = x + at.row(r);
+        const int columns = at.columns(r);
+        int any = 0;
+        for (int c = 0; c < columns; c++) any |= endless(row[c]);
+        for (int c = 0; any && c < columns; c++)
+            if (endless(row[c])) return r*at.cols + c;
     }
     return -1;
 }

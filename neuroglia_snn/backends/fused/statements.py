@@ -41,7 +41,8 @@ class Block:
 
     ``prelude`` stands before a loop over units: one line for each number that is the same for all
     of them. ``body`` stands in the loop. ``reads`` and ``writes`` are per-unit arrays of the group,
-    ``given`` the per-unit values that the loop must provide.
+    ``given`` the per-unit values that the loop must provide. ``whole`` are names of what it computes for
+    the loop that are whole numbers.
     """
 
     prelude: tuple[str, ...]
@@ -49,6 +50,7 @@ class Block:
     reads: frozenset[str]
     writes: frozenset[str]
     given: frozenset[str]
+    whole: frozenset[str] = frozenset()
 
 
 class _Renderer(CPPNodeRenderer):
@@ -223,6 +225,7 @@ def _render(scalar, vector, variables, auxiliary, real: str) -> Block:
         frozenset(reads),
         frozenset(writes),
         frozenset(used_in_loop & set(auxiliary)),
+        frozenset(s.var for s in vector if np.dtype(s.dtype).kind in "bi"),
     )
 
 
