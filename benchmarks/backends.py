@@ -5,10 +5,11 @@
 
 Each round runs every case once, in turn, so that a machine whose speed drifts does not favour one; the
 table gives the fastest and the median of the rounds in microseconds a step, and the ratio to ``cpp`` on
-one thread. "Brian2" is what Brian2 makes of the equations with its own random numbers (a Mersenne Twister); in
-``cpp`` the noise is ours. Code generation and compilers do not count; starting a program and reading its results do (a run
-of each backend is timed at two lengths, and the difference counts). The NumPy backend takes fewer
-steps. Needs ``pip install numba jax`` for the two hand-written loops; without, they are left out.
+one thread. "Brian2" is what Brian2 makes of the equations with its own random numbers (a Mersenne
+Twister); in ``cpp`` the noise is ours. Code generation and compilers do not count. The fused loop and
+those written by hand time themselves; Brian2's programs are timed at two lengths, and the difference counts.
+The NumPy backend takes fewer steps. Needs ``pip install numba jax`` for the two hand-written loops;
+without, they are left out.
 """
 
 from __future__ import annotations
@@ -50,19 +51,20 @@ def request(
 def backend_step(
     name: str, threads: int, precision: str, milliseconds: float, start: str = "0 ms"
 ) -> Callable[[int], float]:
-    """Microseconds of a step on a backend: a long run less a short one, for the steps between."""
+    """Microseconds of a step on a backend: of its time loop where it says so, else of a long run less a short one."""
 
     def measure(side: int) -> float:
         backend = backends.get(name)
-        runs = [
-            request(side, length, threads, precision, start)
-            for length in (milliseconds / 4, milliseconds)
-        ]
-        for run in runs:
-            backend.run(run)  # compiles
-        short, long = (backend.run(run).run_seconds for run in runs)
-        steps = (runs[1].model.duration - runs[0].model.duration) / runs[0].model.dt
-        return (long - short) / steps * 1e6
+        run = request(side, milliseconds, threads, precision, start)
+        backend.run(run)  # compiles
+        outcome = backend.run(run)
+        steps = run.model.duration / run.model.dt
+        if outcome.loop_seconds is not None:
+            return outcome.loop_seconds / steps * 1e6
+        short = request(side, milliseconds / 4, threads, precision, start)
+        backend.run(short)
+        seconds = outcome.run_seconds - backend.run(short).run_seconds
+        return seconds / (0.75 * steps) * 1e6
 
     return measure
 
