@@ -80,8 +80,8 @@ fired : 1
 gain : 1 (constant)
 L : 1
 '''
-threshold = "t > 1*ms"
-reset = "fired += 1"
+threshold = "t > 1*ms and clip(x, -1, 1) > -0.5*d_a"
+reset = "fired += 1; x = clip(x, -2, 2) - 0.001*a*d_a"
 regularly = [{ code = "p = dt/ms + t/ms", dt = "0.3 ms" }]
 initial = { x = "0.05*(i%7) - 0.3", gain = "1 + 0.1*(i%5)" }
 [projection.lat]
@@ -265,10 +265,11 @@ def test_a_changed_equation_changes_the_kernel(tmp_path):
             "'self'.*'one-to-one'",
         ),
         ("crossings : integer", "crossings : integer\nweight_0 : 1", "weight_0.*rename"),
+        ("crossings += 1", "crossings += 1\ntheta += 0.1", r"'theta \+= 0.1' sets 'theta'"),
     ],
     ids=[
         *("all", "part", "random", "clock", "refractory", "record", "subexpression"),
-        *("threshold", "one-to-one", "name"),
+        *("threshold", "one-to-one", "name", "shared"),
     ],
 )
 def test_what_it_cannot_do_is_refused_before_a_build(tmp_path, old, new, said):

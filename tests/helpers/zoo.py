@@ -26,8 +26,8 @@ dt = "1.5 ms"
 [population.sheet]
 shape = [9, 11]
 equations = '''
-dx/dt = (-x + strength*L + drive + wave(t) + 0.1*push + 2*M)/tau + 0.3*(1 + x**2/4)*xi/sqrt(tau) : 1
-dy/dt = (x - y)/tau + 0.2*K/tau : 1
+dx/dt = (-x*(1 + wave(t)/5) + strength*L + drive + wave(t) + 0.1*push + 2*M)/tau + 0.3*(1 + x**2/4)*xi/sqrt(tau) : 1
+dy/dt = (theta*(x - y) - theta*x + x)/tau + 0.2*K/tau*(1 + wave(t)) : 1
 L : 1
 K : 1
 M : 1

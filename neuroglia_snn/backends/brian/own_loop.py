@@ -21,6 +21,7 @@ from neuroglia_snn.backends.brian import coupling
 RULES = ("lattice", "footprint", "first-footprint", "one-to-one", "pairs")
 _RANDOM = {"rand", "randn", "poisson"}
 #: Names of per-unit values that the loop itself makes.
+_ASSIGNMENT = re.compile(r"\s*(\w+)\s*[-+*/%]?=(?!=)")
 _TAKEN = re.compile(r"normal(_xi\w*)?|(weight|mask)_\d+|\w+_predicted|\w+_\d+_neighbour")
 _FLAGS = {"shared", "constant over dt", "unless refractory", "linked"}
 
@@ -29,7 +30,9 @@ def reason(model: spec.Model) -> str | None:
     """The first thing in a model that the fused loop cannot do, naming its equation; or None."""
     fastest = min((p.dt for p in model.populations.values()), default=model.dt)
     for population in model.populations.values():
-        said = _population(population, fastest) or _stencil(model, population)
+        said = _population(population, set(model.parameters), fastest) or _stencil(
+            model, population
+        )
         if said:
             return f"population '{population.name}': {said}"
     for projection in model.projections.values():
@@ -43,7 +46,7 @@ def reason(model: spec.Model) -> str | None:
     return None
 
 
-def _population(population: spec.Population, fastest: float) -> str | None:
+def _population(population: spec.Population, parameters: set[str], fastest: float) -> str | None:
     if not _multiple(population.dt, fastest):
         return f"its dt is no whole multiple of the fastest, {fastest * 1e3:g} ms"
     if population.refractory:
@@ -60,6 +63,12 @@ def _population(population: spec.Population, fastest: float) -> str | None:
         flags = _FLAGS & set(equation.flags)
         if flags:
             return f"the flag '{flags.pop()}' of {equation.label}"
+    common = (parameters - set(own)) | {n for n, e in own.items() if "shared" in e.flags}
+    for written in (population.reset, *(entry.code for entry in population.regularly)):
+        for line in (written or "").splitlines():
+            target = _ASSIGNMENT.match(line)
+            if target and target[1] in common:
+                return f"'{line.strip()}' sets '{target[1]}', which all units share"
     code = [population.equations, population.threshold, population.reset]
     code += [entry.code for entry in population.regularly]
     for entry in population.regularly:

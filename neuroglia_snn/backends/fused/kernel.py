@@ -401,7 +401,8 @@ class _Generator:
         known = next((w for w in population.weights if w.text == text), None)
         if known is None:
             code = f"neuroglia_weight = {text}"
-            block = self.translate(code, population, {"N_incoming": np.dtype(float)})
+            group, space = self.network.groups[population.name], self.network.namespace
+            block = translate(code, group, space, "double", {"N_incoming": np.dtype(float)})
             known = SimpleNamespace(name=f"weight_{len(population.weights)}", text=text, code=block)
             population.weights.append(known)
         given[known.name] = np.dtype(float)
@@ -445,7 +446,6 @@ class _Generator:
         clock = SimpleNamespace(period=steps, dt=projection.dt, size=target.size)
         if coupling.is_gather(self.model, projection):
             clock = SimpleNamespace(period=target.period, dt=target.dt, size=target.size)
-        code = translate(f"neuroglia_term = {text}", group, space, "double", given | counted)
         return SimpleNamespace(
             space=f"held_{projection.name}_{variable}",
             variable=variable,
@@ -457,8 +457,8 @@ class _Generator:
             separable=not post and "N_incoming" not in text,
             pre=pre,
             post=post,
-            code=code,
-            term="int32_t" if "neuroglia_term" in code.whole else "double",
+            code=translate(f"neuroglia_term = {text}", group, space, "double", given | counted),
+            term="int32_t" if _is_truth(ast.parse(text, mode="eval").body) else "double",
             weight=translate(
                 f"neuroglia_weight = {weight or '1'}", group, space, "double", counted
             ),
@@ -565,6 +565,15 @@ def _noise_lines(given: Mapping[str, np.dtype]) -> list[str]:
     return [f"const real {n}_ = normal_row[c];" for n in given if n.startswith("normal_")]
 
 
+def _is_truth(node: ast.expr) -> bool:
+    """Whether an expression gives 0 or 1, as a comparison does, and ``int()`` of it."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return _is_truth(node.left) and _is_truth(node.right)
+    if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "int":
+        return _is_truth(node.args[0])
+    return isinstance(node, (ast.Compare, ast.BoolOp))
+
+
 def _split_weight(text: str, parameters: Collection[str]) -> tuple[str | None, str]:
     """A coupling as (factor of the number of connections and parameters alone, the rest)."""
     whole = str_to_sympy(text)
@@ -660,6 +669,10 @@ def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
         files["neuroglia_kernel.cu"], needed = _gpu_text(network, content)
         files["device.hpp"] = (FOLDER / "device.hpp").read_text(encoding="utf-8")
     else:
+        derived = _Derived()
+        for p in populations:
+            derived.of_steps(p)
+        content["derived"] = derived.groups
         files["neuroglia_kernel.cpp"] = _template("kernel.cpp.jinja").render(content)
         files["rows.hpp"] = (FOLDER / "rows.hpp").read_text(encoding="utf-8")
     return Kernel(files, needed)
@@ -677,11 +690,9 @@ def _gpu_text(network: Network, content: dict) -> tuple[str, Memory]:
     derived = _Derived()
     for p in populations:
         require_tile(p)
-        blocks = ("update", "threshold", "reset", "predict", "correct")
-        for name in blocks:
+        derived.of_steps(p)
+        for name in ("threshold", "reset"):
             setattr(p, name, derived.of(getattr(p, name), p))
-        for v in p.variants:
-            v.predict, v.correct = derived.of(v.predict, p), derived.of(v.correct, p)
         for entry in (*p.regularly, *p.weights):
             entry.code = derived.of(entry.code, getattr(entry, "clock", p))
     for k in content["couplings"]:
@@ -711,10 +722,19 @@ def _gpu_text(network: Network, content: dict) -> tuple[str, Memory]:
 
 
 class _Derived:
-    """Numbers that follow from parameters alone: worked out once, on the host, not by every thread."""
+    """Numbers that follow from parameters alone: worked out once, before the run."""
 
     def __init__(self) -> None:
         self.groups: list[SimpleNamespace] = []
+
+    def of_steps(self, population: _Population) -> None:
+        """Of all that a population does in every step."""
+        population.update = self.of(population.update, population)
+        for v in population.variants:
+            v.predict, v.correct = self.of(v.predict, population), self.of(v.correct, population)
+        if population.variants:
+            population.predict = population.variants[0].predict
+            population.correct = population.variants[0].correct
 
     def of(self, block: Block | None, clock) -> Block | None:
         """The block, with such numbers read from the structure."""

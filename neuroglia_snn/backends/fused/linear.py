@@ -17,7 +17,6 @@ import sympy
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 
 _T = str_to_sympy("t")
-_CLIP = str_to_sympy("clip(x, y, z)").func
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,10 @@ class Places:
     constants: Collection[str] = ()
     #: Gives the name of the table of an expression of both.
     table: Callable[[str], str] = field(default=lambda text: text)
+
+    def hold(self, value: sympy.Expr) -> bool:
+        """Whether a table could: nothing but weights and constants is in it."""
+        return {s.name for s in value.free_symbols} <= {*self.weights, *self.constants}
 
 
 def combine(
@@ -58,7 +61,7 @@ def combine(
         if name in local:
             values[sympy.Symbol(name, real=True)] = value
             continue
-        plain, increment = _parts(_centred(value, own), own, places)
+        plain, increment = _parts(value, own, places)
         if plain and increment:
             result.append(f"neuroglia_step_of_{name} = {increment}")
             increment = f"neuroglia_step_of_{name}"
@@ -72,33 +75,24 @@ def _exact(value: sympy.Expr) -> sympy.Expr:
     return value.xreplace({x: r for x, r in fractions.items() if r.q <= 1024})
 
 
-def _centred(value: sympy.Expr, own: set[sympy.Symbol]) -> sympy.Expr:
-    """With clip(x + a, low, high) as a + clip(x, low - a, high - a), where units share a and the bounds."""
-
-    def moved(x: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> sympy.Expr:
-        shift, rest = x.as_independent(*own, as_Add=True)
-        if shift == 0 or rest == 0 or (low.free_symbols | high.free_symbols) & own:
-            return _CLIP(x, low, high)
-        return shift + _CLIP(rest, low - shift, high - shift)
-
-    return value.replace(_CLIP, moved)
-
-
 def _parts(value: sympy.Expr, own: set[sympy.Symbol], places: Places) -> tuple[str, str]:
     """Plain multiples of what differs between units; and the rest, by the factors that units share."""
     plain: dict[sympy.Expr, sympy.Expr] = {}
-    factors: dict[sympy.Expr, sympy.Expr] = {}
+    # what tables can hold is not added to what changes with time
+    factors: dict[tuple[sympy.Expr, bool], sympy.Expr] = {}
     for factor, term in _expanded(value, own, places):
         if term != 1 and factor.is_number:
             plain[factor] = plain.get(factor, 0) + term
         else:
-            factors[term] = factors.get(term, 0) + factor
-    constant = factors.pop(sympy.S.One, 0)
+            key = term, places.hold(factor)
+            factors[key] = factors.get(key, 0) + factor
+    factors = {key: factor for key, factor in factors.items() if factor != 0}
+    constants = [factors.pop((sympy.S.One, held), sympy.S.Zero) for held in (True, False)]
     sums = [_product(_written(number, places), total) for number, total in plain.items()]
-    rest = [_written(constant, places)] if constant != 0 else []
+    rest = [_written(constant, places) for constant in constants if constant != 0]
     rest += _nested(factors, places)
     groups: dict[sympy.Expr, list[tuple[sympy.Expr, sympy.Expr]]] = {}
-    for term, factor in factors.items():
+    for (term, _), factor in factors.items():
         number, shared = factor.as_coeff_Mul()
         groups.setdefault(shared, []).append((number, term))
     for shared, terms in groups.items():
@@ -108,15 +102,16 @@ def _parts(value: sympy.Expr, own: set[sympy.Symbol], places: Places) -> tuple[s
     return " + ".join(sums), " + ".join(rest)
 
 
-def _nested(factors: dict[sympy.Expr, sympy.Expr], places: Places) -> list[str]:
+def _nested(factors: dict[tuple[sympy.Expr, bool], sympy.Expr], places: Places) -> list[str]:
     """Takes a*x + b*x*y out, as (a + b*y)*x."""
     result = []
-    for term in [t for t in factors if t.is_Symbol]:
-        parts = {product: product / term for product in factors if product.is_Mul}
-        parts = {product: rest for product, rest in parts.items() if not rest.has(term)}
+    for key in [k for k in factors if k[0].is_Symbol]:
+        term, _ = key
+        parts = {k: k[0] / term for k in factors if k[0].is_Mul}
+        parts = {k: rest for k, rest in parts.items() if not rest.has(term)}
         if parts:
-            texts = [_written(factors.pop(term), places)]
-            texts += [_product(_written(factors.pop(p), places), r) for p, r in parts.items()]
+            texts = [_written(factors.pop(key), places)]
+            texts += [_product(_written(factors.pop(k), places), r) for k, r in parts.items()]
             result.append(_product(" + ".join(texts), term))
     return result
 
@@ -128,8 +123,10 @@ def _product(factor: str, total: sympy.Expr) -> str:
 
 def _written(factor: sympy.Expr, places: Places) -> str:
     text = sympy_to_str(factor)
-    weights = {s.name for s in factor.free_symbols} & set(places.weights)
-    return places.table(text) if weights else text
+    if not {s.name for s in factor.free_symbols} & set(places.weights):
+        return text
+    assert places.hold(factor), text
+    return places.table(text)
 
 
 def _expanded(
@@ -139,12 +136,12 @@ def _expanded(
     weights = {s for s in own if s.name in places.weights}
     for factor, term in _terms(value, own):
         rest, weight = term.as_independent(*weights, as_Add=False)
-        constant = {s.name for s in factor.free_symbols} <= set(places.constants)
-        if weight == 1 or not constant or (weight.free_symbols - weights):
+        if weight == 1 or not places.hold(factor * weight):
             yield factor, term
             continue
         for number, part in _terms(rest, own):
-            yield factor * weight * number, part
+            held = places.hold(number)
+            yield (factor * number * weight, part) if held else (factor * number, weight * part)
 
 
 def _terms(value: sympy.Expr, own: set[sympy.Symbol]) -> Iterator[tuple[sympy.Expr, sympy.Expr]]:

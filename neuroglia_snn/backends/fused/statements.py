@@ -41,8 +41,7 @@ class Block:
 
     ``prelude`` stands before a loop over units: one line for each number that is the same for all
     of them. ``body`` stands in the loop. ``reads`` and ``writes`` are per-unit arrays of the group,
-    ``given`` the per-unit values that the loop must provide. ``whole`` are names of what it computes for
-    the loop that are whole numbers.
+    ``given`` the per-unit values that the loop must provide.
     """
 
     prelude: tuple[str, ...]
@@ -50,7 +49,6 @@ class Block:
     reads: frozenset[str]
     writes: frozenset[str]
     given: frozenset[str]
-    whole: frozenset[str] = frozenset()
 
 
 class _Renderer(CPPNodeRenderer):
@@ -107,7 +105,7 @@ class _Renderer(CPPNodeRenderer):
 
     def render_BoolOp(self, node):  # without short cuts: branches would keep loops from vectorising
         sign = " & " if type(node.op).__name__ == "And" else " | "
-        return "(" + sign.join(f"({self.render_node(v)})" for v in node.values) + ")"
+        return "(" + sign.join(f"bool({self.render_node(v)})" for v in node.values) + ")"
 
     def render_Call(self, node):
         arguments = [self.render_node(a) for a in node.args]
@@ -225,7 +223,6 @@ def _render(scalar, vector, variables, auxiliary, real: str) -> Block:
         frozenset(reads),
         frozenset(writes),
         frozenset(used_in_loop & set(auxiliary)),
-        frozenset(s.var for s in vector if np.dtype(s.dtype).kind in "bi"),
     )
 
 
