@@ -1,8 +1,8 @@
 """Statements of a step with few operations a unit: what is linear is written as a linear combination.
 
 ``U + dt*k*((F - V)/eps + D*L)`` with ``L = w*(sum - 4*U)`` becomes ``U + (a*F + b*V + c*w*(sum - 4*U))``,
-where a, b and c follow from numbers that all units share, so that they are worked out once a step, in
-double precision. Factors that differ between units stay as they are, and so do differences of times.
+where a, b and c follow from numbers that all units share: they are worked out before the run, or once a
+step if time is in them, in double precision. Factors that differ between units stay as they are, and so do differences of times.
 
 Weights that follow from a unit's place in the lattice alone can be part of a factor: with d = c*w and e = -4*d, in
 tables by place, the above becomes ``U + (a*F + b*V + d*sum + e*U)``.
