@@ -60,7 +60,7 @@ def test_it_follows_brian2_to_rounding(tmp_path, lateral):
     assert_same(brians, ours, 1e-9)
 
 
-QUIRKS = """
+HEAD = """
 [model]
 noise = "stratonovich"
 integrator = "heun"
@@ -68,7 +68,8 @@ dt = "0.1 ms"
 duration = "3 ms"
 [parameters]
 tau = { value = "2 ms" }
-a = { value = "0.1" }
+"""
+QUIRKS = HEAD + """a = { value = "0.1" }
 d_a = { value = "0.2" }
 [population.s]
 shape = [17, 16]
@@ -167,15 +168,6 @@ equations = "L_post = {text} : 1 (summed)"
 
 def test_every_width_has_its_edges(tmp_path):
     """Columns amid a row share numbers, those at its ends have numbers of their own."""
-    head = """
-[model]
-noise = "stratonovich"
-integrator = "heun"
-dt = "0.1 ms"
-duration = "3 ms"
-[parameters]
-tau = { value = "2 ms" }
-"""
     shapes = [(1, 40), (2, 33), (5, 32), (3, 48), (4, 49), (3, 200), (9, 34), (5, 64)]
     sheets = [
         SHEET.format(n=n, rows=rows, cols=cols, neighbours=neighbours, text=text)
@@ -184,7 +176,7 @@ tau = { value = "2 ms" }
         )
     ]
     file = tmp_path / "sheets.toml"
-    file.write_text(head + "".join(sheets))
+    file.write_text(HEAD + "".join(sheets))
     model = load(str(file))
     one = backends.get("fused").run(Request(model))
     assert all(state["crossings"].any() for state in one.final.values())
@@ -266,10 +258,11 @@ def test_a_changed_equation_changes_the_kernel(tmp_path):
         ),
         ("crossings : integer", "crossings : integer\nweight_0 : 1", "weight_0.*rename"),
         ("crossings += 1", "crossings += 1\ntheta += 0.1", r"'theta \+= 0.1' sets 'theta'"),
+        ("crossings += 1", "crossings += 1; theta += 0.1", r"'theta \+= 0.1' sets 'theta'"),
     ],
     ids=[
         *("all", "part", "random", "clock", "refractory", "record", "subexpression"),
-        *("threshold", "one-to-one", "name", "shared"),
+        *("threshold", "one-to-one", "name", "sets", "sets after"),
     ],
 )
 def test_what_it_cannot_do_is_refused_before_a_build(tmp_path, old, new, said):

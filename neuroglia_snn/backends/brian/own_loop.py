@@ -21,7 +21,6 @@ from neuroglia_snn.backends.brian import coupling
 RULES = ("lattice", "footprint", "first-footprint", "one-to-one", "pairs")
 _RANDOM = {"rand", "randn", "poisson"}
 #: Names of per-unit values that the loop itself makes.
-_ASSIGNMENT = re.compile(r"\s*(\w+)\s*[-+*/%]?=(?!=)")
 _TAKEN = re.compile(r"normal(_xi\w*)?|(weight|mask)_\d+|\w+_predicted|\w+_\d+_neighbour")
 _FLAGS = {"shared", "constant over dt", "unless refractory", "linked"}
 
@@ -63,12 +62,11 @@ def _population(population: spec.Population, parameters: set[str], fastest: floa
         flags = _FLAGS & set(equation.flags)
         if flags:
             return f"the flag '{flags.pop()}' of {equation.label}"
-    common = (parameters - set(own)) | {n for n, e in own.items() if "shared" in e.flags}
+    shared = parameters - set(own)
     for written in (population.reset, *(entry.code for entry in population.regularly)):
-        for line in (written or "").splitlines():
-            target = _ASSIGNMENT.match(line)
-            if target and target[1] in common:
-                return f"'{line.strip()}' sets '{target[1]}', which all units share"
+        for target, operator, text in expressions.statements(written or ""):
+            if target in shared:
+                return f"'{target} {operator} {text}' sets '{target}', which all units share"
     code = [population.equations, population.threshold, population.reset]
     code += [entry.code for entry in population.regularly]
     for entry in population.regularly:

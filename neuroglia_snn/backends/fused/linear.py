@@ -2,10 +2,9 @@
 
 ``U + dt*k*((F - V)/eps + D*L)`` with ``L = w*(sum - 4*U)`` becomes ``U + (a*F + b*V + c*w*(sum - 4*U))``,
 where a, b and c follow from numbers that all units share: they are worked out before the run, or once a
-step if time is in them, in double precision. Factors that differ between units stay as they are, and so do differences of times.
-
-Weights that follow from a unit's place in the lattice alone can be part of a factor: with d = c*w and e = -4*d, in
-tables by place, the above becomes ``U + (a*F + b*V + d*sum + e*U)``.
+step if time is in them, in double precision. Factors that differ between units stay as they are, and so
+do differences of times. Weights that follow from a unit's place in the lattice alone can be part of a
+factor: ``c*w`` is then a table by place.
 """
 
 from __future__ import annotations
@@ -76,44 +75,31 @@ def _exact(value: sympy.Expr) -> sympy.Expr:
 
 
 def _parts(value: sympy.Expr, own: set[sympy.Symbol], places: Places) -> tuple[str, str]:
-    """Plain multiples of what differs between units; and the rest, by the factors that units share."""
+    """Plain multiples of what differs between units; and the rest, by the factors that units share.
+
+    What has the same factor stays together: a sum of neighbours less four times a state is 0 among
+    equals, in single precision as well, which two products that are rounded apart would not be.
+    """
     plain: dict[sympy.Expr, sympy.Expr] = {}
-    # what tables can hold is not added to what changes with time
-    factors: dict[tuple[sympy.Expr, bool], sympy.Expr] = {}
+    scaled: dict[sympy.Expr, list[tuple[sympy.Expr, sympy.Expr]]] = {}
+    constants: dict[bool, sympy.Expr] = {}
     for factor, term in _expanded(value, own, places):
-        if term != 1 and factor.is_number:
-            plain[factor] = plain.get(factor, 0) + term
-        else:
-            key = term, places.hold(factor)
-            factors[key] = factors.get(key, 0) + factor
-    factors = {key: factor for key, factor in factors.items() if factor != 0}
-    constants = [factors.pop((sympy.S.One, held), sympy.S.Zero) for held in (True, False)]
-    sums = [_product(_written(number, places), total) for number, total in plain.items()]
-    rest = [_written(constant, places) for constant in constants if constant != 0]
-    rest += _nested(factors, places)
-    groups: dict[sympy.Expr, list[tuple[sympy.Expr, sympy.Expr]]] = {}
-    for (term, _), factor in factors.items():
         number, shared = factor.as_coeff_Mul()
-        groups.setdefault(shared, []).append((number, term))
-    for shared, terms in groups.items():
+        if term == 1:
+            held = places.hold(factor)
+            constants[held] = constants.get(held, 0) + factor
+        elif shared == 1:
+            plain[number] = plain.get(number, 0) + term
+        else:
+            scaled.setdefault(shared, []).append((number, term))
+    sums = [_product(_written(n, places), total) for n, total in plain.items() if total != 0]
+    rest = [_written(constant, places) for constant in constants.values() if constant != 0]
+    for shared, terms in scaled.items():
         first = terms[0][0]  # the others' numbers in relation to it, mostly 1
         total = sympy.Add(*(number / first * term for number, term in terms))
-        rest.append(_product(_written(first * shared, places), total))
+        if total != 0:
+            rest.append(_product(_written(first * shared, places), total))
     return " + ".join(sums), " + ".join(rest)
-
-
-def _nested(factors: dict[tuple[sympy.Expr, bool], sympy.Expr], places: Places) -> list[str]:
-    """Takes a*x + b*x*y out, as (a + b*y)*x."""
-    result = []
-    for key in [k for k in factors if k[0].is_Symbol]:
-        term, _ = key
-        parts = {k: k[0] / term for k in factors if k[0].is_Mul}
-        parts = {k: rest for k, rest in parts.items() if not rest.has(term)}
-        if parts:
-            texts = [_written(factors.pop(key), places)]
-            texts += [_product(_written(factors.pop(k), places), r) for k, r in parts.items()]
-            result.append(_product(" + ".join(texts), term))
-    return result
 
 
 def _product(factor: str, total: sympy.Expr) -> str:
