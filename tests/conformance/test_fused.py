@@ -69,7 +69,9 @@ duration = "3 ms"
 [parameters]
 tau = { value = "2 ms" }
 """
-QUIRKS = HEAD + """a = { value = "0.1" }
+QUIRKS = (
+    HEAD
+    + """a = { value = "0.1" }
 d_a = { value = "0.2" }
 [population.s]
 shape = [17, 16]
@@ -101,6 +103,7 @@ every = "0.2 ms"
 stride = 2
 reduce = "mean"
 """
+)
 
 
 def test_odd_but_valid_models_agree_and_threads_change_no_bit(tmp_path):
@@ -183,6 +186,56 @@ def test_every_width_has_its_edges(tmp_path):
     assert_same(backends.get("numpy").run(Request(model)), one, 1e-9)
     for threads in (2, 3):
         assert_same(one, backends.get("fused").run(Request(model, threads=threads)), 0)
+
+
+POOL = """
+[population.pool{n}]
+shape = [{across}, {along}]
+equations = '''
+dz/dt = (total - z)/tau : 1
+total : 1
+above : 1
+'''
+[projection.up{n}]
+from = "{source}"
+to = "pool{n}"
+connect = {{ rule = "footprint", size = {size}, step = {step} }}
+equations = "total_post = x_pre : 1 (summed)\\nabove_post = int(x_pre > 0.1) : 1 (summed)"
+"""
+
+
+def test_pools_of_every_width(tmp_path):
+    """Sources beside each other are summed once for all who read them, if their row goes on."""
+    pools = [
+        ("s0", [3, 3], [3, 3]),
+        ("s0", [1, 33], [1, 3]),
+        ("s0", [4, 1], [2, 5]),
+        ("s0", [2, 39], [3, 1]),
+        ("packed", [2, 2], [2, 2]),  # rows of 9, kept in rows of 64
+    ]
+    neighbours, coupled = LATERAL["difference"]
+    text = HEAD + SHEET.format(n=0, rows=9, cols=39, neighbours=neighbours, text=coupled)
+    text += """
+[population.packed]
+shape = [8, 9]
+equations = "dx/dt = (0.2 - x)/tau : 1"
+initial = { x = "0.02*i - 0.5" }
+"""
+    for n, (source, size, step) in enumerate(pools):
+        shape = (9, 39) if source == "s0" else (8, 9)
+        fitting = [(a - b) // c + 1 for a, b, c in zip(shape, size, step, strict=True)]
+        across, along = fitting
+        text += POOL.format(n=n, source=source, size=size, step=step, across=across, along=along)
+    file = tmp_path / "pools.toml"
+    file.write_text(text)
+    model = load(str(file))
+    one = backends.get("fused").run(Request(model))
+    assert all(one.final[f"pool{n}"]["above"].any() for n in range(len(pools)))
+    assert_same(backends.get("numpy").run(Request(model)), one, 1e-9)
+    assert_same(one, backends.get("fused").run(Request(model, threads=2)), 0)
+    kernel = kernel_of(model, tmp_path)
+    steps = re.findall(r"slot < (\d+); slot \+= (\d+)", kernel)
+    assert sorted(set(steps)) == [("33", "33"), ("4", "1"), ("78", "39"), ("9", "3")], steps
 
 
 def kernel_of(model: Model, folder: Path) -> str:

@@ -429,6 +429,7 @@ class _Generator:
                     self._held(projection, source, target, name.removesuffix("_post"), text, own)
                 )
                 result[-1].file, result[-1].slots = file, len(index)
+                result[-1].beside = _beside(index) if result[-1].separable else 1
         return result, files
 
     def _held(self, projection, source, target, variable, text, own) -> SimpleNamespace:
@@ -551,6 +552,17 @@ class _Off(ast.NodeTransformer):
 def _without(statement: str, functions: Collection[str]) -> str:
     """A statement while these functions of time are 0."""
     return ast.unparse(_Off(functions).visit(ast.parse(statement)))
+
+
+def _beside(index: np.ndarray) -> int:
+    """How many sources that lie beside each other every target reads at once; 1 where some differ."""
+    for count in range(len(index), 1, -1):
+        if len(index) % count == 0:
+            first = index[::count, None]
+            row = np.arange(count)[:, None]
+            if (index.reshape(-1, count, index.shape[1]) == np.where(first, first + row, 0)).all():
+                return count
+    return 1
 
 
 def _normal(xi: str) -> str:
