@@ -87,13 +87,14 @@ def test_a_place_is_part_of_the_factors():
 
 @pytest.mark.parametrize("tabulated", [False, True])
 def test_equals_cancel_beside_a_slow_leak(tabulated):
-    """What one factor multiplies is summed first: in single precision, two products do not cancel."""
+    """What one factor multiplies is summed first, what counts once before the rest: 0 after rounding."""
     places = Places({"w"}, {"dt", "D", "eps"}) if tabulated else Places()
-    lines = [LAPLACIAN, "new = x + dt*(D*L - x/eps)"]
-    step, _ = combine(lines, PER_UNIT, {"L"}, places)
-    numbers = {n: np.float32(0.3) for n in "xabcd"} | {"dt": np.float32(0.1), "D": np.float32(1.7)}
+    lines = ["L = w*((a + b + c + d) + (-4*U))", "new = U + dt*(D*L - U/eps)"]
+    step, _ = combine(lines, {*"abcdUw"}, {"L"}, places)
+    state = np.linspace(0.1, 1, 1001, dtype=np.float32)
+    numbers = dict.fromkeys("Uabcd", state) | {"dt": np.float32(0.1), "D": np.float32(1.7)}
     value = eval(step.split(" = ")[1], {}, numbers | {"w": np.float32(0.1), "eps": np.float32(1e9)})
-    assert value == pytest.approx(-0.1 * 0.3 / 1e9, rel=1e-5)
+    np.testing.assert_allclose(value, -0.1 * state.astype(float) / 1e9, rtol=1e-5)
 
 
 @pytest.mark.parametrize("text", ["k*(u - x) + k*(x - u)", "x - u + (u - x)", "u*k - k*u"])

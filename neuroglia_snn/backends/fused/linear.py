@@ -103,8 +103,24 @@ def _parts(value: sympy.Expr, own: set[sympy.Symbol], places: Places) -> tuple[s
 
 
 def _product(factor: str, total: sympy.Expr) -> str:
-    text = sympy_to_str(total)
+    text = _text(total)
     return text if factor == "1" else f"({factor})*({text})"
+
+
+def _text(value: sympy.Expr) -> str:
+    """An expression whose sums have what counts once first.
+
+    In this order, equals less as many times one of them are exactly 0 after rounding: a + b + c + d - 4*x.
+    """
+    if value.is_Add:
+        terms = [(abs(t.as_coeff_Mul()[0]) != 1, _text(t)) for t in value.args]
+        terms.sort(key=lambda term: (term[0], term[1].startswith("-"), term[1]))
+        return " + ".join(text for _, text in terms).replace("+ -", "- ")
+    sums = [part for part in value.args if part.is_Add] if value.is_Mul else []
+    if not sums:
+        return sympy_to_str(value)
+    rest = sympy_to_str(value / sympy.Mul(*sums))
+    return "*".join([*([] if rest == "1" else [rest]), *(f"({_text(part)})" for part in sums)])
 
 
 def _written(factor: sympy.Expr, places: Places) -> str:
