@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from brian2.utils.stringtools import get_identifiers
 
@@ -20,6 +21,8 @@ from neuroglia_snn.backends.brian import coupling
 #: Connection rules that reduce to index lists known before the run.
 RULES = ("lattice", "footprint", "first-footprint", "one-to-one", "pairs")
 _RANDOM = {"rand", "randn", "poisson"}
+#: Names of Brian2's that no code may set.
+_FIXED = {"t", "dt", "N", "i", "t_in_timesteps"}
 #: Names of per-unit values that the loop itself makes.
 _TAKEN = re.compile(r"normal(_xi\w*)?|(weight|mask)_\d+|\w+_predicted|\w+_\d+_neighbour")
 _FLAGS = {"shared", "constant over dt", "unless refractory", "linked"}
@@ -28,6 +31,10 @@ _FLAGS = {"shared", "constant over dt", "unless refractory", "linked"}
 def reason(model: spec.Model) -> str | None:
     """The first thing in a model that the fused loop cannot do, naming its equation; or None."""
     fastest = min((p.dt for p in model.populations.values()), default=model.dt)
+    for kind in ("parameters", "stimuli", "tables"):
+        taken = _taken(getattr(model, kind))
+        if taken:
+            return f"{kind}: {taken}"
     for population in model.populations.values():
         said = _population(population, set(model.parameters), fastest) or _stencil(
             model, population
@@ -53,26 +60,31 @@ def _population(population: spec.Population, parameters: set[str], fastest: floa
     if population.events:
         return f"the custom event '{next(iter(population.events))}'"
     own = eqs.parse(population.equations)
-    taken = next((n for n in own if _TAKEN.fullmatch(n)), None)
+    taken = _taken(own)
     if taken:
-        return (
-            f"the name '{taken}' is one that the fused loop gives to a value of its own: rename it"
-        )
+        return taken
     for equation in own.values():
         flags = _FLAGS & set(equation.flags)
         if flags:
             return f"the flag '{flags.pop()}' of {equation.label}"
-    shared = parameters - set(own)
+    fixed = parameters | _FIXED
     for written in (population.reset, *(entry.code for entry in population.regularly)):
         for target, operator, text in expressions.statements(written or ""):
-            if target in shared:
-                return f"'{target} {operator} {text}' sets '{target}', which all units share"
+            if target in fixed:
+                return f"'{target} {operator} {text}' sets '{target}', which a run does not change"
     code = [population.equations, population.threshold, population.reset]
     code += [entry.code for entry in population.regularly]
     for entry in population.regularly:
         if not _multiple(entry.dt, fastest):
             return f"regularly '{entry.code.strip()}' is not on the clock of {fastest * 1e3:g} ms"
     return _random([text for text in code if text])
+
+
+def _taken(names: Iterable[str]) -> str | None:
+    name = next((n for n in names if _TAKEN.fullmatch(n)), None)
+    if name is None:
+        return None
+    return f"the name '{name}' is one that the fused loop gives to a value of its own: rename it"
 
 
 def _stencil(model: spec.Model, population: spec.Population) -> str | None:

@@ -22,9 +22,10 @@ from brian2.core.variables import ArrayVariable
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.utils.stringtools import get_identifiers, word_substitute
+from sympy.logic.boolalg import Boolean
 
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import noise, spec, stages
+from neuroglia_snn import expressions, noise, spec, stages
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
 from neuroglia_snn.backends.brian.project import PROGRESS
@@ -250,9 +251,7 @@ class _Generator:
         if not spec_.threshold:
             return
         population.threshold = self.translate(f"neuroglia_above = {spec_.threshold}", population)
-        reset = "\n".join(
-            line.split("#", 1)[0].strip() for line in (spec_.reset or "").splitlines()
-        )
+        reset = "\n".join(" ".join(s) for s in expressions.statements(spec_.reset or ""))
         population.reset = self.translate(reset, population)
         both = (population.threshold, population.reset)
         population.threshold_and_reset = Block(
@@ -311,6 +310,7 @@ class _Generator:
             )
         stimuli = [s.name for s in self.model.stimuli.values() if s.population == spec_.name]
         population.gates = [f"{name}_on" for name in stimuli]
+        known: set[str] = set()
         for name in ("advance", "advance_quiet") if stimuli else ("advance",):
             halves = [list(first), list(second)]
             if name == "advance_quiet":
@@ -318,9 +318,11 @@ class _Generator:
             predict, correct = (
                 "\n".join(linear.combine(lines, per_unit, written_out, places)) for lines in halves
             )
-            if name == "advance_quiet" and {"zoo", "nan"} & get_identifiers(predict + correct):
-                population.gates = []  # log(stimulus_on(t)), for one: no such loop
+            names = get_identifiers(f"{predict} {correct}") - {w.name for w in population.weights}
+            if name == "advance_quiet" and names - known:
+                population.gates = []  # log(stimulus_on(t)), for one, is sympy's zoo: no such loop
                 break
+            known = names
             if spec_.threshold and not self.gpu:
                 correct += f"\nneuroglia_above = {spec_.threshold}"
             population.variants.append(
@@ -423,13 +425,14 @@ class _Generator:
             file = f"{projection.name}.sources"
             index = self._index(projection, source, target)
             files[file] = index.tobytes()
+            beside = 1 if self.gpu else _beside(index, source.size)
             own = eqs.parse(self.model.populations[source.name].equations)
             for name, text in coupling.inlined(projection, own).items():
                 result.append(
                     self._held(projection, source, target, name.removesuffix("_post"), text, own)
                 )
                 result[-1].file, result[-1].slots = file, len(index)
-                result[-1].beside = _beside(index) if result[-1].separable else 1
+                result[-1].beside = beside if result[-1].separable else 1
         return result, files
 
     def _held(self, projection, source, target, variable, text, own) -> SimpleNamespace:
@@ -554,12 +557,17 @@ def _without(statement: str, functions: Collection[str]) -> str:
     return ast.unparse(_Off(functions).visit(ast.parse(statement)))
 
 
-def _beside(index: np.ndarray) -> int:
-    """How many sources that lie beside each other every target reads at once; 1 where some differ."""
+def _beside(index: np.ndarray, sources: int) -> int:
+    """How many sources that lie beside each other every target reads at once; 1 where some differ.
+
+    The most of them for which it costs less to sum beside every source, in vectors, than to read one by one.
+    """
+    reads = np.count_nonzero(index)
     for count in range(len(index), 1, -1):
-        if len(index) % count == 0:
+        cheaper = (count - 1) * sources / GROUP < reads * (1 - 1 / count)
+        if len(index) % count == 0 and cheaper:
             first = index[::count, None]
-            row = np.arange(count)[:, None]
+            row = np.arange(count, dtype=index.dtype)[:, None]
             if (index.reshape(-1, count, index.shape[1]) == np.where(first, first + row, 0)).all():
                 return count
     return 1
@@ -603,7 +611,7 @@ def _summed(text: str, neighbours: Mapping[str, list[str]], own: Collection[str]
     whole = str_to_sympy(text)
     symbols = {s.name: s for s in whole.free_symbols}
     pre = {v: symbols[f"{v}_pre"] for v in neighbours if f"{v}_pre" in symbols}
-    if not pre:
+    if not pre or whole.atoms(Boolean):
         return None
     slopes = {v: whole.diff(symbol) for v, symbol in pre.items()}
     if any(slope.free_symbols & set(pre.values()) for slope in slopes.values()):

@@ -75,8 +75,10 @@ class _Renderer(CPPNodeRenderer):
 
     def render_BinOp(self, node):
         node = self._shared_first(node)
-        left, right = self.render_node(node.left), self.render_node(node.right)
         kind = type(node.op).__name__
+        if kind not in ("Pow", "Mod", "FloorDiv", "Div"):
+            return super().render_BinOp(node)
+        left, right = self.render_node(node.left), self.render_node(node.right)
         if kind == "Pow":
             sign, power = "", node.right
             if isinstance(power, ast.UnaryOp) and isinstance(power.op, ast.USub):
@@ -89,9 +91,7 @@ class _Renderer(CPPNodeRenderer):
             return f"fn::mod({self._number}({left}), {self._number}({right}))"
         if kind == "FloorDiv":
             return f"std::floor({self._number}({left})/({right}))"
-        if kind == "Div":
-            return f"({self._number}({left})/({right}))"
-        return super().render_BinOp(node)
+        return f"({self._number}({left})/({right}))"
 
     def _shared_first(self, node):
         """``c + (x + y)``, of which units share c, as ``(c + x) + y``: one operation less where x is a product."""
