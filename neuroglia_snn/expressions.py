@@ -166,6 +166,11 @@ def statements(code: str) -> Iterator[tuple[str, str, str]]:
         raise ExpressionError(f"'{shown(pending)}' has a bracket that is not closed")
 
 
+def by_lines(code: str) -> str:
+    """Abstract code with a statement a line, as Brian2 reads it."""
+    return "\n".join(" ".join(statement) for statement in statements(code))
+
+
 def dimensions_of(text: str, variables: Mapping[str, Variable | Function]) -> Dimension:
     """Dimensions of an expression.
 

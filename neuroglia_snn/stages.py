@@ -41,6 +41,11 @@ def predicted(name: str) -> str:
     return f"{name}_predicted"
 
 
+def updated(name: str) -> str:
+    """Name of a variable's value at the end of the step, before it is assigned."""
+    return f"{name}_new"
+
+
 def terms(equations: Equations) -> dict[str, Terms]:
     """Drift and diffusion of every differential equation, subexpressions written out."""
     result = {}
@@ -74,8 +79,8 @@ def heun(system: Mapping[str, Terms], normal: Normal, recomputed: Collection[str
         slopes = [f"dt*({term.drift})", *(f"{xi}*({g})" for xi, g in term.diffusion.items())]
         predict.append(f"{predicted(x)} = {x} + {' + '.join(slopes)}")
         second = [word_substitute(slope, later | {"dt": "dt"}) for slope in slopes]
-        correct.append(f"{x}_new = 0.5*({x} + {predicted(x)} + {' + '.join(second)})")
-    correct += [f"{x} = {x}_new" for x in system]
+        correct.append(f"{updated(x)} = 0.5*({x} + {predicted(x)} + {' + '.join(second)})")
+    correct += [f"{x} = {updated(x)}" for x in system]
     return Step(_increments(system, normal), tuple(predict), tuple(correct))
 
 
@@ -84,8 +89,8 @@ def euler_maruyama(system: Mapping[str, Terms], normal: Normal) -> Step:
     code = []
     for x, term in system.items():
         slopes = [f"dt*({term.drift})", *(f"{xi}*({g})" for xi, g in term.diffusion.items())]
-        code.append(f"{x}_new = {x} + {' + '.join(slopes)}")
-    code += [f"{x} = {x}_new" for x in system]
+        code.append(f"{updated(x)} = {x} + {' + '.join(slopes)}")
+    code += [f"{x} = {updated(x)}" for x in system]
     return Step(_increments(system, normal), (), tuple(code))
 
 

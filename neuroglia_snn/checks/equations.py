@@ -8,10 +8,11 @@ from brian2.equations.codestrings import Expression
 from brian2.units.allunits import second
 
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions
+from neuroglia_snn import expressions, stages
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import UserError
+from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import parse_quantity, unit_name
 
 Equations = Mapping[str, eqs.Equation]
@@ -25,6 +26,22 @@ def check_names(reporter: Reporter, own: Equations, *path: str) -> None:
                 f"'{name}' is both a variable of '{path[-1]}' and a parameter",
                 *path,
                 "equations",
+                needle=name,
+            )
+
+
+def check_stages(reporter: Reporter, own: Equations, integrator: str, *path: str) -> None:
+    """No name is one that our integrators give to a value within a step."""
+    scheme = INTEGRATORS.get(integrator)
+    if scheme is None or not scheme.own:
+        return
+    given = {f(n) for n in own for f in (stages.predicted, stages.updated)}
+    for name in (*own, *reporter.model.parameters, *reporter.model.tables):
+        if name in given:
+            where = (*path, "equations") if name in own else ("parameters", name)
+            reporter.error(
+                f"'{name}' is a name that '{integrator}' gives to a value within a step: rename it",
+                *where,
                 needle=name,
             )
 

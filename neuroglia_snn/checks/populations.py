@@ -18,6 +18,7 @@ def check(reporter: Reporter, population: spec.Population) -> None:
     path = ("population", population.name)
     own = eqs.parse(population.equations)
     equations.check_names(reporter, own, *path)
+    equations.check_stages(reporter, own, population.integrator, *path)
     symbols = eqs.population_symbols(reporter.model, population)
     equations.check(reporter, own, symbols, *path)
     numerics.check_integrator(reporter, own, population.integrator, *path)

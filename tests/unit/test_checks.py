@@ -100,6 +100,9 @@ BAD: dict[str, tuple[list[tuple[str, str]], int, list[str]]] = {
     "circular definition": ([("a = b + 1 : 1", "a = z + 1 : 1\nz = a : 1")], 18, ["'z' and 'a' define"]),
     "defined by itself": ([("a = b + 1", "a = a + 1")], 17, ["'a' is defined by itself", "da/dt"]),
     "variable and parameter": ([("b : 1", "b : 1\ntau : second")], 19, ["'tau'", "a parameter"]),
+    "variable named as a stage": ([("b : 1", "b : 1\nv_new : 1")], 19, ["'v_new'", "'heun'", "rename"]),
+    "parameter named as a stage": (
+        [("v_th = ", 'v_predicted = "1"\nv_th = ')], 11, ["'v_predicted'", "'heun'", "rename"]),
     "variable named as a unit": ([("b : 1", "b : 1\nms : 1")], 19, ["'ms'", "a unit"]),
     "variable named as C++": ([("b : 1", "b : 1\ndouble : 1")], 19, ["'double'", "programming language"]),
     "equation without unit": ([("b : 1\n", "b\n")], 18, ["'b' has no unit", "': 1'"]),

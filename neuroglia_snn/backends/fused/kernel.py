@@ -215,7 +215,7 @@ class _Generator:
         for entry in spec_.regularly:
             steps = self.periods(entry.dt)
             clock = SimpleNamespace(period=period, dt=spec_.dt, size=spec_.size)  # t, dt: its own
-            block = self.translate(entry.code, population)
+            block = self.translate(expressions.by_lines(entry.code), population)
             population.regularly.append(SimpleNamespace(code=block, period=steps, clock=clock))
         blocks = [population.update, population.predict, population.correct, population.reset]
         blocks += [r.code for r in population.regularly]
@@ -251,8 +251,7 @@ class _Generator:
         if not spec_.threshold:
             return
         population.threshold = self.translate(f"neuroglia_above = {spec_.threshold}", population)
-        reset = "\n".join(" ".join(s) for s in expressions.statements(spec_.reset or ""))
-        population.reset = self.translate(reset, population)
+        population.reset = self.translate(expressions.by_lines(spec_.reset or ""), population)
         both = (population.threshold, population.reset)
         population.threshold_and_reset = Block(
             (),
