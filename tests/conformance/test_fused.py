@@ -268,6 +268,13 @@ def test_a_coupling_may_compare(tmp_path):
     assert_same(backends.get("numpy").run(request), backends.get("fused").run(request), 1e-9)
 
 
+def test_a_bracket_in_a_reset_goes_on_in_the_next_line(tmp_path):
+    request = zoo(tmp_path, change=("crossings += 1", "crossings += (0 +  # one\n  1); y = y"))
+    brians = backends.get("numpy").run(request)
+    assert brians.final["sheet"]["crossings"].any()
+    assert_same(brians, backends.get("fused").run(request), 1e-9)
+
+
 def test_an_increment_is_summed_before_its_state_is_added(tmp_path):
     """In single precision every sum with the state rounds; Brian2 would flatten a sum in brackets."""
     model = load("noise_induced_memory")
