@@ -36,14 +36,15 @@ def check_stages(reporter: Reporter, own: Equations, integrator: str, *path: str
     if scheme is None or not scheme.own:
         return
     given = {f(n) for n in own for f in (stages.predicted, stages.updated)}
-    for name in (*own, *reporter.model.parameters, *reporter.model.tables):
-        if name in given:
-            where = (*path, "equations") if name in own else ("parameters", name)
-            reporter.error(
-                f"'{name}' is a name that '{integrator}' gives to a value within a step: rename it",
-                *where,
-                needle=name,
-            )
+    places: dict[str, tuple[str, ...]] = {n: ("table", n) for n in reporter.model.tables}
+    places |= {n: ("parameters", n) for n in reporter.model.parameters}
+    places |= {n: (*path, "equations") for n in own}
+    for name in sorted(given & places.keys()):
+        reporter.error(
+            f"'{name}' is a name that '{integrator}' gives to a value within a step: rename it",
+            *places[name],
+            needle=name,
+        )
 
 
 def check(reporter: Reporter, own: Equations, symbols: eqs.Symbols, *path: str) -> None:

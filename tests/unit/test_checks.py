@@ -103,6 +103,9 @@ BAD: dict[str, tuple[list[tuple[str, str]], int, list[str]]] = {
     "variable named as a stage": ([("b : 1", "b : 1\nv_new : 1")], 19, ["'v_new'", "'heun'", "rename"]),
     "parameter named as a stage": (
         [("v_th = ", 'v_predicted = "1"\nv_th = ')], 11, ["'v_predicted'", "'heun'", "rename"]),
+    "table named as a stage": (
+        [("[population.cell]", '[table.v_new]\nvalues = ["1"]\ndt = "1 ms"\n[population.cell]')], 13,
+        ["'v_new'", "'heun'", "rename"]),
     "variable named as a unit": ([("b : 1", "b : 1\nms : 1")], 19, ["'ms'", "a unit"]),
     "variable named as C++": ([("b : 1", "b : 1\ndouble : 1")], 19, ["'double'", "programming language"]),
     "equation without unit": ([("b : 1\n", "b\n")], 18, ["'b' has no unit", "': 1'"]),

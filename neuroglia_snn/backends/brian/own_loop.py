@@ -21,8 +21,6 @@ from neuroglia_snn.backends.brian import coupling
 #: Connection rules that reduce to index lists known before the run.
 RULES = ("lattice", "footprint", "first-footprint", "one-to-one", "pairs")
 _RANDOM = {"rand", "randn", "poisson"}
-#: Names of Brian2's that no code may set.
-_FIXED = {"t", "dt", "N", "i", "t_in_timesteps"}
 #: Names of per-unit values that the loop itself makes.
 _TAKEN = re.compile(r"normal(_xi\w*)?|(weight|mask)_\d+|\w+_predicted|\w+_\d+_neighbour")
 _FLAGS = {"shared", "constant over dt", "unless refractory", "linked"}
@@ -67,7 +65,7 @@ def _population(population: spec.Population, parameters: set[str], fastest: floa
         flags = _FLAGS & set(equation.flags)
         if flags:
             return f"the flag '{flags.pop()}' of {equation.label}"
-    fixed = parameters | _FIXED
+    fixed = parameters | eqs.RESERVED
     for written in (population.reset, *(entry.code for entry in population.regularly)):
         for target, operator, text in expressions.statements(written or ""):
             if target in fixed:
