@@ -309,7 +309,9 @@ class _Substituted(ast.NodeTransformer):
         if node.id == self._variable:
             return ast.Name("x", ast.Load())
         if node.id in self._constants:
-            return ast.Constant(self._constants[node.id])
+            value = self._constants[node.id]
+            number = ast.Constant(abs(value))  # '-1.3 ** 2' is read as -(1.3 ** 2)
+            return ast.UnaryOp(ast.USub(), number) if value < 0 else number
         if node.id in self._definitions:
             return self.visit(ast.parse(self._definitions[node.id], mode="eval").body)
         return node

@@ -54,6 +54,11 @@ def test_an_expression_keeps_its_value(text):
         assert found[n] == pytest.approx(expressions.evaluate(text, scope), rel=1e-9, abs=1e-9)
 
 
+def test_a_negative_constant_keeps_its_sign_under_a_power():
+    found, _ = lowered("x/(3 + q**2 + x**2)")
+    np.testing.assert_allclose(found, VALUES["x"] / (3 + 1.3**2 + VALUES["x"] ** 2))
+
+
 def test_constants_fold_and_sums_are_collected():
     _, builder = lowered("p*(x - y)/0.5 + 2*(y + 1)*p")
     assert [type(o) for o in builder.operations] == [Linear]
