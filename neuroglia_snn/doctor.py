@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections import Counter
 from importlib import metadata
 
 from neuroglia_snn import backends
@@ -13,6 +14,7 @@ from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.catalog import files
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import BackendError
+from neuroglia_snn.spec import Model
 
 _PACKAGES = (
     "neuroglia_snn",
@@ -27,12 +29,14 @@ _PACKAGES = (
 
 
 def examine() -> dict:
-    """Versions, compilers, cores, the build cache, and a reason for each backend that cannot run."""
+    """Versions, compilers, cores, the build cache, and for each backend the models it runs or why none."""
     compiler = project.compiler()
     cache = project.cache_folder()
     builds = [p for p in cache.glob("*/main")] if cache.is_dir() else []
-    model = load(files.names("models")[0])
-    reasons = {name: backends.get(name).unsupported(model) for name in backends.BACKENDS}
+    models = [load(name) for name in files.names("models")]
+    runs, reasons = {}, {}
+    for name in backends.BACKENDS:
+        runs[name], reasons[name] = _of_models(name, models)
     gpu, lacking = _gpu()
     for name in backends.BUILDERS:
         if lacking and not reasons[name]:
@@ -46,6 +50,7 @@ def examine() -> dict:
         "build_cache": {"folder": str(cache), "builds": len(builds)},
         "gpu": gpu,
         "backends": reasons,
+        "models": runs,
     }
 
 
@@ -61,11 +66,21 @@ def report(findings: dict) -> str:
     lines.append(f"GPU        {findings['gpu'] or 'none'}")
     cache = findings["build_cache"]
     lines.append(f"builds     {cache['builds']} in {cache['folder']}")
+    several = max(map(len, findings["models"].values()))
     for name, reason in findings["backends"].items():
-        lines.append(
-            f"backend {name:10} {'can run' if reason is None else 'cannot run: ' + reason}"
-        )
+        number = len(findings["models"][name])
+        of = "" if number == several else f" {number} of the {several} models that others run"
+        said = f"can run{of}" if reason is None else f"cannot run: {reason}"
+        lines.append(f"backend {name:13} {said}")
     return "\n".join(lines)
+
+
+def _of_models(name: str, models: list[Model]) -> tuple[list[str], str | None]:
+    """The catalogue's models that a backend runs here; if none, why (what most of them are refused for)."""
+    refused = {model.name: backends.get(name).unsupported(model) for model in models}
+    runs = [model for model, reason in refused.items() if reason is None]
+    ((reason, _),) = Counter(refused.values()).most_common(1)
+    return runs, None if runs else reason
 
 
 def _gpu() -> tuple[str | None, str | None]:

@@ -245,4 +245,7 @@ def test_doctor_says_which_backends_run():
     findings = json.loads(neuroglia("doctor", "--json").stdout)
     assert findings["backends"]["numpy"] is None
     assert findings["packages"]["brian2"]
-    assert "backend numpy" in neuroglia("doctor").stdout
+    assert "noise_induced_memory" in findings["models"]["numpy"]
+    said = neuroglia("doctor").stdout
+    assert "backend numpy" in said
+    assert "draws rand()" not in said  # what one model does says nothing about a backend

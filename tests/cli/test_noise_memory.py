@@ -81,6 +81,21 @@ def test_the_estimate_comes_first(tmp_path, monkeypatch, capsys, small):
     assert f"15 runs, 3 at a time: about {hours:.1f} hours in all" in said
 
 
+def test_seeds_are_of_every_point(tmp_path, capsys, small):
+    out = tmp_path / "paper"
+    asked = ["reproduce", "noise-memory", "--quick", "--figure", "2e", "--quiet", "--out", str(out)]
+    assert main([*asked, "--seeds", "2", "--workers", "2", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["seeds"] == "2 a point (fig. 2: 2)"
+    assert "--seeds 2" in summary["sections"][0]["commands"][0]
+    assert list(xr.load_dataset(out / "figure-2e" / "sweep.nc")["seed"].values) == [0, 1]
+    assert main([*asked, "--resume"]) == 2  # another number of seeds
+    assert "seeds" in capsys.readouterr().err
+    assert main([*asked, "--force", "--seeds", "0"]) == 2
+    assert "--seeds must be at least 1, not 0" in capsys.readouterr().err
+    assert (out / "summary.json").exists()
+
+
 def test_the_pace_of_a_lattice_is_that_of_its_run():
     """A trial's steps and what is beside them make up the time that a run takes."""
     start = time.perf_counter()

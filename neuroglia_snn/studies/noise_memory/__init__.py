@@ -98,6 +98,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="a tenth of the points: minutes instead of hours"
     )
     parser.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help=f"of every point (default: {FULL.seeds}; {QUICK.seeds} or {QUICK.phase_seeds} with --quick)",
+    )
+    parser.add_argument(
         "--workers",
         type=int,
         default=_processors(),
@@ -116,7 +122,10 @@ def identity(options: argparse.Namespace) -> dict:
     """See `neuroglia_snn.studies.base.Study`."""
     if options.workers < 1:
         raise UserError(f"--workers must be at least 1, not {options.workers}")
-    most = MAX_SEED + 1 - max(FULL.seeds, FULL.phase_seeds)
+    if options.seeds is not None and options.seeds < 1:
+        raise UserError(f"--seeds must be at least 1, not {options.seeds}")
+    form = _form(options)
+    most = MAX_SEED + 1 - max(form.seeds, form.phase_seeds)
     if not 0 <= options.seed <= most:
         raise UserError(f"--seed must be 0 to {most}, not {options.seed}")
     wanted = _wanted(options)
@@ -128,6 +137,7 @@ def identity(options: argparse.Namespace) -> dict:
         "seed": options.seed,
         "paper_figures": ", ".join(wanted),
         "quick": options.quick,
+        "seeds": f"{form.seeds} a point (fig. 2: {form.phase_seeds})",
         "backend": ", ".join(sorted(set(chosen.values()))),
         "model_digests": {name: model.digest for name, model in models.items()},
     }
@@ -151,6 +161,7 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
                 done.add(job.name)
         sections[name] = figure.draw(setting)
     again = ["--seed", str(options.seed), *(["--quick"] if options.quick else [])]
+    again += ["--seeds", str(options.seeds)] if options.seeds else []
     return {
         "workers": options.workers,
         "versions": collect.versions(),
@@ -177,6 +188,12 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
     }
 
 
+def _form(options: argparse.Namespace) -> Form:
+    """The one that is asked for, with the number of seeds that is asked for."""
+    form = QUICK if options.quick else FULL
+    return form if options.seeds is None else form.with_seeds(options.seeds)
+
+
 def _wanted(options: argparse.Namespace) -> dict[str, Figure]:
     """The figures that are asked for, in the paper's order.
 
@@ -184,7 +201,7 @@ def _wanted(options: argparse.Namespace) -> dict[str, Figure]:
     ------
     UserError
     """
-    known = figures(QUICK if options.quick else FULL)
+    known = figures(_form(options))
     asked = {_ALSO.get(name, name) for name in options.figure} or {"all"}
     unknown = asked - {*known, "all"}
     if unknown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LATTICE = "noise_induced_excitability"
 MEMORY = "noise_induced_memory"
@@ -31,6 +31,10 @@ class Form:
     train_noises: str
     train_at: tuple[str, ...]
     seeds: int
+
+    def with_seeds(self, number: int) -> Form:
+        """The same points with ``number`` seeds each."""
+        return replace(self, seeds=number, phase_seeds=number)
 
 
 FULL = Form(

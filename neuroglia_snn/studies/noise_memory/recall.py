@@ -298,8 +298,7 @@ def _lower(rows: list[list[str]]) -> str:
     return (
         f" At {', '.join(below)} it is lower than the trial's: every neuron of the digit is recalled, but by 1.5 s"
         " firing has spread further around it. It is neither the time step nor the coupling, and the shape of the"
-        " image matters: a compact one loses less (docs/agreement.md has the runs that show it, and ten seeds of"
-        " every row)."
+        " image matters: a compact one loses less (docs/agreement.md has the runs that show it)."
     )
 
 
