@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.source import read_document, split_equations
 from neuroglia_snn.equations import model_parameters
@@ -14,49 +16,22 @@ def describe(model: spec.Model) -> str:
     if model.doi:
         lines.append(f"  doi {model.doi}")
     noise = f", {model.noise} noise" if model.noise else ""
-    lines += ["", f"{model.duration * 1e3:g} ms in steps of {model.dt * 1e3:g} ms{noise}"]
+    lines += ["", f"{_ms(model.duration)} in steps of {_ms(model.dt)}{noise}"]
+    if model.precision != spec.PRECISIONS[0]:
+        lines.append(f"precision {model.precision}")
     for p in model.populations.values():
-        shape = " x ".join(map(str, p.shape))
-        own = "" if p.dt == model.dt else f", dt {p.dt * 1e3:g} ms"
-        lines += [
-            "",
-            f"population {p.name}: {shape}{own}" + (f", {p.integrator}" if p.integrator else ""),
-        ]
-        lines += _indented(p.equations)
-        lines += [
-            f"    {key}: {' ; '.join(str(value).split(chr(10))).strip(' ;')}"
-            for key, value in (
-                ("threshold", p.threshold),
-                ("reset", p.reset),
-                ("refractory", p.refractory),
-            )
-            if value
-        ]
-        lines += [f"    initially {name} = {value}" for name, value in p.initial.items()]
+        lines += ["", *_population(p, model.dt)]
     for q in model.projections.values():
-        rule = ", ".join(f"{k} {v}" for k, v in q.connect.items() if k != "rule")
-        rule = f"{q.connect['rule']}" + (f" ({rule})" if rule else "")
-        lines += ["", f"projection {q.name}: {q.source} -> {q.target}, {rule}"]
-        lines += _indented(q.equations)
-        lines += [
-            f"    on {name}: {' ; '.join(code.split(chr(10))).strip(' ;')}"
-            for name, code in (*q.on_pre.items(), *q.on_post.items())
-        ]
-    if model.stimuli:
-        lines.append("")
-    for s in model.stimuli.values():
-        image = f" where image '{s.image}'" if s.image else ""
-        again = f", {s.count} times every {s.period * 1e3:g} ms" if s.count > 1 else ""
-        lines.append(
-            f"stimulus {s.name}: {s.amplitude} into {s.population}.{s.variable}{image},"
-            f" {s.duration * 1e3:g} ms from {s.start * 1e3:g} ms{again}"
-        )
-    for r in model.records.values():
-        what = "events" if r.events else ", ".join(r.variables)
-        lines.append(
-            f"record {r.name}: {what} of {r.population}"
-            + ("" if r.events else f" every {r.every * 1e3:g} ms")
-        )
+        lines += ["", *_projection(q)]
+    lines += _section(_stimulus(s) for s in model.stimuli.values())
+    lines += _section(
+        f"table {name}: {len(t.values)} values, {_ms(t.dt)} each"
+        for name, t in model.tables.items()
+    )
+    lines += _section(_record(r) for r in model.records.values())
+    if model.experiment:
+        lines += ["", f"experiment {model.experiment['kind']} (times in seconds)"]
+        lines += [f"    {k} = {v}" for k, v in model.experiment.items() if k != "kind"]
     used = model_parameters(model)
     if used:
         lines += ["", "parameters"]
@@ -66,6 +41,71 @@ def describe(model: spec.Model) -> str:
             for name, p in used.items()
         ]
     return "\n".join(lines)
+
+
+def _population(p: spec.Population, dt: float) -> list[str]:
+    own = "" if p.dt == dt else f", dt {_ms(p.dt)}"
+    by = f", {p.integrator}" if p.integrator else ""
+    codes = {"threshold": p.threshold, "reset": p.reset, "refractory": p.refractory}
+    for name, event in p.events.items():
+        codes |= {f"event {name}": event.condition, f"at {name}": event.action}
+    return [
+        f"population {p.name}: {' x '.join(map(str, p.shape))}{own}{by}",
+        *_indented(p.equations),
+        *(f"    {key}: {_one_line(code)}" for key, code in codes.items() if code),
+        *(f"    every {_ms(r.dt)}: {_one_line(r.code)}" for r in p.regularly),
+        *_initial(p.initial),
+        *(f"    {name} from {r.low:g} to {r.high:g} (SI units)" for name, r in p.ranges.items()),
+    ]
+
+
+def _projection(q: spec.Projection) -> list[str]:
+    rule = ", ".join(f"{k} {v}" for k, v in q.connect.items() if k != "rule")
+    rule = f"{q.connect['rule']}" + (f" ({rule})" if rule else "")
+    lines = [f"projection {q.name}: {q.source} -> {q.target}, {rule}", *_indented(q.equations)]
+    for name, code in (*q.on_pre.items(), *q.on_post.items()):
+        event = q.on_event.get(name, "spike")
+        at = "" if event == "spike" else f" at {event}"
+        after = f", {q.delay[name]} later" if name in q.delay else ""
+        lines.append(f"    on {name}{at}{after}: {_one_line(code)}")
+    return lines + _initial(q.initial)
+
+
+def _stimulus(s: spec.Stimulus) -> str:
+    image = f" where image '{s.image}'" if s.image else ""
+    again = f", {s.count} times every {_ms(s.period)}" if s.count > 1 else ""
+    return (
+        f"stimulus {s.name}: {s.amplitude} into {s.population}.{s.variable}{image},"
+        f" {_ms(s.duration)} from {_ms(s.start)}{again}"
+    )
+
+
+def _record(r: spec.Record) -> str:
+    if r.events:
+        return f"record {r.name}: events of {r.population}"
+    what = f"{r.reduce} of " if r.reduce else ""
+    of = f"{what}{', '.join(r.variables)} of {r.population}"
+    stride = f", 1 in {r.stride} rows and columns" if r.stride > 1 else ""
+    return f"record {r.name}: {of} every {_ms(r.every)}{stride}"
+
+
+def _initial(values: Mapping[str, str]) -> list[str]:
+    return [f"    initially {name} = {value}" for name, value in values.items()]
+
+
+def _section(lines: Iterable[str]) -> list[str]:
+    """With an empty line before, if there are any."""
+    lines = list(lines)
+    return ["", *lines] if lines else []
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:g} ms"
+
+
+def _one_line(code: str) -> str:
+    lines = (line.split("#")[0].strip() for line in code.splitlines())
+    return " ; ".join(line for line in lines if line)
 
 
 def _indented(text: str) -> list[str]:

@@ -1,0 +1,79 @@
+"""What ``neuroglia show`` prints holds everything that makes a model's numbers."""
+
+from __future__ import annotations
+
+from neuroglia_snn.catalog.load import load
+from neuroglia_snn.catalog.show import describe
+
+_MODEL = """
+[model]
+title = "two of a kind"
+duration = "10 ms"
+dt = "0.1 ms"
+precision = "float32"
+
+[population.cell]
+shape = [3]
+equations = "dv/dt = -v/(5*ms) + drive(t)/ms : 1"
+threshold = "v > 1"
+reset = '''
+v = 0  # back
+'''
+regularly = [{ code = "v = v + 0.1", dt = "2 ms" }]
+
+[population.cell.events.half]
+condition = "v > 0.5"
+action = "v += 0.01"
+
+[population.cell.initial]
+v = "0.1*i"
+
+[projection.ring]
+from = "cell"
+to = "cell"
+connect = { rule = "condition", condition = "i != j" }
+equations = "w : 1"
+on_pre = { up = "v_post += w", down = "v_post -= w/2" }
+on_event = { down = "half" }
+delay = { up = "1 ms" }
+
+[projection.ring.initial]
+w = "0.25"
+
+[table.drive]
+values = [0, 1]
+dt = "5 ms"
+
+[record.v]
+population = "cell"
+variables = ["v"]
+every = "1 ms"
+reduce = "mean"
+"""
+
+
+def test_a_description_leaves_nothing_out(tmp_path):
+    file = tmp_path / "kind.toml"
+    file.write_text(_MODEL)
+    lines = [line.strip() for line in describe(load(str(file))).splitlines()]
+    for line in (
+        "10 ms in steps of 0.1 ms",
+        "precision float32",
+        "reset: v = 0",
+        "event half: v > 0.5",
+        "at half: v += 0.01",
+        "every 2 ms: v = v + 0.1",
+        "initially v = 0.1*i",
+        "on up, 1 ms later: v_post += w",
+        "on down at half: v_post -= w/2",
+        "initially w = 0.25",
+        "table drive: 2 values, 5 ms each",
+        "record v: mean of v of cell every 1 ms",
+    ):
+        assert line in lines, line
+
+
+def test_a_comment_hides_no_statement():
+    text = describe(load("noise_induced_memory"))
+    assert "reset: n_spikes += int(t - last_above > 1.5*dt) ; last_above = t" in text
+    assert "record traces: U of neuron every 0.2 ms, 1 in 10 rows and columns" in text
