@@ -47,7 +47,11 @@ def examine() -> dict:
         "packages": {name: _version(name) for name in _PACKAGES},
         "compiler": f"{compiler}: {collect.compiler_version(compiler)}" if compiler else None,
         "make": shutil.which("make"),
-        "build_cache": {"folder": str(cache), "builds": len(builds)},
+        "build_cache": {
+            "folder": str(cache),
+            "builds": len(builds),
+            "bytes": sum(p.stat().st_size for p in cache.rglob("*") if p.is_file()),
+        },
         "gpu": gpu,
         "backends": reasons,
         "models": runs,
@@ -65,7 +69,8 @@ def report(findings: dict) -> str:
     lines.append(f"make       {findings['make'] or 'none: apt-get install make'}")
     lines.append(f"GPU        {findings['gpu'] or 'none'}")
     cache = findings["build_cache"]
-    lines.append(f"builds     {cache['builds']} in {cache['folder']}")
+    size = f"{cache['bytes'] >> 20} MiB"
+    lines.append(f"builds     {cache['builds']}, {size} in {cache['folder']} (may be deleted)")
     several = max(map(len, findings["models"].values()))
     for name, reason in findings["backends"].items():
         number = len(findings["models"][name])
