@@ -7,6 +7,7 @@ Exit status: 0 done, 1 our error, 2 the user's mistake, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from neuroglia_snn import __version__
 from neuroglia_snn.errors import ResultError, UserError
 from neuroglia_snn.options import Options, overrides
 
+#: Closes the progress bars.
+_bars = contextlib.ExitStack()
 _MODEL = "a catalogue name (see `neuroglia list`) or a .toml file"
 
 
@@ -28,14 +31,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         hush()
         return arguments.command(arguments) or 0
     except UserError as error:
-        print(f"neuroglia: {error}", file=sys.stderr)
+        _say(str(error))
         return 2
     except KeyboardInterrupt:
-        print("neuroglia: interrupted", file=sys.stderr)
+        _say("interrupted")
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+
+
+def _say(text: str) -> None:
+    """A line of its own on stderr, below any progress bar."""
+    _bars.close()
+    print(f"neuroglia: {text}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -372,10 +381,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
         print(dumps(summary))
     if "interrupted_at_ms" in summary:
-        print(
-            f"neuroglia: interrupted at t = {summary['interrupted_at_ms']:.6g} ms;"
-            f" {summary['data']} holds what was recorded; the same command with --resume goes on",
-            file=sys.stderr,
+        _say(
+            f"interrupted at t = {summary['interrupted_at_ms']:.6g} ms; {summary['data']} holds what was"
+            " recorded; the same command with --resume goes on"
         )
         return 130
     if arguments.json:
@@ -439,6 +447,7 @@ def _progress(label: str):
         unit="%",
         bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
     )
+    _bars.callback(bar.close)
 
     def update(fraction: float, model_time: float) -> None:
         if model_time > 0:
@@ -468,9 +477,9 @@ def _sweep(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(dumps(summary))
     for point, message in summary["failed"].items():
-        print(f"neuroglia: {point} failed: {message}", file=sys.stderr)
+        _say(f"{point} failed: {message}")
     if "interrupted" in summary:
-        print("neuroglia: interrupted; the same command goes on", file=sys.stderr)
+        _say("interrupted; the same command goes on")
         return 130
     if summary["points"]["failed"] == summary["points"]["all"]:
         return 2
@@ -489,6 +498,7 @@ def _points():
         nonlocal bar
         if bar is None:
             bar = tqdm(total=total, initial=done, file=sys.stderr, unit="point")
+            _bars.callback(bar.close)
         bar.set_postfix_str(best, refresh=False)
         bar.update(done - bar.n)
         if done == total:

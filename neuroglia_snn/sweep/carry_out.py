@@ -238,10 +238,12 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
     try:
         import dask
         from distributed import Client, LocalCluster
+        from distributed.utils import silence_logging_cmgr
     except ImportError:
         raise BackendError("Dask is not installed: pip install 'neuroglia_snn[sweep]'") from None
     quiet = {"logging.distributed": "critical", "distributed.admin.log-format": "%(message)s"}
-    with dask.config.set(quiet):
+    # the first is for worker processes, the second for this one
+    with dask.config.set(quiet), silence_logging_cmgr("CRITICAL"):
         if scheduler is not None:
             try:
                 client = Client(scheduler, timeout=10)

@@ -241,6 +241,13 @@ def test_mistakes_get_one_sentence_and_status_two(tmp_path, arguments, words):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_message_stands_below_the_progress_bar(tmp_path):
+    too_long = ("--set", "model.dt=0.02 ms", "--backend", "numpy", "--out", str(tmp_path / "out"))
+    done = neuroglia("run", "noise_induced_excitability", *too_long)
+    assert done.returncode == 2
+    assert "|" in done.stderr and "\nneuroglia: population 'neuron'" in done.stderr
+
+
 def test_doctor_says_which_backends_run():
     findings = json.loads(neuroglia("doctor", "--json").stdout)
     assert findings["backends"]["numpy"] is None
