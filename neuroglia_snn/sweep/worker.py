@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from neuroglia_snn import checks
 from neuroglia_snn.backends.base import Backend, Builds, Outcome, Request, structure
+from neuroglia_snn.backends.brian.quiet import hush
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.options import Options
 from neuroglia_snn.run import Measures, measure
@@ -66,6 +67,7 @@ def measured(
     name_or_path: str, digest: str, runs: Sequence[Options], shared: Options
 ) -> list[tuple[Measures | None, str]]:
     """Each run's measures, or None and why; ``shared`` is what was the same for all runs."""
+    hush()
     try:
         plain, _ = checks.load_checked(name_or_path, dict(shared.overrides))
         if plain.digest != digest:

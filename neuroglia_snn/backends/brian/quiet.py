@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import sys
 import threading
@@ -24,6 +25,11 @@ def hush() -> None:
     if ignored and threading.current_thread() is threading.main_thread():
         # in a script's background a program ignores Ctrl-C; Brian2's handler would call that a function
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _hush_messages()
+
+
+@functools.cache  # each call would add filters
+def _hush_messages() -> None:
     for name in _KNOWN:
         brian2.BrianLogger.suppress_name(name)
     brian2.BrianLogger.suppress_hierarchy("brian2cuda")  # its preferences, one by one
