@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
 from collections import Counter
 from importlib import metadata
+from pathlib import Path
 
 from neuroglia_snn import backends
 from neuroglia_snn.backends import toolkit
@@ -40,7 +42,7 @@ def examine() -> dict:
     gpu, lacking = _gpu()
     for name in backends.BUILDERS:
         if lacking and not reasons[name]:
-            reasons[name] = f"{lacking} (it can build)"
+            runs[name], reasons[name] = [], f"{lacking} (it can build)"
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -50,7 +52,7 @@ def examine() -> dict:
         "build_cache": {
             "folder": str(cache),
             "builds": len(builds),
-            "bytes": sum(p.stat().st_size for p in cache.rglob("*") if p.is_file()),
+            "bytes": _size(cache),
         },
         "gpu": gpu,
         "backends": reasons,
@@ -71,12 +73,10 @@ def report(findings: dict) -> str:
     cache = findings["build_cache"]
     size = f"{cache['bytes'] >> 20} MiB"
     lines.append(f"builds     {cache['builds']}, {size} in {cache['folder']} (may be deleted)")
-    several = max(map(len, findings["models"].values()))
+    models = len(files.names("models"))
     for name, reason in findings["backends"].items():
-        number = len(findings["models"][name])
-        of = "" if number == several else f" {number} of the {several} models that others run"
-        said = f"can run{of}" if reason is None else f"cannot run: {reason}"
-        lines.append(f"backend {name:13} {said}")
+        of = f"can run {len(findings['models'][name])} of the catalogue's {models} models"
+        lines.append(f"backend {name:13} {of if reason is None else 'cannot run: ' + reason}")
     return "\n".join(lines)
 
 
@@ -86,6 +86,16 @@ def _of_models(name: str, models: list[Model]) -> tuple[list[str], str | None]:
     runs = [model for model, reason in refused.items() if reason is None]
     ((reason, _),) = Counter(refused.values()).most_common(1)
     return runs, None if runs else reason
+
+
+def _size(folder: Path) -> int:
+    """Bytes of its files, of which some may go while we look."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.stat(os.path.join(path, name)).st_size
+    return total
 
 
 def _gpu() -> tuple[str | None, str | None]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from neuroglia_snn import spec
+from neuroglia_snn import expressions, spec
 from neuroglia_snn.catalog.source import read_document, split_equations
 from neuroglia_snn.equations import model_parameters
-from neuroglia_snn.errors import ModelError
+from neuroglia_snn.errors import ModelError, UserError
+from neuroglia_snn.quantities import unit_name
 
 
 def describe(model: spec.Model) -> str:
-    """Title, populations, projections, stimuli, records and parameters of a model."""
+    """All that makes a model's numbers, and what its file says about them."""
     lines = [model.title, *(f"  {line}" for line in model.description.splitlines())]
     if model.doi:
         lines.append(f"  doi {model.doi}")
@@ -22,15 +23,14 @@ def describe(model: spec.Model) -> str:
     for p in model.populations.values():
         lines += ["", *_population(p, model.dt)]
     for q in model.projections.values():
-        lines += ["", *_projection(q)]
+        lines += ["", *_projection(q, model.dt)]
     lines += _section(_stimulus(s) for s in model.stimuli.values())
-    lines += _section(
-        f"table {name}: {len(t.values)} values, {_ms(t.dt)} each"
-        for name, t in model.tables.items()
-    )
+    lines += _section(_table(name, t) for name, t in model.tables.items())
     lines += _section(_record(r) for r in model.records.values())
     if model.experiment:
-        lines += ["", f"experiment {model.experiment['kind']} (times in seconds)"]
+        times = any(isinstance(value, float) for value in model.experiment.values())
+        seconds = " (times in seconds)" if times else ""
+        lines += ["", f"experiment {model.experiment['kind']}{seconds}"]
         lines += [f"    {k} = {v}" for k, v in model.experiment.items() if k != "kind"]
     used = model_parameters(model)
     if used:
@@ -44,30 +44,43 @@ def describe(model: spec.Model) -> str:
 
 
 def _population(p: spec.Population, dt: float) -> list[str]:
-    own = "" if p.dt == dt else f", dt {_ms(p.dt)}"
-    by = f", {p.integrator}" if p.integrator else ""
-    codes = {"threshold": p.threshold, "reset": p.reset, "refractory": p.refractory}
+    codes = {"threshold": _flat_text(p.threshold), "reset": _statements(p.reset)}
+    codes["refractory"] = _flat_text(p.refractory)
     for name, event in p.events.items():
-        codes |= {f"event {name}": event.condition, f"at {name}": event.action}
+        codes[f"event {name}"] = _flat_text(event.condition)
+        codes[f"at {name}"] = _statements(event.action)
     return [
-        f"population {p.name}: {' x '.join(map(str, p.shape))}{own}{by}",
+        f"population {p.name}: {' x '.join(map(str, p.shape))}{_scheme(p, dt)}",
         *_indented(p.equations),
-        *(f"    {key}: {_one_line(code)}" for key, code in codes.items() if code),
-        *(f"    every {_ms(r.dt)}: {_one_line(r.code)}" for r in p.regularly),
+        *(f"    {key}: {code}" for key, code in codes.items() if code),
+        *(f"    every {_ms(r.dt)}: {_statements(r.code)}" for r in p.regularly),
         *_initial(p.initial),
-        *(f"    {name} from {r.low:g} to {r.high:g} (SI units)" for name, r in p.ranges.items()),
+        *(f"    {name} {_range(r)}" for name, r in p.ranges.items()),
     ]
 
 
-def _projection(q: spec.Projection) -> list[str]:
-    rule = ", ".join(f"{k} {v}" for k, v in q.connect.items() if k != "rule")
+def _scheme(group: spec.Population | spec.Projection, dt: float) -> str:
+    """The time step, if it is not the model's, and the integration scheme, if there is something to integrate."""
+    own = "" if group.dt == dt else f", dt {_ms(group.dt)}"
+    return own + (f", {group.integrator}" if "/dt" in group.equations else "")
+
+
+def _range(r: spec.Range) -> str:
+    bits = f", {r.bits} bits" if r.bits else ""
+    rounded = ", rounded stochastically" if r.stochastic else ""
+    return f"from {r.low:g} to {r.high:g} (SI units){bits}{rounded}"
+
+
+def _projection(q: spec.Projection, dt: float) -> list[str]:
+    rule = ", ".join(f"{k} {_flat_text(v)}" for k, v in q.connect.items() if k != "rule")
     rule = f"{q.connect['rule']}" + (f" ({rule})" if rule else "")
-    lines = [f"projection {q.name}: {q.source} -> {q.target}, {rule}", *_indented(q.equations)]
+    lines = [f"projection {q.name}: {q.source} -> {q.target}, {rule}{_scheme(q, dt)}"]
+    lines += _indented(q.equations)
     for name, code in (*q.on_pre.items(), *q.on_post.items()):
         event = q.on_event.get(name, "spike")
         at = "" if event == "spike" else f" at {event}"
         after = f", {q.delay[name]} later" if name in q.delay else ""
-        lines.append(f"    on {name}{at}{after}: {_one_line(code)}")
+        lines.append(f"    on {name}{at}{after}: {_statements(code)}")
     return lines + _initial(q.initial)
 
 
@@ -80,6 +93,15 @@ def _stimulus(s: spec.Stimulus) -> str:
     )
 
 
+def _table(name: str, t: spec.Table) -> str:
+    """Its first values, in SI units."""
+    first = [f"{value.si:.12g}" for value in t.values[:8]]
+    more = f", ... ({len(t.values)} values)" if len(t.values) > 8 else ""
+    unit = unit_name(t.values[0].dimensions)
+    said = "" if unit == "1" else f" ({unit})"
+    return f"table {name}: {', '.join(first)}{more}{said}, {_ms(t.dt)} each"
+
+
 def _record(r: spec.Record) -> str:
     if r.events:
         return f"record {r.name}: events of {r.population}"
@@ -90,7 +112,7 @@ def _record(r: spec.Record) -> str:
 
 
 def _initial(values: Mapping[str, str]) -> list[str]:
-    return [f"    initially {name} = {value}" for name, value in values.items()]
+    return [f"    initially {name} = {_flat_text(value)}" for name, value in values.items()]
 
 
 def _section(lines: Iterable[str]) -> list[str]:
@@ -100,12 +122,20 @@ def _section(lines: Iterable[str]) -> list[str]:
 
 
 def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:g} ms"
+    return f"{seconds * 1e3:.12g} ms"
 
 
-def _one_line(code: str) -> str:
-    lines = (line.split("#")[0].strip() for line in code.splitlines())
-    return " ; ".join(line for line in lines if line)
+def _flat_text(expression: object) -> str:
+    """An expression on one line, without comments."""
+    return " ".join(" ".join(x.split("#")[0] for x in str(expression or "").splitlines()).split())
+
+
+def _statements(code: str | None) -> str:
+    """Statements on one line, without comments."""
+    try:
+        return " ; ".join(expressions.by_lines(code or "").splitlines())
+    except UserError:  # `check` says what is wrong with it
+        return _flat_text(code)
 
 
 def _indented(text: str) -> list[str]:

@@ -9,6 +9,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -181,15 +182,15 @@ def _spread(
     if watch:
         watch(store.grid.size - len(points), store.grid.size, "")
     try:
-        # with results: one that was lost with its worker is computed again, and no other waits for it
-        finished = as_completed(futures, with_results=True, raise_errors=False)
-        for future, outcomes in finished:
-            some = futures[future]
-            if future.cancelled():
-                raise BackendError("the Dask scheduler is gone; the same command goes on")
-            if future.status == "error":  # a worker that died, again and again
-                error = future.exception()
+        for future in as_completed(futures):
+            some = futures.pop(future)
+            try:
+                outcomes = future.result()
+            except CancelledError:
+                raise BackendError("the Dask scheduler is gone; the same command goes on") from None
+            except Exception as error:  # a worker that died, again and again
                 outcomes = [(None, f"{type(error).__name__}: {error}")] * len(some)
+            future.release()  # or a worker that dies would have it computed again
             for point, (found, said) in zip(some, outcomes, strict=True):
                 store.add(point, found, said)
                 _require_measure(best, [found] if found else [])

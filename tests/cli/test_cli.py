@@ -253,6 +253,8 @@ def test_doctor_says_which_backends_run():
     assert findings["backends"]["numpy"] is None
     assert findings["packages"]["brian2"]
     assert "noise_induced_memory" in findings["models"]["numpy"]
+    for name, reason in findings["backends"].items():
+        assert bool(reason) == (not findings["models"][name]), name
     said = neuroglia("doctor").stdout
     assert "backend numpy" in said
     assert "draws rand()" not in said  # what one model does says nothing about a backend

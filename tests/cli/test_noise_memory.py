@@ -92,7 +92,10 @@ def test_seeds_are_of_every_point(tmp_path, capsys, small):
     assert main([*asked, "--resume"]) == 2  # another number of seeds
     assert "seeds" in capsys.readouterr().err
     assert main([*asked, "--force", "--seeds", "0"]) == 2
-    assert "--seeds must be at least 1, not 0" in capsys.readouterr().err
+    assert "--seeds must be 1 to 4294967296, not 0" in capsys.readouterr().err
+    last = ["--seed", "4294967294"]  # figs 2 b-d show three seeds
+    assert main([*asked, "--force", "--seeds", "1", *last]) == 2
+    assert "--seed must be 0 to 4294967293" in capsys.readouterr().err
     assert (out / "summary.json").exists()
 
 

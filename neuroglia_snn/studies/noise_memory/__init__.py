@@ -101,7 +101,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--seeds",
         type=int,
         metavar="N",
-        help=f"of every point (default: {FULL.seeds}; {QUICK.seeds} or {QUICK.phase_seeds} with --quick)",
+        help=f"of every point of figs 2 a, e, f, 5, novel and readings (default: {FULL.seeds};"
+        f" with --quick {QUICK.phase_seeds} for fig. 2, {QUICK.seeds} else)",
     )
     parser.add_argument(
         "--workers",
@@ -122,10 +123,10 @@ def identity(options: argparse.Namespace) -> dict:
     """See `neuroglia_snn.studies.base.Study`."""
     if options.workers < 1:
         raise UserError(f"--workers must be at least 1, not {options.workers}")
-    if options.seeds is not None and options.seeds < 1:
-        raise UserError(f"--seeds must be at least 1, not {options.seeds}")
+    if options.seeds is not None and not 1 <= options.seeds <= MAX_SEED + 1:
+        raise UserError(f"--seeds must be 1 to {MAX_SEED + 1}, not {options.seeds}")
     form = _form(options)
-    most = MAX_SEED + 1 - max(form.seeds, form.phase_seeds)
+    most = MAX_SEED + 1 - max(form.seeds, form.phase_seeds, phase.REPLICAS)
     if not 0 <= options.seed <= most:
         raise UserError(f"--seed must be 0 to {most}, not {options.seed}")
     wanted = _wanted(options)
@@ -161,7 +162,6 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
                 done.add(job.name)
         sections[name] = figure.draw(setting)
     again = ["--seed", str(options.seed), *(["--quick"] if options.quick else [])]
-    again += ["--seeds", str(options.seeds)] if options.seeds else []
     return {
         "workers": options.workers,
         "versions": collect.versions(),
@@ -179,13 +179,23 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
         "sections": [
             s.describe(
                 [
-                    command("reproduce", "noise-memory", "--figure", name, *again),
+                    command(
+                        *("reproduce", "noise-memory", "--figure", name),
+                        *again,
+                        *_seeds(options, wanted[name].jobs),
+                    ),
                     *(job.command(setting) for job in wanted[name].jobs),
                 ]
             )
             for name, s in sections.items()
         ],
     }
+
+
+def _seeds(options: argparse.Namespace, jobs: Iterable[Job]) -> list[str]:
+    """The flag, for what it acts on: single runs have a seed each."""
+    acts = options.seeds and any(isinstance(job, SweepJob) for job in jobs)
+    return ["--seeds", str(options.seeds)] if acts else []
 
 
 def _form(options: argparse.Namespace) -> Form:

@@ -18,6 +18,7 @@ STRONG_COUPLING = 1 / 30
 #: Colours of the seeds of Fig. 2 b, c, d, and their noises.
 _LINES = ("#0b6e4f", "#b3541e", "#4a6fa5")
 NOISES = ("0", "0.065", "0.09")
+REPLICAS = len(_LINES)
 
 _DEFINITION = (
     "Order parameter: the number of spikes of the mean field ⟨U⟩ (it passes U = 2 upwards; the next one"
@@ -50,8 +51,7 @@ def over_size(form: Form) -> SweepJob:
 def series() -> list[RunJob]:
     """Fig. 2 b to d: the mean field over time, for three seeds."""
     return [
-        RunJob(f"figure-2b-d/sigma2-{s}", LATTICE, {"sigma2": s}, replicas=len(_LINES))
-        for s in NOISES
+        RunJob(f"figure-2b-d/sigma2-{s}", LATTICE, {"sigma2": s}, replicas=REPLICAS) for s in NOISES
     ]
 
 

@@ -16,8 +16,18 @@ from neuroglia_snn.studies.base import Section
 from neuroglia_snn.studies.noise_memory.forms import BEST_NOISE, MEMORY, PAPERS_NOISE, Form
 from neuroglia_snn.studies.noise_memory.jobs import RunJob, Setting, SweepJob
 
-#: sigma^2 and recall of an earlier trial that integrated as the published program does, one seed.
-_PROGRAM = {0.0: 0.50, 0.09: 0.84, 0.1: 0.91, 0.12: 0.98, 0.2: 0.50}
+#: sigma^2 and recall of an earlier trial with the published digit, k = 2, one seed; the published program's
+#: scheme gave the same where it was run, at 0, 0.09, 0.1, 0.12 and 0.2.
+_TRIAL = {
+    0.0: 0.50,
+    0.08: 0.65,
+    0.09: 0.84,
+    0.1: 0.91,
+    0.12: 0.98,
+    0.13: 0.96,
+    0.14: 0.54,
+    0.2: 0.50,
+}
 #: Accuracy of the trained and of the novel pattern (text before the paper's discussion).
 _NOVEL = {"trained": 0.994, "disjoint": 0.5}
 _WITH, _WITHOUT = "#0b6e4f", "#b3541e"
@@ -142,12 +152,12 @@ def accuracy_by_noise(form: Form, setting: Setting) -> Section:
     for noise in with_["sigma2"].values:
         at = with_.sel(sigma2=noise)
         control = without.sel(sigma2=noise) if noise in without["sigma2"].values else None
-        program = next((v for k, v in _PROGRAM.items() if np.isclose(k, noise)), None)
+        trial = next((v for k, v in _TRIAL.items() if np.isclose(k, noise)), None)
         rows.append(
             [
                 f"{noise:g}",
                 spread(at["recall_accuracy"]),
-                f"{program:.2f}" if program is not None else "",
+                f"{trial:.2f}" if trial is not None else "",
                 spread(at["accuracy"]),
                 f"{mean(at['recalled_in_pattern']):.2f} / {mean(at['recalled_outside']):.2f}",
                 f"{mean(at['calcium_peak_uM']):.3f}",
@@ -159,7 +169,7 @@ def accuracy_by_noise(form: Form, setting: Setting) -> Section:
     columns = [
         "sigma^2",
         "recall accuracy",
-        "program, one seed",
+        "earlier trial, one seed",
         "accuracy",
         "recalled inside / outside",
     ]
@@ -169,8 +179,8 @@ def accuracy_by_noise(form: Form, setting: Setting) -> Section:
         "`accuracy` is the paper's eqs 1-2 and counts from the cue on, so that the cue's own response counts"
         " too; `recall accuracy` counts from its end on. Mean and standard deviation over seeds, each with images"
         " of its own. The paper finds a rise and a fall, and nothing without astrocytes; its text gives no"
-        " numbers. 'program': an earlier trial that integrated as the published program does, with the"
-        f" published digit. {_best(with_, without)}{_lower(rows)}",
+        " numbers. The earlier trial is one seed with the published digit; the published program's scheme gave"
+        f" the same at 0, 0.09, 0.1, 0.12 and 0.2. {_best(with_, without)}{_lower(rows)}{_higher(rows)}",
         [path],
         (columns, rows),
         values,
@@ -300,6 +310,12 @@ def _lower(rows: list[list[str]]) -> str:
         " firing has spread further around it. It is neither the time step nor the coupling, and the shape of the"
         " image matters: a compact one loses less (docs/agreement.md has the runs that show it)."
     )
+
+
+def _higher(rows: list[list[str]]) -> str:
+    """That recall lies above the trial's, where it does by more than seeds differ."""
+    above = [r[0] for r in rows if r[2] and float(r[1].split()[0]) > float(r[2]) + 0.06]
+    return f" At {', '.join(above)} it is higher; that was not looked into." if above else ""
 
 
 def _printed(values: Mapping[str, float]) -> str:

@@ -15,9 +15,14 @@ precision = "float32"
 [population.cell]
 shape = [3]
 equations = "dv/dt = -v/(5*ms) + drive(t)/ms : 1"
-threshold = "v > 1"
+threshold = '''
+v > 1  # above
+and v < 9
+'''
 reset = '''
-v = 0  # back
+v = (0 +
+     0)  # back
+v -= 0.5
 '''
 regularly = [{ code = "v = v + 0.1", dt = "2 ms" }]
 
@@ -28,10 +33,14 @@ action = "v += 0.01"
 [population.cell.initial]
 v = "0.1*i"
 
+[population.cell.range]
+v = [-8, 8, 16, "stochastic"]
+
 [projection.ring]
 from = "cell"
 to = "cell"
 connect = { rule = "condition", condition = "i != j" }
+dt = "0.5 ms"
 equations = "w : 1"
 on_pre = { up = "v_post += w", down = "v_post -= w/2" }
 on_event = { down = "half" }
@@ -59,7 +68,10 @@ def test_a_description_leaves_nothing_out(tmp_path):
     for line in (
         "10 ms in steps of 0.1 ms",
         "precision float32",
-        "reset: v = 0",
+        "threshold: v > 1 and v < 9",
+        "reset: v = (0 + 0) ; v -= 0.5",
+        "v from -8 to 8 (SI units), 16 bits, rounded stochastically",
+        "projection ring: cell -> cell, condition (condition i != j), dt 0.5 ms",
         "event half: v > 0.5",
         "at half: v += 0.01",
         "every 2 ms: v = v + 0.1",
@@ -67,7 +79,7 @@ def test_a_description_leaves_nothing_out(tmp_path):
         "on up, 1 ms later: v_post += w",
         "on down at half: v_post -= w/2",
         "initially w = 0.25",
-        "table drive: 2 values, 5 ms each",
+        "table drive: 0, 1, 5 ms each",
         "record v: mean of v of cell every 1 ms",
     ):
         assert line in lines, line

@@ -135,7 +135,7 @@ def test_a_diagram_has_its_boundary_and_the_theory(measured):
 
 @pytest.mark.parametrize(("at_009", "explains"), [(0.78, True), (0.84, False)])
 def test_what_is_lower_than_the_trial_is_explained_only_then(measured, at_009, explains):
-    values = {"0.09": at_009, "0.1": 0.91, "0.12": 0.98}
+    values = {"0.08": 0.65, "0.09": at_009, "0.1": 0.91, "0.12": 0.98, "0.14": 0.58}
     setting = measured(
         lambda job, at: recalls(0.5 if job.no_astrocytes else values.get(at["sigma2"], 0.5))
     )
@@ -144,8 +144,14 @@ def test_what_is_lower_than_the_trial_is_explained_only_then(measured, at_009, e
         "Here the largest recall is 0.980, at 0.12; without astrocytes it is 0.500" in section.text
     )
     assert ("At 0.09 it is lower than the trial's" in section.text) == explains
+    assert "it is higher" not in section.text
     assert next(r for r in section.table[1] if r[0] == "0.12")[1:3] == ["0.980", "0.98"]
     assert section.values["recall_accuracy_at_0.09"] == at_009
+
+
+def test_what_is_higher_than_the_trial_is_said(measured):
+    setting = measured(lambda job, at: recalls(0.7 if at["sigma2"] == "0.14" else 0.5))
+    assert "At 0.14 it is higher" in recall.accuracy_by_noise(QUICK, setting).text
 
 
 @pytest.mark.parametrize(("slow", "explains"), [(0.81, True), (0.5, False)])
