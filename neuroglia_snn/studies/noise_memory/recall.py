@@ -315,7 +315,12 @@ def _lower(rows: list[list[str]]) -> str:
 def _higher(rows: list[list[str]]) -> str:
     """That recall lies above the trial's, where it does by more than seeds differ."""
     above = [r[0] for r in rows if r[2] and float(r[1].split()[0]) > float(r[2]) + 0.06]
-    return f" At {', '.join(above)} it is higher; that was not looked into." if above else ""
+    if not above:
+        return ""
+    return (
+        f" At {', '.join(above)} it is higher, which neither the shape of the image nor the time step explains"
+        " (docs/agreement.md)."
+    )
 
 
 def _printed(values: Mapping[str, float]) -> str:
