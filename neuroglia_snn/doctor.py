@@ -49,14 +49,11 @@ def examine() -> dict:
         "packages": {name: _version(name) for name in _PACKAGES},
         "compiler": f"{compiler}: {collect.compiler_version(compiler)}" if compiler else None,
         "make": shutil.which("make"),
-        "build_cache": {
-            "folder": str(cache),
-            "builds": len(builds),
-            "bytes": _size(cache),
-        },
+        "build_cache": {"folder": str(cache), "builds": len(builds), "bytes": _size(cache)},
         "gpu": gpu,
         "backends": reasons,
         "models": runs,
+        "catalogue": [model.name for model in models],
     }
 
 
@@ -73,7 +70,7 @@ def report(findings: dict) -> str:
     cache = findings["build_cache"]
     size = f"{cache['bytes'] >> 20} MiB"
     lines.append(f"builds     {cache['builds']}, {size} in {cache['folder']} (may be deleted)")
-    models = len(files.names("models"))
+    models = len(findings["catalogue"])
     for name, reason in findings["backends"].items():
         of = f"can run {len(findings['models'][name])} of the catalogue's {models} models"
         lines.append(f"backend {name:13} {of if reason is None else 'cannot run: ' + reason}")

@@ -161,7 +161,6 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
                 job.carry_out(setting)
                 done.add(job.name)
         sections[name] = figure.draw(setting)
-    again = ["--seed", str(options.seed), *(["--quick"] if options.quick else [])]
     return {
         "workers": options.workers,
         "versions": collect.versions(),
@@ -179,11 +178,7 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
         "sections": [
             s.describe(
                 [
-                    command(
-                        *("reproduce", "noise-memory", "--figure", name),
-                        *again,
-                        *_seeds(options, wanted[name].jobs),
-                    ),
+                    _again(options, name, wanted[name].jobs),
                     *(job.command(setting) for job in wanted[name].jobs),
                 ]
             )
@@ -192,10 +187,14 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
     }
 
 
-def _seeds(options: argparse.Namespace, jobs: Iterable[Job]) -> list[str]:
-    """The flag, for what it acts on: single runs have a seed each."""
-    acts = options.seeds and any(isinstance(job, SweepJob) for job in jobs)
-    return ["--seeds", str(options.seeds)] if acts else []
+def _again(options: argparse.Namespace, name: str, jobs: Iterable[Job]) -> str:
+    """The command that makes one figure again; ``--seeds`` is nothing to single runs."""
+    flags = ["--seed", str(options.seed)]
+    if options.quick:
+        flags += ["--quick"]
+    if options.seeds and any(isinstance(job, SweepJob) for job in jobs):
+        flags += ["--seeds", str(options.seeds)]
+    return command("reproduce", "noise-memory", "--figure", name, *flags)
 
 
 def _form(options: argparse.Namespace) -> Form:
