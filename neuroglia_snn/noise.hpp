@@ -70,18 +70,59 @@ NEUROGLIA_INLINE float neuroglia_quantile(const uint32_t word)
     return z;
 }
 
-NEUROGLIA_INLINE uint32_t neuroglia_key(const uint32_t stream, const int64_t step)
-{ return stream ^ ((uint32_t)(step >> 32)*0x85ebca6bu); }
+// Of the units of a population, as lanes.Lanes.
+struct NeurogliaLanes { uint32_t cols, height, width, strips; };
 
-template <class T> NEUROGLIA_INLINE T neuroglia_normal(const uint32_t seed, const uint32_t stream,
-                                                      const uint32_t unit, const int64_t step)
+NEUROGLIA_INLINE uint32_t neuroglia_place(const uint32_t unit, const NeurogliaLanes lanes)
 {
-    uint32_t x0 = unit/64u*16u + unit%16u, x1 = (uint32_t)step;
-    neuroglia_threefry(x0, x1, seed, neuroglia_key(stream, step));
-    const uint32_t word = (unit & 32u) ? x1 : x0;
-    return (T)neuroglia_quantile((unit & 16u) ? neuroglia_reversed(word) : word);
+    const uint32_t block = unit/lanes.cols/lanes.height, down = unit/lanes.cols%lanes.height, column = unit%lanes.cols;
+    const uint32_t row = block%2u ? lanes.height - 1u - down : down;
+    return (row*lanes.width + column%lanes.width)*16u + block*lanes.strips + column/lanes.width;
 }
 
-NEUROGLIA_INLINE double neuroglia_gaussian(const double seed, const double stream, const int unit,
-                                        const int64_t step)
-{ return neuroglia_normal<double>((uint32_t)(int64_t)seed, (uint32_t)(int64_t)stream, (uint32_t)unit, step); }
+NEUROGLIA_INLINE uint32_t neuroglia_finalized(uint32_t x, const int first, const uint32_t factor,
+                                              const int second, const uint32_t other, const int last)
+{
+    x = (x ^ (x >> first))*factor;
+    x = (x ^ (x >> second))*other;
+    return x ^ (x >> last);
+}
+
+// What of a counter's, and of a step's, random bits depends on nothing else.
+struct NeurogliaWords { uint32_t x0, x1; };
+
+NEUROGLIA_INLINE NeurogliaWords neuroglia_of_counter(const uint32_t counter)
+{
+    return NeurogliaWords{neuroglia_finalized(counter, 16, 0x85ebca6bu, 13, 0xc2b2ae35u, 16),
+                          neuroglia_finalized(counter + 0x9e3779b9u, 16, 0x7feb352du, 15, 0x846ca68bu, 16)};
+}
+
+NEUROGLIA_INLINE NeurogliaWords neuroglia_of_step(const uint32_t seed, const uint32_t stream, const int64_t step)
+{
+    uint32_t x0 = (uint32_t)step, x1 = (uint32_t)(step >> 32);
+    neuroglia_threefry(x0, x1, seed, stream);
+    return NeurogliaWords{x0, x1};
+}
+
+NEUROGLIA_INLINE void neuroglia_mix(uint32_t& x0, uint32_t& x1)
+{
+    neuroglia_round(x0, x1, 13); neuroglia_round(x0, x1, 15); neuroglia_round(x0, x1, 26); neuroglia_round(x0, x1, 6);
+    neuroglia_round(x0, x1, 17); neuroglia_round(x0, x1, 29); neuroglia_round(x0, x1, 16); neuroglia_round(x0, x1, 24);
+}
+
+template <class T> NEUROGLIA_INLINE T neuroglia_normal(const uint32_t place, const NeurogliaWords of_step)
+{
+    const NeurogliaWords of_counter = neuroglia_of_counter(place/64u*16u + place%16u);
+    uint32_t x0 = of_counter.x0 + of_step.x0, x1 = of_counter.x1 + of_step.x1;
+    neuroglia_mix(x0, x1);
+    const uint32_t word = (place & 32u) ? x1 : x0;
+    return (T)neuroglia_quantile((place & 16u) ? neuroglia_reversed(word) : word);
+}
+
+NEUROGLIA_INLINE double neuroglia_gaussian(const double seed, const double stream, const int unit, const int cols,
+                                           const int height, const int width, const int strips, const int64_t step)
+{
+    const NeurogliaLanes lanes = {(uint32_t)cols, (uint32_t)height, (uint32_t)width, (uint32_t)strips};
+    return neuroglia_normal<double>(neuroglia_place((uint32_t)unit, lanes),
+                                    neuroglia_of_step((uint32_t)(int64_t)seed, (uint32_t)(int64_t)stream, step));
+}

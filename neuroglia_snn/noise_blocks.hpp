@@ -54,20 +54,31 @@ NEUROGLIA_INLINE void neuroglia_quantiles(const uint32_t* words, float* z)
 }
 #endif
 
-template <class T> static __attribute__((noinline)) void neuroglia_normals(
-    T* __restrict z, uint32_t block, uint32_t count, const uint32_t seed, const uint32_t stream, const int64_t step)
+// Of the counters of `count` blocks: for each, the first word of 16 lanes, then the second.
+static inline void neuroglia_scramble(uint32_t* to, const uint32_t count)
 {
-    const uint32_t key = neuroglia_key(stream, step);
+    for (uint32_t n = 0; n < count; n++)
+        for (uint32_t lane = 0; lane < 16; lane++)
+        {
+            const NeurogliaWords of_counter = neuroglia_of_counter(n*16u + lane);
+            to[32*n + lane] = of_counter.x0;
+            to[32*n + 16 + lane] = of_counter.x1;
+        }
+}
+
+template <class T> static __attribute__((noinline)) void neuroglia_normals(
+    T* __restrict z, const uint32_t* __restrict scrambled, uint32_t count, const NeurogliaWords of_step)
+{
     alignas(64) uint32_t words[8*64];  // of a few blocks: either loop keeps its numbers in registers
     while (count > 0)
     {
         const uint32_t some = count < 8 ? count : 8;
         count -= some;
-        for (uint32_t n = 0; n < some; n++, block++)
+        for (uint32_t n = 0; n < some; n++, scrambled += 32)
             for (int lane = 0; lane < 16; lane++)
             {
-                uint32_t x0 = block*16u + lane, x1 = (uint32_t)step;
-                neuroglia_threefry(x0, x1, seed, key);
+                uint32_t x0 = scrambled[lane] + of_step.x0, x1 = scrambled[16 + lane] + of_step.x1;
+                neuroglia_mix(x0, x1);
                 uint32_t* four = words + 64*n + lane;
                 four[0] = x0; four[16] = neuroglia_reversed(x0);
                 four[32] = x1; four[48] = neuroglia_reversed(x1);

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from neuroglia_snn import expressions, noise
+from neuroglia_snn import expressions, lanes, noise
 from neuroglia_snn.lowering.operations import (
     COMPARE,
     Block,
@@ -52,7 +52,7 @@ class Floats:
 
     def __init__(self, population: Population, seed: int):
         self._population, self._seed = population, seed
-        self._units = np.arange(population.size)
+        self._places = lanes.of(population.shape).place(np.arange(population.size))
 
     def linear(self, operation: Linear, values: Values) -> np.ndarray:
         return weighted(operation.sum, values)
@@ -70,7 +70,7 @@ class Floats:
         return np.array(step // clock.period * clock.dt)
 
     def normals(self, step: int) -> np.ndarray:
-        return noise.gaussian(self._seed, self._population.stream, self._units, step)
+        return noise.gaussian(self._seed, self._population.stream, self._places, step)
 
 
 def evaluate_function(text: str, x: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from neuroglia_snn import noise
+from neuroglia_snn import lanes, noise
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.lowering.operations import (
     Block,
@@ -152,8 +152,10 @@ class _Population:
         ]
         if p.noise:
             lines.append(
-                "std::vector<T> normal_held(size + 2*64); T* __restrict normal_array = normal_held.data();"
+                "std::vector<T> normal_held(size); T* __restrict normal_array = normal_held.data();"
             )
+            if not self._fixed:
+                lines += self._places()
         lines.append(f"for (int64_t n = 0; n < count; n++, step += {p.period})")
         lines += ["{", *self._times(), *self._stimuli(), *self._noise(), *body, "}"]
         lines += ["*saturations += saturated;", "}"]
@@ -193,9 +195,21 @@ class _Population:
                 "registers[i] = two; normal_array[i] = byte_sum(one) + byte_sum(two) - 1020;",
                 "}",
             ]
-        blocks = -(-p.size // noise.BLOCK)
         return [
-            f"neuroglia_normals<double>(normal_array, 0, {blocks}, seed, {p.stream}u, step/{p.period});"
+            f"neuroglia_normals(placed.data(), scrambled.data(), blocks, neuroglia_of_step(seed, {p.stream}u, step/{p.period}));",
+            "for (int i = 0; i < size; i++) normal_array[i] = placed[places[i]];",
+        ]
+
+    def _places(self) -> list[str]:
+        """What the noise needs beside the units' array: it is numbered in the order of lanes."""
+        order = lanes.of(self._population.shape)
+        numbers = f"{order.cols}, {order.height}, {order.width}, {order.strips}"
+        return [
+            f"constexpr uint32_t blocks = {-(-order.count // noise.BLOCK)};",
+            "std::vector<uint32_t> scrambled(32*blocks), places(size);",
+            "std::vector<T> placed(64*blocks);",
+            "neuroglia_scramble(scrambled.data(), blocks);",
+            f"for (int i = 0; i < size; i++) places[i] = neuroglia_place(i, NeurogliaLanes{{{numbers}}});",
         ]
 
     def _weights(self) -> Iterable[str]:

@@ -14,7 +14,7 @@ import neuroglia_snn
 PACKAGE = Path(neuroglia_snn.__file__).parent
 #: From the bottom up; a module imports only from groups before its own, or from its own.
 LAYERS = [
-    {"errors", "options"},
+    {"errors", "lanes", "options"},
     {"quantities"},
     {"expressions", "spec"},
     {"catalog.files", "catalog.schema"},

@@ -19,7 +19,7 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, Quantity
 from brian2.utils.stringtools import word_substitute
 
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, geometry, noise, spec, stages
+from neuroglia_snn import expressions, geometry, lanes, noise, spec, stages
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.errors import BackendError, NumericalError, UserError
@@ -212,7 +212,7 @@ def _population(
         reset=population.reset and expressions.by_lines(population.reset),
         refractory=_refractory(population.refractory),
         events=events,
-        method=_method(population.integrator, name, exchanged.step(equations)),
+        method=_method(population.integrator, _normal(population), exchanged.step(equations)),
         dt=population.dt * SECOND,
         name=name,
         namespace=network.namespace,
@@ -322,7 +322,7 @@ def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
             for p in (*projection.on_pre, *projection.on_post)
         }
         or "spike",
-        method=_method(projection.integrator, None),
+        method=_method(projection.integrator, _randn),
         dt=projection.dt * SECOND,
         name=projection.name,
         namespace=network.namespace,
@@ -505,7 +505,7 @@ class _Exchange:
         """The step as two operations, or None."""
         if not self._projections:
             return None
-        normal = _normal(self._population.name)
+        normal = _normal(self._population)
         whole = stages.step(self._population.integrator, equations, normal, self._inputs)
         noises = [line.split(" = ", 1) for line in whole.noise]
         own = {xi: f"{xi}_step" for xi, _ in noises}
@@ -537,25 +537,29 @@ class _Exchange:
             )
 
 
-def _normal(stream: str | None) -> Callable[[str], str]:
-    """Expression of the noise: counter-based with a stream, Brian2's ``randn()`` without."""
-    if stream is None:
-        return lambda xi: "randn()"
-    number = noise.stream_of(stream)
-    return lambda xi: f"neuroglia_gaussian(noise_seed, {number}.0, i, t_in_timesteps)"
+def _normal(population: spec.Population) -> Callable[[str], str]:
+    """Expression of the counter-based noise: numbers of the population's seed, units and steps."""
+    order = lanes.of(population.shape)
+    place = f"i, {order.cols}, {order.height}, {order.width}, {order.strips}"
+    number = noise.stream_of(population.name)
+    return lambda xi: f"neuroglia_gaussian(noise_seed, {number}.0, {place}, t_in_timesteps)"
 
 
-def _method(integrator: str, stream: str | None, step: stages.Step | None = None):
+def _randn(xi: str) -> str:
+    return "randn()"
+
+
+def _method(integrator: str, normal: Callable[[str], str], step: stages.Step | None = None):
     scheme = INTEGRATORS.get(integrator)
     if scheme is None:
         return "exact"  # nothing to integrate, or only event-driven equations
     if not scheme.own:
         return scheme.name
-    return state_updater(integrator, stream, step)
+    return state_updater(integrator, normal, step)
 
 
 def state_updater(
-    integrator: str, stream: str | None = None, step: stages.Step | None = None
+    integrator: str, normal: Callable[[str], str] = _randn, step: stages.Step | None = None
 ) -> Callable:
     """One of our schemes as a state updater for Brian2.
 
@@ -563,16 +567,16 @@ def state_updater(
     ----------
     integrator : str
         ``heun`` or ``euler-maruyama``.
-    stream : str, optional
-        With it, noise is counter-based (the group then needs ``noise_seed`` and the function
-        ``neuroglia_gaussian``); without, Brian2's ``randn`` is used, so that the updater serves any
-        Brian2 script: ``NeuronGroup(..., method=state_updater("heun"))``.
+    normal : callable, optional
+        From the name of a noise to the expression of a standard normal number. Without, it is
+        Brian2's ``randn()``, so that the updater serves any Brian2 script:
+        ``NeuronGroup(..., method=state_updater("heun"))``.
     step : stages.Step, optional
         Code to use in the place of the scheme's own.
     """
 
     def update(equations: Equations, variables=None, method_options=None) -> str:
-        code = step or stages.step(integrator, equations, _normal(stream))
+        code = step or stages.step(integrator, equations, normal)
         return "\n".join((*code.noise, *code.predict, *code.correct))
 
     return update
@@ -580,15 +584,17 @@ def state_updater(
 
 @functools.lru_cache(maxsize=1)
 def _gaussian_function() -> brian2.Function:
-    def gaussian(seed, stream, unit, step):
-        return noise.gaussian(int(np.ravel(seed)[0]), int(stream), unit, int(np.ravel(step)[0]))
+    def gaussian(seed, stream, unit, cols, height, width, strips, step):
+        order = lanes.Lanes(height * lanes.LANES // strips, cols, lanes.LANES // strips)
+        seed, step = int(np.ravel(seed)[0]), int(np.ravel(step)[0])
+        return noise.gaussian(seed, int(stream), order.place(unit), step)
 
     function = brian2.Function(
         gaussian,
-        arg_units=[1, 1, 1, 1],
+        arg_units=[1] * 8,
         return_unit=1,
         stateless=True,
-        arg_names=["seed", "stream", "unit", "step"],
+        arg_names=["seed", "stream", "unit", "cols", "height", "width", "strips", "step"],
     )
     function.implementations.add_implementation("numpy", gaussian)
     function.implementations.add_implementation(

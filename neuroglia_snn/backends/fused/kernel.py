@@ -25,7 +25,7 @@ from brian2.utils.stringtools import get_identifiers, word_substitute
 from sympy.logic.boolalg import Boolean
 
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, noise, spec, stages
+from neuroglia_snn import expressions, lanes, noise, spec, stages
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
 from neuroglia_snn.backends.brian.project import PROGRESS
@@ -44,12 +44,10 @@ MEMORY = "neuroglia-memory"
 _LINE = re.compile(r"const (\w+) (\w+) = (.*);")
 _SHARED = re.compile(r"brian::(\w+)\[0\]")
 
-#: Longest row of a population that is no lattice: short enough that threads can share its rows.
-ROW = 64
-#: Rows are computed in whole groups of this many columns.
-GROUP = 16
-#: Most groups that are written out.
-UNROLLED = 8
+#: Bytes of states from which on two steps are made in one pass over the rows: beyond second-level caches.
+LARGE = 2**20
+#: Most vectors of a row that are written out.
+UNROLLED = 10
 
 #: On a GPU, the sum of a mean is taken in so many parts at most.
 PARTS = 4096
@@ -77,10 +75,7 @@ class _Population:
     period: int
     dt: float
     size: int
-    rows: int
-    cols: int
-    width: int
-    stride: int
+    order: lanes.Lanes
     arrays: list[SimpleNamespace]
     state: list[str]
     check_every: int
@@ -112,15 +107,60 @@ class _Population:
     weights: list[SimpleNamespace] = field(default_factory=list)
 
     @property
-    def middle(self) -> tuple[int, int]:
-        """First and end of the whole groups of columns that have neighbours at both sides."""
-        return GROUP, max((self.cols - 1) // GROUP * GROUP, GROUP)
+    def rows(self) -> int:
+        """Of vectors."""
+        return self.order.height
+
+    @property
+    def cols(self) -> int:
+        """Of the lattice."""
+        return self.order.cols
+
+    @property
+    def blocks(self) -> int:
+        return self.order.blocks
+
+    @property
+    def width(self) -> int:
+        return self.order.width * lanes.LANES
+
+    @property
+    def stride(self) -> int:
+        """Of rows: with a vector more at both sides."""
+        return self.width + 2 * lanes.LANES
+
+    @property
+    def large(self) -> bool:
+        """Whether the states of a lattice are more than `LARGE`."""
+        size = {"float": 4, "double": 8}
+        return sum(size[x.type] for x in self.predicted) * self.stride * self.rows > LARGE
+
+    @property
+    def sections(self) -> list[SimpleNamespace]:
+        """A row of vectors in parts whose units all have neighbours at both sides, and others."""
+        width = self.order.width
+        edges = sorted({0, (self.cols - 1) % width})  # vectors with a first or last column
+        parts = []
+        for n, edge in enumerate(edges):
+            after = (edges[n + 1 :] or [width])[0]
+            parts += [(False, edge, edge + 1), (True, edge + 1, after)]
+        size = lanes.LANES
+        return [
+            SimpleNamespace(alike=alike, first=size * first, last=size * last)
+            for alike, first, last in parts
+            if last > first
+        ]
+
+    @property
+    def inside(self) -> int:
+        """Where in a row a unit with neighbours at both sides is, if there is one."""
+        return next((s.first for s in self.sections if s.alike), 0)
 
     @property
     def unroll(self) -> int:
-        """Groups of columns in the middle, if they are few enough to be written out one after another."""
-        groups = (self.middle[1] - self.middle[0]) // GROUP
-        return groups if groups <= UNROLLED else 1
+        """Vectors of the longest such part, if they are few enough to be written out one after another."""
+        longest = max((s.last - s.first) // lanes.LANES for s in self.sections)
+        return longest if longest <= UNROLLED else 1
 
     @property
     def edge_tables(self) -> list[str]:
@@ -130,13 +170,11 @@ class _Population:
 
     def positions(self, unit: np.ndarray) -> np.ndarray:
         """Place of each unit in its arrays (as `Layout::position`)."""
-        return unit // self.cols * self.stride + _PAD + unit % self.cols
+        row, column = np.divmod(self.order.place(unit), self.width)
+        return (row + 1) * self.stride + lanes.LANES + column
 
     def type_of(self, name: str) -> str:
         return next(a.type for a in self.arrays if a.name == name)
-
-
-_PAD = 16  # Layout::pad
 
 
 class _Generator:
@@ -167,12 +205,6 @@ class _Generator:
             for p in self.model.projections.values()
             if p.target.name == spec_.name and coupling.is_recomputed(self.model, p)
         ]
-        rows, cols = 1, spec_.size
-        if lattice:
-            rows, cols = spec_.shape
-        elif spec_.size > ROW:
-            rows, cols = -(-spec_.size // ROW), ROW
-        width = -(-cols // GROUP) * GROUP
         own = eqs.parse(spec_.equations)
         inputs = coupling.recomputed_inputs(self.model, spec_.name)
         arrays = [
@@ -191,10 +223,7 @@ class _Generator:
             period=period,
             dt=spec_.dt,
             size=spec_.size,
-            rows=rows,
-            cols=cols,
-            width=width,
-            stride=-(-(width + 2 * _PAD) // 16) * 16,
+            order=lanes.of(spec_.shape),
             arrays=arrays,
             state=[n for n, e in own.items() if e.kind == "differential"],
             check_every=CHECK_EVERY * period,
@@ -339,7 +368,8 @@ class _Generator:
             SimpleNamespace(name=n, type=population.type_of(n)) for n in population.state
         ]
         neighbours = [
-            f"const {s.type} {s.value}_ = {s.pointer}[c + ({s.column})];" for s in population.shifts
+            f"const {s.type} {s.value}_ = {s.pointer}[c + ({s.column * lanes.LANES})];"
+            for s in population.shifts
         ]
         noises = _noise_lines(given)
         population.normals = [n for n in given if n.startswith("normal_")]
@@ -423,8 +453,11 @@ class _Generator:
             target = self.populations[projection.target.name]
             file = f"{projection.name}.sources"
             index = self._index(projection, source, target)
+            beside = 1 if self.gpu else _beside(index, source)
+            if not self.gpu:
+                positions = source.positions(np.arange(source.size))
+                index = np.append(0, positions).astype(np.int32)[index]
             files[file] = index.tobytes()
-            beside = 1 if self.gpu else _beside(index, source.size)
             own = eqs.parse(self.model.populations[source.name].equations)
             for name, text in coupling.inlined(projection, own).items():
                 result.append(
@@ -468,9 +501,9 @@ class _Generator:
         )
 
     def _index(self, projection, source: _Population, target: _Population) -> np.ndarray:
-        """Position of every target's sources, (slot, target position), 0 where there is none.
+        """Number of every target's sources from 1, (slot, target position), 0 where there is none.
 
-        On a GPU, sources are numbered from 1 and targets from 0.
+        On a GPU, a target's position is its number.
         """
         sources, targets = pairs(self.model, projection)
         order = np.argsort(targets, kind="stable")
@@ -478,12 +511,9 @@ class _Generator:
         counts = np.bincount(targets, minlength=target.size)
         slot = np.arange(targets.size) - np.repeat(np.cumsum(counts) - counts, counts)
         slots = max(counts.max(initial=0), 1)
-        if self.gpu:
-            index = np.zeros((slots, target.size), np.int32)
-            index[slot, targets] = sources + 1
-            return index
-        index = np.zeros((slots, target.rows * target.stride + _PAD), np.int32)
-        index[slot, target.positions(targets)] = source.positions(sources)
+        length = target.size if self.gpu else (target.rows + 2) * target.stride
+        index = np.zeros((slots, length), np.int32)
+        index[slot, targets if self.gpu else target.positions(targets)] = sources + 1
         return index
 
     # ------------------------------------------------------------------ recording
@@ -556,18 +586,20 @@ def _without(statement: str, functions: Collection[str]) -> str:
     return ast.unparse(_Off(functions).visit(ast.parse(statement)))
 
 
-def _beside(index: np.ndarray, sources: int) -> int:
+def _beside(index: np.ndarray, source: _Population) -> int:
     """How many sources that lie beside each other every target reads at once; 1 where some differ.
 
     The most of them for which it costs less to sum beside every source, in vectors, than to read one by one.
     """
     reads = np.count_nonzero(index)
     for count in range(len(index), 1, -1):
-        cheaper = (count - 1) * sources / GROUP < reads * (1 - 1 / count)
+        cheaper = (count - 1) * source.size / lanes.LANES < reads * (1 - 1 / count)
         if len(index) % count == 0 and cheaper:
             first = index[::count, None]
             row = np.arange(count, dtype=index.dtype)[:, None]
-            if (index.reshape(-1, count, index.shape[1]) == np.where(first, first + row, 0)).all():
+            same = index.reshape(-1, count, index.shape[1]) == np.where(first, first + row, 0)
+            in_one_row = (first == 0) | ((first - 1) % source.cols + count <= source.cols)
+            if same.all() and in_one_row.all():
                 return count
     return 1
 
