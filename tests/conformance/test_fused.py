@@ -210,6 +210,35 @@ equations = "total_post = x_pre : 1 (summed)\\nabove_post = int(x_pre > 0.1) : 1
 """
 
 
+def test_records_are_of_before_the_statements_on_slower_clocks(tmp_path):
+    """Whatever their names, and means as well."""
+    text = HEAD
+    for name in ("all", "zone"):  # Brian2 orders by name what happens at the same time
+        text += f"""
+[population.{name}]
+shape = [3, 5]
+equations = "dx/dt = (0.2 - x)/tau : 1"
+initial = {{ x = "0.02*i" }}
+regularly = [{{ code = "x = x + 0.1*(i%4)", dt = "0.3 ms" }}]
+[record.plain_{name}]
+population = "{name}"
+variables = ["x"]
+every = "0.3 ms"
+[record.mean_{name}]
+population = "{name}"
+variables = ["x"]
+every = "0.6 ms"
+reduce = "mean"
+"""
+    file = tmp_path / "records.toml"
+    file.write_text(text)
+    request = Request(load(str(file)))
+    one = backends.get("fused").run(request)
+    assert one.records["plain_all"].values["x"].ravel()[3] == pytest.approx(0.06)
+    for backend in ("numpy", "cpp"):
+        assert_same(backends.get(backend).run(request), one, 1e-9)
+
+
 def test_pools_of_every_width(tmp_path):
     """Sources beside each other are summed once for all who read them, if their row goes on."""
     pools = [

@@ -30,6 +30,8 @@ from neuroglia_snn.quantities import UNITS, parse_quantity
 MAX_GATE = 10_000_000
 #: Steps of a population between two checks for NaN.
 CHECK_EVERY = 500
+#: Order of records among what happens at the start of a step: before statements on slower clocks.
+_FIRST = -1
 #: Variable that holds the seed of a noisy population.
 _SEED = "noise_seed"
 
@@ -428,6 +430,7 @@ def _record(network: Network, record: spec.Record) -> None:
             group,
             list(record.variables),
             dt=every,
+            order=_FIRST,
             name=name,
             record=recorded_indices(population, record.stride),
         )
@@ -453,6 +456,8 @@ def _record(network: Network, record: spec.Record) -> None:
     )
     synapses = brian2.Synapses(group, mean, model=sums, dt=every, name=f"sum_{record.name}")
     synapses.connect()
+    for updater in synapses.summed_updaters.values():
+        updater.when, updater.order = "start", _FIRST
     network.extra += [mean, synapses]
     network.monitors[record.name] = brian2.StateMonitor(
         mean, list(record.variables), dt=every, record=True, when="end", name=name

@@ -98,7 +98,7 @@ class _Population:
     predicted: list[SimpleNamespace] = field(default_factory=list)
     exchanged: list[SimpleNamespace] = field(default_factory=list)
     exchanged_names: set[str] = field(default_factory=set)
-    mirrored: list[str] = field(default_factory=list)
+    read_beside: list[str] = field(default_factory=list)
     normals: list[str] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     shifts: list[SimpleNamespace] = field(default_factory=list)
@@ -131,9 +131,10 @@ class _Population:
 
     @property
     def large(self) -> bool:
-        """Whether the states of a lattice are more than `LARGE`."""
+        """Whether the states of a lattice on the fastest clock are more than `LARGE`."""
         size = {"float": 4, "double": 8}
-        return sum(size[x.type] for x in self.predicted) * self.stride * self.rows > LARGE
+        states = sum(size[x.type] for x in self.predicted) * self.stride * self.rows
+        return self.period == 1 and states > LARGE
 
     @property
     def sections(self) -> list[SimpleNamespace]:
@@ -414,7 +415,7 @@ class _Generator:
                 given[f"mask_{slot.slot}"] = np.dtype(float)
                 term = f"mask_{slot.slot}*({term})"
             terms.append(f"({term})")
-        population.mirrored = sorted({*population.mirrored, *variables})
+        population.read_beside = sorted({*population.read_beside, *variables})
         total = " + ".join(terms)
         if mirrored_ends:
             total = _summed(text, neighbours, own) or total

@@ -4,6 +4,7 @@
 #include "runtime.hpp"
 
 #include <atomic>
+#include <optional>
 #include <thread>
 #include <type_traits>
 #include <sched.h>
@@ -14,7 +15,7 @@
 // ------------------------------------------------------------------ units in rows of vectors
 // Units lie in the order of lanes.Lanes: in row r and column c is the unit of vector c/16 and lane c%16. Beyond
 // both ends of a row is a vector more, and beyond the first and the last row a row more, with copies of the
-// neighbours there. Loops run over whole rows, in whose last vectors some lanes may have no unit.
+// neighbours there. Loops run over whole rows; lanes that have no unit in their last vectors are stepped and reset as others.
 struct Layout {
     static constexpr int lanes = 16, pad = lanes;
     int rows, cols, blocks, width, stride, size;  // rows of vectors, columns of the lattice
@@ -75,7 +76,7 @@ template <class T> inline T* allocate(const size_t count)
 template <class T, class S> inline void load_units(T* to, const S* from, const Layout& at)
 {
     for (int r = 0; r < at.rows; r++)
-        for (int c = 0; c < at.width; c++)  // where no unit is: a copy of one, which does no harm
+        for (int c = 0; c < at.width; c++)  // where no unit is: a copy of one
             to[at.row(r) + c] = (T)from[at.unit(r, c) < 0 ? 0 : at.unit(r, c)];
 }
 template <class T, class S> inline void store_units(const T* from, S* to, const Layout& at)
@@ -201,7 +202,8 @@ public:
     }
 private:
     static constexpr int block = NEUROGLIA_BLOCK;
-    static_assert(predictions*Layout::lanes % block == 0 && predictions >= 2*block/Layout::lanes, "whole blocks, and two of them");
+    // rows that are made at once, and what else is in the blocks of the first and the last
+    static_assert(predictions*Layout::lanes % block == 0 && predictions >= together + 1 + block/Layout::lanes - 1, "room for whole blocks");
     const Layout at_;
     const uint32_t* const scrambled_;
     T* const z_;
