@@ -51,6 +51,11 @@ class Lanes:
         """Number of places, some of which may have no unit."""
         return self.height * self.width * LANES
 
+    @property
+    def numbers(self) -> str:
+        """Members of ``NeurogliaLanes`` in C++."""
+        return f"{self.cols}, {self.height}, {self.width}, {self.strips}"
+
     def place(self, unit: np.ndarray) -> np.ndarray:
         """Place of each unit: number of its vector times `LANES`, plus its lane."""
         row, column = np.divmod(unit, self.cols)

@@ -94,17 +94,24 @@ def _finalized(x: np.ndarray, which: int) -> np.ndarray:
     return x ^ (x >> np.uint32(last))
 
 
+def _of_counter(counter: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return _finalized(counter, 0), _finalized(counter + np.uint32(_APART), 1)
+
+
+def _mixed(x0: np.ndarray, x1: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    for n in range(PLAIN_ROUNDS):
+        x0, x1 = _round(x0, x1, n)
+    return x0, x1
+
+
 def words(seed: int, stream: int, counter: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
     """The 64 random bits of each counter, as two arrays of uint32."""
     counter, step = np.asarray(counter, np.uint32), int(step)
     low = np.array(step & 0xFFFFFFFF, np.uint32)
     of_step = threefry2x32((int(seed), int(stream)), low, (step >> 32) & 0xFFFFFFFF)
     with np.errstate(over="ignore"):
-        x0 = _finalized(counter, 0) + of_step[0]
-        x1 = _finalized(counter + np.uint32(_APART), 1) + of_step[1]
-        for n in range(PLAIN_ROUNDS):
-            x0, x1 = _round(x0, x1, n)
-    return x0, x1
+        x0, x1 = _of_counter(counter)
+        return _mixed(x0 + of_step[0], x1 + of_step[1])
 
 
 def gaussian(seed: int, stream: int, place: np.ndarray, step: int) -> np.ndarray:

@@ -203,13 +203,12 @@ class _Population:
     def _places(self) -> list[str]:
         """What the noise needs beside the units' array: it is numbered in the order of lanes."""
         order = lanes.of(self._population.shape)
-        numbers = f"{order.cols}, {order.height}, {order.width}, {order.strips}"
         return [
             f"constexpr uint32_t blocks = {-(-order.count // noise.BLOCK)};",
             "std::vector<uint32_t> scrambled(32*blocks), places(size);",
             "std::vector<T> placed(64*blocks);",
             "neuroglia_scramble(scrambled.data(), blocks);",
-            f"for (int i = 0; i < size; i++) places[i] = neuroglia_place(i, NeurogliaLanes{{{numbers}}});",
+            f"for (int i = 0; i < size; i++) places[i] = neuroglia_place(i, NeurogliaLanes{{{order.numbers}}});",
         ]
 
     def _weights(self) -> Iterable[str]:

@@ -139,19 +139,11 @@ def relations_between_units(pairs: int = 24, steps: int = 2**14) -> tuple[float,
     apart = random.integers(2**32, size=2, dtype=np.uint32)
     found: tuple[list[float], list[float]] = ([], [])
 
-    def mixed(y0, y1):
-        for n in range(noise.PLAIN_ROUNDS):
-            y0, y1 = noise._round(y0, y1, n)
-        return np.stack([y0, y1])
-
     for _ in range(pairs):
         counters = random.choice(4420, 2, replace=False).astype(np.uint32)
-        one, other = (
-            (noise._finalized(c, 0), noise._finalized(c + np.uint32(noise._APART), 1))
-            for c in counters[:, None]
-        )
-        later = [mixed(x0 + a + apart[0], x1 + b + apart[1]) for a, b in (one, other)]
-        now = [mixed(x0 + a, x1 + b) for a, b in (one, other)]
+        units = [noise._of_counter(c) for c in counters[:, None]]
+        later = [np.stack(noise._mixed(x0 + a + apart[0], x1 + b + apart[1])) for a, b in units]
+        now = [np.stack(noise._mixed(x0 + a, x1 + b)) for a, b in units]
         pair = now[0] ^ now[1]
         for where, bits in zip(found, (pair, pair ^ later[0] ^ later[1]), strict=True):
             for bit in range(32):
@@ -208,7 +200,7 @@ int main() {{
         neuroglia_normals(s, scrambled + 32*block, 1, of_step);
         for (int i = 0; i < {noise.BLOCK}; i++)
             printf("%d %.17g %.17g %.17g\\n", fused, z[i], s[i],
-                   neuroglia_normal<double>(block*{noise.BLOCK} + i, of_step));
+                   neuroglia_gaussian(4294967290.0, 3735928559.0, block*{noise.BLOCK} + i, 16, 128, 1, 16, step));
     }}
 }}""")
     subprocess.run(

@@ -544,8 +544,7 @@ class _Exchange:
 
 def _normal(population: spec.Population) -> Callable[[str], str]:
     """Expression of the counter-based noise: numbers of the population's seed, units and steps."""
-    order = lanes.of(population.shape)
-    place = f"i, {order.cols}, {order.height}, {order.width}, {order.strips}"
+    place = f"i, {lanes.of(population.shape).numbers}"
     number = noise.stream_of(population.name)
     return lambda xi: f"neuroglia_gaussian(noise_seed, {number}.0, {place}, t_in_timesteps)"
 

@@ -30,7 +30,7 @@ from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
 from neuroglia_snn.backends.brian.project import PROGRESS
 from neuroglia_snn.backends.fused import linear
-from neuroglia_snn.backends.fused.memory import EVENTS, SHARED, Memory, memory, require_tile
+from neuroglia_snn.backends.fused.memory import BYTES, EVENTS, SHARED, Memory, memory, require_tile
 from neuroglia_snn.backends.fused.statements import RESULT, Block, translate
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import UNITS
@@ -132,8 +132,7 @@ class _Population:
     @property
     def large(self) -> bool:
         """Whether the states of a lattice on the fastest clock are more than `LARGE`."""
-        size = {"float": 4, "double": 8}
-        states = sum(size[x.type] for x in self.predicted) * self.stride * self.rows
+        states = sum(BYTES[x.type] for x in self.predicted) * self.stride * self.rows
         return self.period == 1 and states > LARGE
 
     @property

@@ -12,7 +12,7 @@ EVENTS = 1 << 22
 HALO = 10 * 34
 SHARED = 48 * 1024
 
-_BYTES = {"double": 8, "float": 4, "int32_t": 4, "char": 1}
+BYTES = {"double": 8, "float": 4, "int32_t": 4, "char": 1}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def memory(populations, couplings, records, shared: int) -> Memory:
     for p in populations:
         for a in p.arrays:
             copies = 2 if a.changes and a.name in p.exchanged_names else 1
-            network += copies * _BYTES[a.type] * p.size
+            network += copies * BYTES[a.type] * p.size
         once += 8 + (8 if p.events else 0)
     for k in couplings:
         once += (4 * k.slots + 8) * k.target.size
@@ -55,8 +55,8 @@ def require_tile(population) -> None:
     """
     if not population.predicted:
         return
-    values = [_BYTES[x.type] for x in population.predicted]
-    values += [_BYTES[population.real]] if population.noise else []
+    values = [BYTES[x.type] for x in population.predicted]
+    values += [BYTES[population.real]] if population.noise else []
     needed = HALO * sum(values)
     if needed > SHARED:
         precise = population.real == "double"
