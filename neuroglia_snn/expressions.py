@@ -35,7 +35,7 @@ _ALLOWED = (
 FUNCTIONS: Mapping[str, Function] = dict(DEFAULT_FUNCTIONS)
 CONSTANTS: Mapping[str, float] = {"pi": math.pi, "e": math.e, "inf": math.inf}
 
-_ASSIGNMENT = re.compile(r"^\s*([A-Za-z_]\w*)\s*([-+*/]?=)(?!=)\s*(.+)$", re.DOTALL)
+_ASSIGNMENT = re.compile(r"^\s*([A-Za-z_]\w*)\s*(%|\*\*|//|[-+*/]?)=(?!=)\s*(.+)$", re.DOTALL)
 
 
 #: Deepest nesting and largest constant exponent of an expression: parsers and compilers recurse,
@@ -159,8 +159,11 @@ def statements(code: str) -> Iterator[tuple[str, str, str]]:
         match = _ASSIGNMENT.match(pending)
         if not match:
             raise ExpressionError(f"'{shown(pending)}' is not an assignment such as 'x = y + 1'")
-        parse(match[3])
-        yield match[1], match[2], match[3].strip()
+        target, operator, value = match.groups()
+        parse(value)
+        if operator in ("%", "**", "//"):  # C++ has none of them with '='
+            operator, value = "", f"{target} {operator} ({value.strip()})"
+        yield target, f"{operator}=", value.strip()
         pending = ""
     if pending.strip():
         raise ExpressionError(f"'{shown(pending)}' has a bracket that is not closed")

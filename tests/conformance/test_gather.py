@@ -76,6 +76,30 @@ def test_a_gather_equals_synapses(tmp_path: Path, monkeypatch, name):
         )
 
 
+def test_a_lattice_of_one_site_has_no_neighbours(tmp_path: Path):
+    file = tmp_path / "model.toml"
+    file.write_text("""
+[model]
+integrator = "heun"
+dt = "0.1 ms"
+duration = "1 ms"
+[population.a]
+shape = [1, 1]
+equations = '''
+dx/dt = (L - x)/ms : 1
+L : 1
+'''
+initial = { x = "1" }
+[projection.lateral]
+from = "a"
+to = "a"
+connect = { rule = "lattice" }
+equations = "L_post = (x_pre - x_post)/N_incoming : 1 (summed)"
+""")
+    outcome = backends.get("numpy").run(Request(load(str(file))))
+    np.testing.assert_allclose(outcome.final["a"]["x"], 0.905**10)  # Heun: 1 - dt + dt^2/2
+
+
 def test_a_models_own_randn_is_not_the_noise_of_the_step(tmp_path: Path):
     """``randn()`` beside ``xi`` with amplitudes that would cancel if both were one number."""
     file = tmp_path / "model.toml"

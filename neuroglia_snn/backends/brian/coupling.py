@@ -138,7 +138,7 @@ def gather(
         uniform = (count == count[0]).all()
         if "N_incoming" in text and not uniform:
             constants[f"count_of_{projection.name}"] = np.maximum(count, 1)
-        number = str(count[0]) if uniform else f"count_of_{projection.name}"
+        number = str(max(count[0], 1)) if uniform else f"count_of_{projection.name}"
         text = re.sub(r"\bN_incoming\b", number, text)
         terms = []
         needs_mask = missing.any() and not (itself and vanishes(text))
