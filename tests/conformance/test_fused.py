@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.zoo import LATERAL, zoo
+from helpers.zoo import LATERAL, in_pieces, zoo
 from scipy import stats
 
 from neuroglia_snn import backends, lanes, load
@@ -21,7 +20,7 @@ from neuroglia_snn.backends import fused
 from neuroglia_snn.backends.base import Outcome, Request, blank_images
 from neuroglia_snn.backends.brian import project
 from neuroglia_snn.backends.fused import kernel
-from neuroglia_snn.errors import UserError
+from neuroglia_snn.errors import ResultError, UserError
 from neuroglia_snn.spec import Model
 
 
@@ -477,26 +476,22 @@ def test_a_run_in_pieces_ends_in_the_same_bits(tmp_path, monkeypatch, precision)
     request = replace(request, model=replace(request.model, duration=8.0))
     whole = backends.get("fused").run(request)
     kept = replace(request, checkpoint=tmp_path / "kept")
-    watch, pieces = project._watch, []
-
-    def interrupted_watch(program, progress):
-        pieces.append(1)
-        if len(pieces) < 6:
-            time.sleep(0.15)
-            raise KeyboardInterrupt
-        return watch(program, progress)
-
-    monkeypatch.setattr(project, "_watch", interrupted_watch)
-    reached = []
-    while True:
-        try:
-            outcome = backends.get("fused").run(kept)
-        except KeyboardInterrupt:  # before the program listened
-            continue
-        if outcome.reached is None:
-            break
-        reached.append(outcome.reached)
-        shortest = min(len(r.times) for r in outcome.records.values())
-        assert shortest == pytest.approx(outcome.reached / 1e-3, abs=2)
+    *stopped, outcome = in_pieces(monkeypatch, lambda: backends.get("fused").run(kept))
+    for piece in stopped:
+        shortest = min(len(r.times) for r in piece.records.values())
+        assert shortest == pytest.approx(piece.reached / 1e-3, abs=2)
+    reached = [piece.reached for piece in stopped]
     assert reached == sorted(reached) and len(reached) >= 2 and 0 < reached[0] < 8
     assert_same(whole, outcome, 0)
+
+
+def test_a_checkpoint_of_another_program_is_refused(tmp_path, monkeypatch):
+    """Its arrays may have another order: as they had before units were kept in the order of lanes."""
+    request = zoo(tmp_path, checkpoint=tmp_path / "kept")
+    outcome = in_pieces(monkeypatch, lambda: backends.get("fused").run(request), stops=0)[0]
+    digest = kernel.Kernel.digest.fget
+    monkeypatch.setattr(kernel.Kernel, "digest", property(lambda k: "x" + digest(k)))
+    with pytest.raises(ResultError, match="another version"):
+        backends.get("fused").run(request)
+    monkeypatch.undo()
+    assert_same(outcome, backends.get("fused").run(request), 0)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.machine_code import architectures
-from helpers.zoo import zoo
+from helpers.zoo import in_pieces, zoo
 
 from neuroglia_snn import backends, load
 from neuroglia_snn.backends import toolkit
@@ -89,13 +89,13 @@ def test_networks_differ_in_parameters_and_images(tmp_path):
     assert not np.array_equal(together[0].final["sheet"]["x"], together[1].final["sheet"]["x"])
 
 
-def test_a_run_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path):
+def test_a_run_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path, monkeypatch):
     """An interrupted program and its continuation: as in the loop for processors."""
-    whole = run(zoo(tmp_path))[0]
-    kept = tmp_path / "kept"
-    stopping = zoo(tmp_path, checkpoint=kept, change=('duration = "6 ms"', 'duration = "3 ms"'))
-    run(stopping)  # ends halfway, and leaves its checkpoint
-    resumed = run(zoo(tmp_path, checkpoint=kept))[0]
+    request = zoo(tmp_path, change=('duration = "6 ms"', 'duration = "1 second"'))
+    whole = run(request)[0]
+    kept = replace(request, checkpoint=tmp_path / "kept")
+    *stopped, resumed = in_pieces(monkeypatch, lambda: run(kept)[0])
+    assert stopped and 0 < stopped[0].reached < 1
     require_same(resumed, whole, 0)
 
 

@@ -29,7 +29,7 @@ from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import Network, build, recorded_indices, settings_of
 from neuroglia_snn.backends.fused import kernel as kernels
 from neuroglia_snn.backends.fused.kernel import LOOP, MEMORY, REACHED, Kernel
-from neuroglia_snn.errors import BackendError
+from neuroglia_snn.errors import BackendError, ResultError
 
 T = TypeVar("T")
 
@@ -39,6 +39,8 @@ _FLAGS = ["-std=c++17", "-mprefer-vector-width=512", "-fno-associative-math", "-
 CHECKPOINT_EVERY = 60
 #: Name of the checkpoint among a run's files.
 CHECKPOINT = "checkpoint.bin"
+#: And of the digest of the program that wrote it.
+PROGRAM = "program"
 
 
 class FusedBackend:
@@ -76,10 +78,11 @@ class FusedBackend:
         with project.device(1, _FLAGS):
             with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
                 code = Path(scratch) / "code"
-                network, _ = generate(request, code)
+                network, kernel = generate(request, code)
                 folder, compiled = project.compiled(code, bool(request.progress))
             versions = {"compiler": project.compiler_line()}
-            yield Build(network, folder, time.perf_counter() - start, compiled, versions).run
+            seconds = time.perf_counter() - start
+            yield Build(network, kernel.digest, folder, seconds, compiled, versions).run
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Build:
     """A compiled program, and the Brian2 objects that its arrays belong to."""
 
     network: Network
+    digest: str
     folder: Path
     seconds: float
     compiled: bool
@@ -106,15 +110,32 @@ class Build:
     def execute(
         self, request: Request, results: Path, settings: Mapping[str, object] | None = None
     ) -> str:
-        """Run the program; what it said. ``settings`` are further environment variables."""
+        """Run the program; what it said. ``settings`` are further environment variables.
+
+        Raises
+        ------
+        ResultError
+            If the request's checkpoint is of another program.
+        """
         results.mkdir(parents=True, exist_ok=True)
         results = results.resolve()
         environment: dict[str, object] = {"NEUROGLIA_THREADS": request.threads, **(settings or {})}
         if request.checkpoint:
             environment["NEUROGLIA_CHECKPOINT"] = CHECKPOINT_EVERY
-            environment["NEUROGLIA_RESUME"] = int((results / CHECKPOINT).exists())
+            environment["NEUROGLIA_RESUME"] = int(self._goes_on(results))
         given = project.arguments(settings_of(self.network, request), results)
         return project.execute(self.folder, results, given, request, environment, True)
+
+    def _goes_on(self, results: Path) -> bool:
+        """Whether there is a checkpoint; one of another program is refused."""
+        exists, kept = (results / CHECKPOINT).exists(), results / PROGRAM
+        if exists and not (kept.exists() and kept.read_text() == self.digest):
+            raise ResultError(
+                f"{results}: the interrupted run is of another version of neuroglia_snn or of"
+                " another model: start anew with another --out or --force"
+            )
+        kept.write_text(self.digest)
+        return exists
 
     def outcome(self, request: Request, results: Path, said: str, seconds: float) -> Outcome:
         """What a program that took so many seconds wrote to ``results``."""

@@ -134,7 +134,8 @@ def run_together(
         folder, compiled = project.compiled(
             Path(scratch) / "code", announce, tools=f"{compiler} {versions}"
         )
-        build = Build(network, folder, time.perf_counter() - start, compiled, versions)
+        seconds = time.perf_counter() - start
+        build = Build(network, kernel.digest, folder, seconds, compiled, versions)
         if len(requests) == 1:
             return [build.run(first)]
         return _together(build, requests, Path(scratch), workers)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import hashlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -62,6 +63,15 @@ class Kernel:
 
     files: Mapping[str, str | bytes]
     memory: Memory | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of the program, whatever compiles it: another one may keep its arrays in another order."""
+        content = hashlib.sha256()
+        for name, text in sorted(self.files.items()):
+            content.update(name.encode() + b"\0")
+            content.update(text.encode() if isinstance(text, str) else text)
+        return content.hexdigest()
 
 
 @dataclass
