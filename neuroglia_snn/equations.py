@@ -34,6 +34,7 @@ from neuroglia_snn.quantities import UNITS, parse_unit
 #: Names with a meaning of their own; no variable or parameter may take them.
 RESERVED = {"t", "dt", "i", "j", "N", "xi", "t_in_timesteps", "lastspike", "not_refractory"}
 RESERVED |= {"lastupdate", "N_incoming", "N_outgoing", "N_pre", "N_post"}
+RESERVED |= {"noise_seed", "noise_place"}  # of a population with noise, for Brian2
 
 #: Words of C++ that generated code cannot have as names (Python's come from `keyword`).
 _CPP = set(

@@ -1,12 +1,14 @@
 """Order of a population's units in the lanes of vectors.
 
-Processors compute `LANES` numbers at once. Lane by lane they would be neighbours in the lattice, and a neighbour's
-value would lie across two vectors. So each lane has a rectangle of its own instead: the lattice is cut into
-blocks of rows and strips of columns, one rectangle a lane, and a vector holds the same unit of all
-rectangles. Units beside each other are then in the same lane of vectors beside each other. Every other block is upside
-down, as a folded sheet of paper: what is beyond its first or last row is then in that row of the block beside it.
+Processors compute `LANES` numbers at once. Lane by lane they would be neighbours in the lattice,
+and a neighbour's value would lie across two vectors. So each lane has a rectangle of its own
+instead: the lattice is cut into blocks of rows and strips of columns, one rectangle a lane, and a
+vector holds the same unit of all rectangles. Units beside each other are then in the same lane of
+vectors beside each other. Every other block is upside down, as a folded sheet of paper: what is
+beyond its first or last row is then in that row of the block beside it.
 
 The noise is numbered in this order, whatever the backend, and the fused loop keeps its units in it.
+So the order is part of every published result, and no more to be tuned than the noise.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 LANES = 16
 #: Most vectors of a row that has several blocks.
 LONGEST = 32
-#: A population that is no lattice is cut into rows of so many units: short enough that threads share them.
+#: Units of a row of a population that is no lattice: short enough that threads share its rows.
 ROW = 64
 
 
@@ -68,8 +70,9 @@ class Lanes:
 def of(shape: tuple[int, ...]) -> Lanes:
     """Lanes of a population of this shape: those that need the fewest vectors.
 
-    Two more rows and a vector more in each row count as well: copies of what is beyond the edges. Rows that are
-    long already are not made longer: a few of them should stay in the first-level cache.
+    Two more rows and a vector more in each row count as well: copies of what is beyond the edges.
+    Rows that are long already are not made longer: a few of them should stay in the first-level
+    cache.
     """
     if len(shape) == 1:
         return Lanes(-(-shape[0] // ROW), min(shape[0], ROW), 1)

@@ -77,7 +77,7 @@ NEUROGLIA_INLINE uint32_t neuroglia_place(const uint32_t unit, const NeurogliaLa
 {
     const uint32_t block = unit/lanes.cols/lanes.height, down = unit/lanes.cols%lanes.height, column = unit%lanes.cols;
     const uint32_t row = block%2u ? lanes.height - 1u - down : down;
-    return (row*lanes.width + column%lanes.width)*16u + block*lanes.strips + column/lanes.width;
+    return (row*lanes.width + column%lanes.width)*neuroglia_lanes + block*lanes.strips + column/lanes.width;
 }
 
 NEUROGLIA_INLINE uint32_t neuroglia_finalized(uint32_t x, const int first, const uint32_t factor,
@@ -112,17 +112,15 @@ NEUROGLIA_INLINE void neuroglia_mix(uint32_t& x0, uint32_t& x1)
 
 template <class T> NEUROGLIA_INLINE T neuroglia_normal(const uint32_t place, const NeurogliaWords of_step)
 {
-    const NeurogliaWords of_counter = neuroglia_of_counter(place/64u*16u + place%16u);
+    static_assert(neuroglia_lanes == 16 && neuroglia_block == 64, "bits of a place say which of four numbers it is");
+    const NeurogliaWords of_counter = neuroglia_of_counter(place/neuroglia_block*neuroglia_lanes + place%neuroglia_lanes);
     uint32_t x0 = of_counter.x0 + of_step.x0, x1 = of_counter.x1 + of_step.x1;
     neuroglia_mix(x0, x1);
     const uint32_t word = (place & 32u) ? x1 : x0;
     return (T)neuroglia_quantile((place & 16u) ? neuroglia_reversed(word) : word);
 }
 
-NEUROGLIA_INLINE double neuroglia_gaussian(const double seed, const double stream, const int unit, const int cols,
-                                           const int height, const int width, const int strips, const int64_t step)
+NEUROGLIA_INLINE double neuroglia_gaussian(const double seed, const double stream, const int place, const int64_t step)
 {
-    const NeurogliaLanes lanes = {(uint32_t)cols, (uint32_t)height, (uint32_t)width, (uint32_t)strips};
-    return neuroglia_normal<double>(neuroglia_place((uint32_t)unit, lanes),
-                                    neuroglia_of_step((uint32_t)(int64_t)seed, (uint32_t)(int64_t)stream, step));
+    return neuroglia_normal<double>((uint32_t)place, neuroglia_of_step((uint32_t)(int64_t)seed, (uint32_t)(int64_t)stream, step));
 }

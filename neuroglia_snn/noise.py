@@ -1,18 +1,23 @@
 """Counter-based Gaussian noise: one number for each (seed, stream, place, step).
 
 A number depends on nothing else, so a run gives the same result whatever the threads, the backend
-or the order of evaluation. Places are units in the order of `lanes.Lanes`. Four places share 64 random bits,
-F(a + b): a is a hash of their counter, made of two finalizers of 32 bits that are known to scramble well; b follows from
-seed, stream and step by Threefry-2x32 with 13 rounds, the fewest that pass all of BigCrush (Salmon et al., SC11, 2011); and
-F is 8 rounds of Threefry without keys: additions, rotations and exclusive ors of 32-bit words, which any processor
-does in vectors. Along steps, and along seeds, b is random, and F loses nothing, as it can be inverted. Two units
-differ in a, by the same random number in every step: with 5 rounds their bits are related
-(chi2/n = 3.1 over 300 pairs of units, 2^20 steps each), with 6, 7 and 8 rounds they are not (1.01, 0.98, 0.99 where chance gives 1.00 +- 0.01).
-A test looks for the same.
+or the order of evaluation. Places are units in the order of `lanes.Lanes`, which follows from the
+population's shape: in a lattice of another shape a unit of the same number has other noise.
 
-Each of the two words becomes two normals: the quantile of the word, and that of the word with its bytes in reverse. (Over all words
-the two correlate by 1.1e-6, and the second's variance is 1.00 where the first is beyond 4 or 4.5. Beyond 5.2 one
-follows from the other.) The quantile function is a polynomial in each octave of the probability, to 4e-5, in single precision; normals reach to 6.2 standard deviations.
+Four places share 64 random bits, F(a + b): a is a hash of their counter, made of two finalizers of
+32 bits that are known to scramble well; b follows from seed, stream and step by Threefry-2x32 with
+13 rounds, the fewest that pass all of BigCrush (Salmon et al., SC11, 2011); and F is 8 rounds of
+Threefry without keys: additions, rotations and exclusive ors of 32-bit words, which any processor
+does in vectors. Along steps, and along seeds, b is random, and F loses nothing, as it can be
+inverted. Two units differ in a, by the same random number in every step: with 5 rounds their bits
+are related (chi2/n = 3.1 over 300 pairs of units, 2^20 steps each), with 6, 7 and 8 rounds they are
+not (1.01, 0.98, 0.99 where chance gives 1.00 +- 0.01). A test looks for the same.
+
+Each of the two words becomes two normals: the quantile of the word, and that of the word with its
+bytes in reverse. (Over all words the two correlate by 1.1e-6, and the second's variance is 1.00
+where the first is beyond 4 or 4.5. Beyond 5.2 one follows from the other.) The quantile function is
+a polynomial in each octave of the probability, to 4e-5, in single precision; normals reach to 6.2
+standard deviations.
 
 The same arithmetic stands here twice, for NumPy and for C++; a test compares them.
 """
@@ -152,7 +157,8 @@ def _table(octaves: np.ndarray) -> str:
 
 _FOLDER = Path(__file__).parent
 #: C++ of the above: ``neuroglia_normal`` makes the number of a place, as float or double.
-CPP = f"""alignas(64) static const float neuroglia_octaves{_table(_OCTAVES)}
+CPP = f"""constexpr uint32_t neuroglia_lanes = {LANES}, neuroglia_block = {BLOCK};
+alignas(64) static const float neuroglia_octaves{_table(_OCTAVES)}
 #ifdef __CUDACC__
 static __device__ const float neuroglia_octaves_of_device{_table(_OCTAVES)}
 #endif

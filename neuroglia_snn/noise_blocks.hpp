@@ -1,8 +1,9 @@
 // Gaussian noise of many units at once, after noise.hpp: the same numbers.
-#define NEUROGLIA_BLOCK 64  // as noise.BLOCK
 #if defined(__AVX2__)
 #include <immintrin.h>
 #endif
+
+static_assert(neuroglia_lanes == 16 && neuroglia_block == 64, "vectors here are of 16 numbers, blocks of four vectors");
 
 // The quantiles of 16 words. Where registers hold a row of the table, coefficients are looked up there: of all
 // octaves in AVX-512, and in AVX2 of eight, in which 99.6% of all words lie. Both arrays begin at cache lines.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from neuroglia_snn import noise
+from neuroglia_snn import lanes, noise
 
 N = 400_000
 
@@ -71,9 +71,15 @@ def test_both_numbers_of_one_word_are_independent():
 
 
 def test_numbers_stay_what_they_are():
-    """A seed's noise is part of every published run: another version of it needs another version number."""
+    """A seed's noise is part of every published run: another one needs another version number."""
     found = noise.gaussian(4294967290, 3735928559, np.arange(4096), 2**33 + 5)
     assert zlib.crc32(found.tobytes()) == 0xFD39C0BF
+    places = 0
+    for shape in [(n, m) for n in range(1, 161) for m in (1, 7, 16, 40, 131, 600)] + [
+        (n,) for n in range(1, 300)
+    ]:
+        places = zlib.crc32(lanes.of(shape).place(np.arange(np.prod(shape))).astype("<u4"), places)
+    assert places == 0x4B371407
 
 
 def test_distribution_is_normal():
@@ -130,6 +136,32 @@ def test_no_correlation(other):
     limit = 4 / np.sqrt(N)
     assert abs(np.corrcoef(x, other)[0, 1]) < limit
     assert abs(np.corrcoef(x**2, other**2)[0, 1]) < limit
+
+
+def test_units_are_as_unrelated_as_random_numbers_are():
+    """Eigenvalues of their covariance (Marchenko and Pastur, 1967), and the spread of correlations of powers."""
+    units, steps = 1024, 4096
+    x = np.array([noise.gaussian(0, 7, np.arange(units), step) for step in range(steps)])
+    largest = (1 + np.sqrt(units / steps)) ** 2
+    smallest = (1 - np.sqrt(units / steps)) ** 2
+    found = np.linalg.eigvalsh(np.cov(x.T))
+    assert 0.97 * smallest < found[0] and found[-1] < 1.02 * largest
+    pairs = np.triu_indices(units, 1)
+    for power in (1, 2, 3):
+        correlation = np.corrcoef((x**power).T)[pairs] * np.sqrt(steps)
+        assert abs(correlation.std() - 1) < 4 / np.sqrt(2 * len(correlation)), power
+        assert power == 3 or np.abs(correlation).max() < 6.5  # of cubes random numbers reach 11
+
+
+@pytest.mark.parametrize("seed", [0, 5, noise.MAX_SEED])
+def test_seeds_that_differ_in_one_bit_give_unrelated_numbers(seed):
+    def numbers(seed):
+        return np.array([sample(seed, step=step, size=1024) for step in range(32)]).ravel()
+
+    x, limit = numbers(seed), 4.5 / np.sqrt(2**15)
+    for other in (numbers(seed ^ 1 << bit) for bit in range(32)):
+        assert abs(np.mean(x * other)) < limit
+        assert abs(np.mean((x**2 - 1) * (other**2 - 1))) < 2 * limit
 
 
 def relations_between_units(pairs: int = 24, steps: int = 2**14) -> tuple[float, float]:
@@ -200,7 +232,7 @@ int main() {{
         neuroglia_normals(s, scrambled + 32*block, 1, of_step);
         for (int i = 0; i < {noise.BLOCK}; i++)
             printf("%d %.17g %.17g %.17g\\n", fused, z[i], s[i],
-                   neuroglia_gaussian(4294967290.0, 3735928559.0, block*{noise.BLOCK} + i, 16, 128, 1, 16, step));
+                   neuroglia_gaussian(4294967290.0, 3735928559.0, block*{noise.BLOCK} + i, step));
     }}
 }}""")
     subprocess.run(

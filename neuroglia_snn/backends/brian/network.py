@@ -14,7 +14,7 @@ from typing import Any
 import brian2
 import numpy as np
 from brian2.equations.codestrings import Expression
-from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations, SingleEquation
+from brian2.equations.equations import INTEGER, PARAMETER, SUBEXPRESSION, Equations, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, Quantity
 from brian2.utils.stringtools import word_substitute
 
@@ -34,6 +34,8 @@ CHECK_EVERY = 500
 _FIRST = -1
 #: Variable that holds the seed of a noisy population.
 _SEED = "noise_seed"
+#: And of the places of its units, which number the noise; a loop of our own has it from its order.
+_PLACE = "noise_place"
 
 SECOND = brian2.second
 
@@ -203,6 +205,9 @@ def _population(
     if noisy:
         added.append(_shared(_SEED))
         network.settings[name, _SEED] = seed
+    placed = noisy and not own_loop
+    if placed:
+        added.append(SingleEquation(PARAMETER, _PLACE, DIMENSIONLESS, INTEGER, flags=["constant"]))
     equations = eqs.to_brian(declared) + Equations(
         added + exchanged.variables() + _parameters(network, name, texts)
     )
@@ -219,6 +224,8 @@ def _population(
         name=name,
         namespace=network.namespace,
     )
+    if placed:
+        setattr(group, _PLACE, lanes.of(population.shape).place(np.arange(population.size)))
     exchanged.link(group)
     for event, entry in population.events.items():
         group.run_on_event(event, expressions.by_lines(entry.action))
@@ -543,10 +550,9 @@ class _Exchange:
 
 
 def _normal(population: spec.Population) -> Callable[[str], str]:
-    """Expression of the counter-based noise: numbers of the population's seed, units and steps."""
-    place = f"i, {lanes.of(population.shape).numbers}"
+    """Expression of the counter-based noise: numbers of the population's seed, places and steps."""
     number = noise.stream_of(population.name)
-    return lambda xi: f"neuroglia_gaussian(noise_seed, {number}.0, {place}, t_in_timesteps)"
+    return lambda xi: f"neuroglia_gaussian({_SEED}, {number}.0, {_PLACE}, t_in_timesteps)"
 
 
 def _randn(xi: str) -> str:
@@ -588,17 +594,16 @@ def state_updater(
 
 @functools.lru_cache(maxsize=1)
 def _gaussian_function() -> brian2.Function:
-    def gaussian(seed, stream, unit, cols, height, width, strips, step):
-        order = lanes.Lanes(height * lanes.LANES // strips, cols, lanes.LANES // strips)
+    def gaussian(seed, stream, place, step):
         seed, step = int(np.ravel(seed)[0]), int(np.ravel(step)[0])
-        return noise.gaussian(seed, int(stream), order.place(unit), step)
+        return noise.gaussian(seed, int(stream), place, step)
 
     function = brian2.Function(
         gaussian,
-        arg_units=[1] * 8,
+        arg_units=[1] * 4,
         return_unit=1,
         stateless=True,
-        arg_names=["seed", "stream", "unit", "cols", "height", "width", "strips", "step"],
+        arg_names=["seed", "stream", "place", "step"],
     )
     function.implementations.add_implementation("numpy", gaussian)
     function.implementations.add_implementation(

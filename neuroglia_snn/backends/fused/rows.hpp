@@ -17,7 +17,7 @@
 // both ends of a row is a vector more, and beyond the first and the last row a row more, with copies of the
 // neighbours there. Loops run over whole rows; lanes that have no unit in their last vectors are stepped and reset as others.
 struct Layout {
-    static constexpr int lanes = 16, pad = lanes;
+    static constexpr int lanes = neuroglia_lanes, pad = lanes;
     int rows, cols, blocks, width, stride, size;  // rows of vectors, columns of the lattice
     struct Place { int r, c; };
     constexpr int strips() const { return lanes/blocks; }
@@ -27,10 +27,12 @@ struct Layout {
     // Of a block, which may be upside down: a row from its top, and back.
     constexpr int turned(const int block, const int r) const { return block%2 ? rows - 1 - r : r; }
     // Place of a column of the lattice in a block's row; of the one beyond the last, too.
-    constexpr int column(const int block, const int of_lattice) const
+    constexpr int column(const int block, const int number) const
     {
-        return of_lattice%vectors()*lanes + block*strips() + of_lattice/vectors();
+        return number%vectors()*lanes + block*strips() + number/vectors();
     }
+    // The column of the lattice at a place of a row.
+    constexpr int of_lattice(const int c) const { return c%lanes%strips()*vectors() + c/lanes; }
     constexpr Place place(const int unit) const
     {
         const int block = unit/cols/rows;
@@ -62,16 +64,24 @@ struct Layout {
 
 // Arrays begin at different places of their pages: a processor takes a load for one that waits for a store
 // if the two are at the same place.
-template <class T> inline T* allocate(const size_t count)
+inline void* allocate_bytes(const size_t count)
 {
     static std::atomic<size_t> calls{0};
     constexpr size_t page = 4096, apart = 11*64;
-    const size_t place = calls++*apart%page, bytes = place + (count + 64)*sizeof(T);
+    const size_t place = calls++*apart%page, bytes = place + count;
     void* p = nullptr;
     if (posix_memalign(&p, page, bytes)) { std::fprintf(stderr, "out of memory\n"); std::_Exit(4); }
     std::memset(p, 0, bytes);
-    return (T*)((char*)p + place);
+    return (char*)p + place;
 }
+template <class T> inline T* allocate(const size_t count) { return (T*)allocate_bytes((count + 64)*sizeof(T)); }
+
+// Of what is compiled once: a copy, of other arithmetic, would give other numbers to other numbers of threads.
+#if defined(__clang__)
+#define NEUROGLIA_ONCE __attribute__((noinline))
+#else
+#define NEUROGLIA_ONCE __attribute__((noinline, noclone))
+#endif
 
 template <class T, class S> inline void load_units(T* to, const S* from, const Layout& at)
 {
@@ -201,7 +211,7 @@ public:
         return to;
     }
 private:
-    static constexpr int block = NEUROGLIA_BLOCK;
+    static constexpr int block = neuroglia_block;
     // rows that are made at once, and what else is in the blocks of the first and the last
     static_assert(predictions*Layout::lanes % block == 0 && predictions >= together + 1 + block/Layout::lanes - 1, "room for whole blocks");
     const Layout at_;
