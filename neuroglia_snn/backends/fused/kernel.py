@@ -118,12 +118,12 @@ class _Population:
 
     @property
     def rows(self) -> int:
-        """Of vectors."""
+        """Rows of vectors: of one block of the lattice."""
         return self.order.height
 
     @property
     def cols(self) -> int:
-        """Of the lattice."""
+        """Columns of the lattice."""
         return self.order.cols
 
     @property
@@ -132,6 +132,7 @@ class _Population:
 
     @property
     def width(self) -> int:
+        """Numbers in a row of vectors."""
         return self.order.width * lanes.LANES
 
     @property
@@ -168,7 +169,7 @@ class _Population:
 
     @property
     def unroll(self) -> int:
-        """Vectors of the longest such part, if they are few enough to be written out one after another."""
+        """Vectors of the longest section, if they are few enough to be written out in a row; or 1."""
         longest = max((s.last - s.first) // lanes.LANES for s in self.sections)
         return longest if longest <= UNROLLED else 1
 
