@@ -81,6 +81,8 @@ def _record(reporter: Reporter, record: spec.Record) -> None:
                 *path,
                 "variables",
             )
+        elif record.variables.count(variable) > 1:
+            reporter.error(f"record '{name}' names '{variable}' twice", *path, "variables")
     if record.events and population.threshold is None:
         reporter.error(
             f"record '{name}' wants events, but '{population.name}' has no threshold", *path
