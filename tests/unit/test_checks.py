@@ -185,6 +185,14 @@ BAD: dict[str, tuple[list[tuple[str, str]], int, list[str]]] = {
         [stepped("1 (shared)", "c = v")], 22, ["'c' is shared by all units but 'v' is not"]),
     "shared begins by single units": (
         [*typed("1 (shared)"), ('v = "0.5"', 'c = "2*i"')], 26, ["'c' is shared by all units but 'i' is not"]),
+    "step longer than the run": ([('dt = "0.1 ms"', 'dt = "20 ms"')], 5, ["dt = 20 ms", "run (10 ms)"]),
+    "population's step longer than the run": (
+        [('integrator = "euler"', 'integrator = "euler"\ndt = "20 ms"')], 34, ["dt = 20 ms", "run (10 ms)"]),
+    "probability above 1": (
+        [('rule = "lattice", neighbours = 4', 'rule = "condition", p = 1.5')], 38,
+        ["connect p is a probability from 0 to 1, not 1.5"]),
+    "probability below 0": (
+        [('rule = "lattice", neighbours = 4', 'rule = "condition", p = "-0.5"')], 38, ["not -0.5"]),
     "key with a line's end": ([("threshold", r'"a\nb\u001b[1m"')], 13, ["unknown key 'a b"]),
 }  # fmt: skip
 
@@ -321,6 +329,14 @@ def test_a_step_that_is_too_large_is_a_warning_with_the_safe_one(tmp_path):
     assert (status, stderr) == (0, f"{finding}\n") and stdout == f"{path}: ok, 1 to note\n"
     path.write_text(path.read_text().replace("0.004", "0.0033"))
     assert checks.check_file(str(path)) == []
+
+
+def test_an_experiment_that_outlasts_the_run(tmp_path):
+    path = tmp_path / "m.toml"
+    path.write_text(f'[model]\nextends = "{MEMORY}"\nduration = "20 ms"\n')
+    assert "the run ends at 20 ms but the experiment measures until 1500 ms" in one(path)
+    path.write_text(f'[model]\nextends = "{MEMORY}"\n[record.frames]\nevery = "7 ms"\n')
+    assert "the experiment reads 'n_spikes' of 'neuron' at" in one(path)
 
 
 def test_an_unused_parameter_is_a_warning(write):
