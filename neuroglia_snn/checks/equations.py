@@ -22,9 +22,10 @@ def check_names(reporter: Reporter, own: Equations, *path: str) -> None:
     """No variable has the name of a parameter or table, or one that is for a projection's sides."""
     for name, equation in own.items():
         if name.endswith(("_pre", "_post")) and "summed" not in equation.flags:
+            summed = "add the flag '(summed)' or " if path[0] == "projection" else ""
             reporter.error(
                 f"'{name}' cannot be a variable of '{path[-1]}': '_pre' and '_post' end the names"
-                " of a projection's two sides; choose another name",
+                f" of a projection's two sides; {summed}choose another name",
                 *path,
                 "equations",
                 needle=name,
@@ -150,7 +151,7 @@ def _initial(
     except UserError:
         type_ = eqs.BOOLEAN if equation.type == eqs.BOOLEAN else eqs.FLOAT  # cut to an integer
         if reporter.expression(text, symbols, expected, label, *place, type_=type_):
-            reporter.shared(symbols[equation.name], text, symbols, label, *place)
+            reporter.shared(equation.name, text, symbols, label, *place)
         return
     whole = equation.type == eqs.FLOAT or (equation.type == eqs.INTEGER and found.si % 1 == 0)
     if found.dimensions is not expected:

@@ -159,11 +159,11 @@ class Reporter:
                 )
                 continue
             shared = shared and known.scalar
-            self._assignment(known, operator, text, symbols, label, *path)
+            self._assignment(target, operator, text, symbols, label, *path)
 
     def _assignment(
         self,
-        known: Variable,
+        target: str,
         operator: str,
         text: str,
         symbols: eqs.Symbols,
@@ -171,7 +171,7 @@ class Reporter:
         *path: str,
     ) -> None:
         """Check what a variable is set to, in units and type."""
-        target = known.name
+        known = symbols[target]
         label = f"{label} ('{target} {operator}')"
         if known.is_boolean and operator != "=":
             self.error(
@@ -186,18 +186,16 @@ class Reporter:
         dims = DIMENSIONLESS if operator in ("*=", "/=") else known.dim
         type_ = expressions.type_of(known)
         if self.expression(text, symbols, dims, label, *path, needle=target, type_=type_):
-            self.shared(known, text, symbols, label, *path)
+            self.shared(target, text, symbols, label, *path)
 
-    def shared(
-        self, known: Variable, text: str, symbols: eqs.Symbols, label: str, *path: str
-    ) -> None:
+    def shared(self, target: str, text: str, symbols: eqs.Symbols, label: str, *path: str) -> None:
         """Check that what all units share is set from nothing that is a single unit's."""
         single = [n for n in expressions.names(text) if not getattr(symbols[n], "scalar", True)]
-        if known.scalar and single:
+        if symbols[target].scalar and single:
             self.error(
-                f"{label}: '{known.name}' is shared by all units but '{min(single)}' is not",
+                f"{label}: '{target}' is shared by all units but '{min(single)}' is not",
                 *path,
-                needle=known.name,
+                needle=target,
             )
 
 

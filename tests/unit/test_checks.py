@@ -154,8 +154,8 @@ BAD: dict[str, tuple[list[tuple[str, str]], int, list[str]]] = {
     "integer in regularly": (
         [stepped("integer", "c += 0.5")], 22, ["regularly ('c +=')", "write int(0.5)"]),
     "integer in on_pre": (
-        [*typed("integer"), ('equations = "L', 'on_pre = "c += 0.5"\nequations = "L')], 40,
-        ["on_pre ('c +=')", "write int(0.5)"]),
+        [*typed("integer"), ('equations = "L', 'on_pre = "c_post += 0.5"\nequations = "L')], 40,
+        ["on_pre ('c_post +=')", "write int(0.5)"]),
     "integer in an action": (
         [*typed("integer"), ("[population.cell.i",
           '[population.cell.events]\ne = { condition = "v > 2", action = "c += 0.5" }\n[population.cell.i')],
@@ -172,6 +172,7 @@ BAD: dict[str, tuple[list[tuple[str, str]], int, list[str]]] = {
     "two comparisons at once": (
         [("a = b + 1", "a = int(0 < b <= 1)")], 17, ["'0 < b <= 1' compares twice", "0 < b and b <= 1"]),
     "name of one side": ([("b : 1", "b : 1\nU_post : 1")], 19, ["'U_post'", "'cell'", "two sides"]),
+    "not summed": ([("(summed)", "")], 39, ["'L_post'", "add the flag '(summed)'"]),
     "recorded twice": ([('["v"]', '["v", "v"]')], 56, ["'trace' names 'v' twice"]),
     "division by 0": ([("a = b + 1", "a = b/0")], 17, ["a: 'b / 0' divides by 0"]),
     "rest of 0": ([("a = b + 1", "a = b % (1 - 1)")], 17, ["'b % (1 - 1)' divides by 0"]),
