@@ -192,6 +192,8 @@ def _parse_one(name: str, line: str) -> Equation:
         raise EquationError(name, f"d{name}/dt has no right-hand side")
     kind = "differential" if match["diff"] else "subexpression" if expression else "parameter"
     type_ = {"integer": INTEGER, "boolean": BOOLEAN}.get(unit, FLOAT)
+    if match["diff"] and type_ != FLOAT:
+        raise EquationError(name, f"d{name}/dt: what has a rate is no {type_} (write ': 1')")
     return Equation(name, kind, expression, dimensions, type_, flags)
 
 
@@ -224,18 +226,33 @@ def to_brian(equations: Mapping[str, Equation]) -> Equations:
 Symbols = dict[str, "Variable | Function"]
 
 
-def variable(name: str, dimensions: Dimension, equation: Equation | None = None) -> Variable:
-    """A Brian2 variable for unit checks, without a value."""
-    boolean = equation is not None and equation.type == BOOLEAN
-    return Variable(name, dimensions=dimensions, dtype=bool if boolean else float)
+_NUMBERS = {FLOAT: float, INTEGER: int, BOOLEAN: bool}
+
+
+def variable(
+    name: str, dimensions: Dimension, type_: str = FLOAT, shared: bool = False
+) -> Variable:
+    """A Brian2 variable for checks, without a value; a shared one is the same for all units."""
+    return Variable(name, dimensions=dimensions, dtype=_NUMBERS[type_], scalar=shared)
+
+
+def _of(equation: Equation) -> Variable:
+    shared = "shared" in equation.flags
+    return variable(equation.name, equation.dimensions, equation.type, shared)
+
+
+def _count(name: str) -> Variable:
+    return variable(name, DIMENSIONLESS, INTEGER, shared=name in ("N", "t_in_timesteps"))
 
 
 def base_symbols(model: spec.Model) -> Symbols:
     """What every expression may name: functions, units, constants, parameters, tables, time."""
     symbols: Symbols = dict(expressions.FUNCTIONS)
-    symbols |= {n: variable(n, u.dim) for n, u in UNITS.items()}
-    symbols |= {n: variable(n, DIMENSIONLESS) for n in expressions.CONSTANTS}
-    symbols |= {n: variable(n, p.value.dimensions) for n, p in model.parameters.items()}
+    known = {n: u.dim for n, u in UNITS.items()}
+    known |= dict.fromkeys(expressions.CONSTANTS, DIMENSIONLESS)
+    known |= {n: p.value.dimensions for n, p in model.parameters.items()}
+    known |= dict.fromkeys(("t", "dt"), second.dim)
+    symbols |= {n: variable(n, dimensions, shared=True) for n, dimensions in known.items()}
     for name, table in model.tables.items():
         symbols[name] = Function(
             lambda t: t,
@@ -243,7 +260,6 @@ def base_symbols(model: spec.Model) -> Symbols:
             return_unit=get_unit(table.values[0].dimensions),
             arg_names=["t"],
         )
-    symbols |= {n: variable(n, second.dim) for n in ("t", "dt")}
     return symbols
 
 
@@ -251,11 +267,11 @@ def population_symbols(model: spec.Model, population: spec.Population) -> Symbol
     """Everything an expression of a population may name."""
     own = parse(population.equations)
     symbols = base_symbols(model)
-    symbols |= {n: variable(n, DIMENSIONLESS) for n in ("i", "N", "t_in_timesteps")}
+    symbols |= {n: _count(n) for n in ("i", "N", "t_in_timesteps")}
     if population.threshold and population.refractory:
         symbols["lastspike"] = variable("lastspike", second.dim)
         symbols["not_refractory"] = Variable("not_refractory", dtype=bool)
-    symbols |= {n: variable(n, e.dimensions, e) for n, e in own.items()}
+    symbols |= {n: _of(e) for n, e in own.items()}
     for equation in own.values():
         for xi in equation.noise_terms:
             symbols[xi] = variable(xi, (second**-0.5).dim)
@@ -272,15 +288,15 @@ def projection_symbols(model: spec.Model, projection: spec.Projection) -> Symbol
     """Everything an expression of a projection may name (``x_pre``, ``x_post``, own variables)."""
     symbols = base_symbols(model)
     counts = ("i", "j", "N", "N_incoming", "N_outgoing", "N_pre", "N_post", "t_in_timesteps")
-    symbols |= {n: variable(n, DIMENSIONLESS) for n in counts}
+    symbols |= {n: _count(n) for n in counts}
     for side, endpoint in (("pre", projection.source), ("post", projection.target)):
         for name, equation in endpoint_variables(model, endpoint).items():
-            symbols[f"{name}_{side}"] = variable(name, equation.dimensions, equation)
+            symbols[f"{name}_{side}"] = _of(equation)
             if side == "post":
                 symbols.setdefault(name, symbols[f"{name}_post"])
-        symbols[f"i_{side}"] = variable("i", DIMENSIONLESS)
+        symbols[f"i_{side}"] = _count("i")
     own = {n: e for n, e in parse(projection.equations).items() if "summed" not in e.flags}
-    symbols |= {n: variable(n, e.dimensions, e) for n, e in own.items()}
+    symbols |= {n: _of(e) for n, e in own.items()}
     symbols["lastupdate"] = variable("lastupdate", second.dim)
     for equation in own.values():
         for xi in equation.noise_terms:

@@ -14,10 +14,12 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from types import CodeType
+from typing import Any
 
 import numpy as np
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
 from brian2.core.variables import Variable
+from brian2.parsing.bast import brian_ast, brian_dtype_from_dtype
 from brian2.parsing.expressions import parse_expression_dimensions
 from brian2.units.fundamentalunits import Dimension, DimensionMismatchError
 
@@ -72,9 +74,32 @@ def parse(text: str) -> ast.Expression:
         if not (isinstance(node, _ALLOWED) and number and plain_call):
             piece = ast.unparse(node) if hasattr(node, "lineno") else flat
             raise ExpressionError(f"'{shown(piece)}' is not allowed in an expression")
-        if isinstance(node, ast.BinOp):
-            _check_operands(node)
+        if isinstance(node, ast.Compare) and len(node.ops) > 1:
+            raise ExpressionError(f"'{_shown(node)}' compares twice; write {_pairs(node)}")
+        for operand in _numbers(node):
+            _check_number(operand)
+    for node in ast.walk(tree):  # nothing is worked out before all of it is known to be arithmetic
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and not _is_moderate(node):
+            raise ExpressionError(
+                f"'{_shown(node)}' is too large (an exponent is up to {MAX_EXPONENT})"
+            )
     return tree
+
+
+def check_constants(text: str) -> None:
+    """Refuse constants that have no finite real value, and divisions by a constant 0.
+
+    Raises
+    ------
+    ExpressionError
+    """
+    for node in ast.walk(parse(text)):
+        value = _constant(node) if isinstance(node, (ast.BinOp, ast.Call)) else None
+        if value is not None and not math.isfinite(value):
+            raise ExpressionError(f"'{_shown(node)}' has no finite real value")
+        match node:
+            case ast.BinOp(op=ast.Div() | ast.FloorDiv() | ast.Mod()) if _constant(node.right) == 0:
+                raise ExpressionError(f"'{_shown(node)}' divides by 0")
 
 
 def _check_depth(tree: ast.Expression, flat: str) -> None:
@@ -89,21 +114,43 @@ def _check_depth(tree: ast.Expression, flat: str) -> None:
     )
 
 
-def _check_operands(node: ast.BinOp) -> None:
-    for operand in (node.left, node.right):
-        logical = isinstance(operand, (ast.Compare, ast.BoolOp))
-        if logical or (isinstance(operand, ast.UnaryOp) and isinstance(operand.op, ast.Not)):
-            piece = shown(ast.unparse(operand))
-            raise ExpressionError(f"'{piece}' is true or false, not a number; write int({piece})")
-    if isinstance(node.op, ast.Pow) and not _is_moderate(node):
-        raise ExpressionError(
-            f"'{shown(ast.unparse(node))}' is too large (an exponent is up to {MAX_EXPONENT})"
-        )
+def _shown(node: ast.AST) -> str:
+    return shown(ast.unparse(node))
+
+
+def _pairs(node: ast.Compare) -> str:
+    """A chained comparison as Brian2 reads it: ``0 < x and x < 1``."""
+    values = [node.left, *node.comparators]
+    pairs = [
+        ast.Compare(left, [op], [right])
+        for left, op, right in zip(values, node.ops, node.comparators, strict=False)
+    ]
+    return shown(" and ".join(ast.unparse(pair) for pair in pairs))
+
+
+def _numbers(node: ast.AST) -> list[ast.expr]:
+    """The operands of a node that have to be numbers; ``int`` and ``==`` also take conditions."""
+    if isinstance(node, ast.BinOp):
+        return [node.left, node.right]
+    if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
+        return [node.operand]
+    if isinstance(node, ast.Compare) and not isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
+        return [node.left, *node.comparators]
+    if isinstance(node, ast.Call) and ast.unparse(node.func) != "int":
+        return node.args
+    return []
+
+
+def _check_number(operand: ast.expr) -> None:
+    logical = isinstance(operand, (ast.Compare, ast.BoolOp))
+    if logical or (isinstance(operand, ast.UnaryOp) and isinstance(operand.op, ast.Not)):
+        piece = _shown(operand)
+        raise ExpressionError(f"'{piece}' is true or false, not a number; write int({piece})")
 
 
 def _is_moderate(power: ast.BinOp) -> bool:
     exponent = _constant(power.right)
-    if exponent is None:
+    if exponent is None or math.isnan(exponent):
         return True
     base = _constant(power.left)
     try:
@@ -113,16 +160,19 @@ def _is_moderate(power: ast.BinOp) -> bool:
 
 
 def _constant(node: ast.expr) -> float | None:
-    """Size of a subtree without names (inf where it overflows), or None."""
-    if any(isinstance(part, ast.Name) for part in ast.walk(node)):
+    """Value of a subtree without variables (NaN: not real, inf: it overflows), or None."""
+    if any(isinstance(part, ast.Name) and part.id not in NUMERIC for part in ast.walk(node)):
         return None
+    floats = _Floats().visit(ast.Expression(copy.deepcopy(node)))
     try:
-        floats = _Floats().visit(ast.Expression(copy.deepcopy(node)))
-        value = eval(compile(floats, "<model>", "eval"), {"__builtins__": {}})
-        return float(abs(value))
+        with np.errstate(all="ignore"):
+            value = eval(compile(floats, "<model>", "eval"), {"__builtins__": {}, **NUMERIC})
+        return math.nan if isinstance(value, complex) else float(value)
+    except TypeError:  # the wrong number of arguments
+        return None
     except ZeroDivisionError:
-        return 0.0
-    except (ArithmeticError, ValueError, TypeError):
+        return math.nan
+    except (ArithmeticError, ValueError):
         return math.inf
 
 
@@ -190,10 +240,36 @@ def dimensions_of(text: str, variables: Mapping[str, Variable | Function]) -> Di
             f"inconsistent units: {_mismatch(str(error.desc), variables) or shown(error, 200)}"
         ) from None
     except (SyntaxError, TypeError, ValueError, KeyError, NotImplementedError) as error:
-        reason = shown(error.args[0] if error.args else type(error).__name__).rstrip(".")
-        raise ExpressionError(f"'{shown(flat)}' cannot be read: {reason}") from None
+        raise _unreadable(flat, error) from None
     except (RecursionError, OverflowError):
         raise ExpressionError(f"'{shown(flat)}' is too large") from None
+
+
+def type_of(variable: Variable) -> str:
+    """``boolean``, ``integer`` or ``float``."""
+    return brian_dtype_from_dtype(variable.dtype)
+
+
+def annotated(text: str, variables: Mapping[str, Variable | Function]) -> Any:
+    """An expression's tree (an `ast.expr`) as Brian2 reads it.
+
+    Its ``dtype`` is "boolean", "integer" or "float"; it is ``stateless`` if it draws no random
+    numbers, and ``scalar`` if it is the same for all units.
+
+    Raises
+    ------
+    ExpressionError
+        For truth values where numbers must be, or the other way round.
+    """
+    try:
+        return brian_ast(" ".join(str(text).split()), variables)
+    except (SyntaxError, TypeError) as error:
+        raise _unreadable(text, error) from None
+
+
+def _unreadable(text: str, error: Exception) -> ExpressionError:
+    reason = shown(error.args[0] if error.args else type(error).__name__).rstrip(".")
+    return ExpressionError(f"'{shown(text)}' cannot be read: {reason}")
 
 
 def _mismatch(reason: str, variables: Mapping[str, Variable | Function]) -> str:

@@ -100,7 +100,7 @@ def run(
 
 
 def choose(name_or_path: str, options: Options) -> str:
-    """The name of the backend that a run would use; the run is checked as far as can be without it.
+    """The name of the backend that a run would use to measure; it is checked as far as can be without.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def choose(name_or_path: str, options: Options) -> str:
     if study is not None:
         study.model_identity(model, options)
         return options.backend
-    return _plan(model, options).backend.name
+    return _measuring_plan(model, options).backend.name
 
 
 def measure(
@@ -133,7 +133,7 @@ def measure(
         try:
             model, study = _read(name_or_path, options)
             if study is None:
-                plans[number] = _plan(model, options)
+                plans[number] = _measuring_plan(model, options)
             else:
                 found[number] = _measure_study(study, model, options)
         except UserError as error:
@@ -163,10 +163,16 @@ def _one_by_one(backend: Backend, requests: Sequence[Request]) -> list[Outcome |
 def _measures(plan: _Plan, outcome: Outcome | UserError) -> Measures | UserError:
     if isinstance(outcome, UserError):
         return outcome
-    found = _measure(plan.model, results.dataset(plan.model, outcome), plan.images_of(0))
-    return found or UserError(
-        f"model '{plan.model.name}' measures nothing: record events of a population"
-    )
+    return _measure(plan.model, results.dataset(plan.model, outcome), plan.images_of(0))
+
+
+def _measuring_plan(model: spec.Model, options: Options) -> _Plan:
+    """The plan of a run that gives numbers."""
+    plan = _plan(model, options)
+    events = any(record.events for record in plan.model.records.values())
+    if not events and not plan.model.experiment:
+        raise UserError(f"model '{model.name}' measures nothing: record events of a population")
+    return plan
 
 
 def _measure_study(study: studies.Study, model: spec.Model, options: Options) -> Measures:
@@ -253,7 +259,7 @@ def _plan(model: spec.Model, options: Options) -> _Plan:
         control = model.without(str(glia))
     images = None
     if model.experiment.get("kind") == "associative-memory":
-        memory.check_times(model)
+        checks.check_memory_times(model)
         images = functools.partial(
             memory.prepare_images,
             model,

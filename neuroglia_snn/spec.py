@@ -192,11 +192,13 @@ class Model:
         Raises
         ------
         UserError
-            If there is no such population.
+            If there is no such population, or no other.
         """
         if population not in self.populations:
             known = ", ".join(self.populations)
             raise UserError(f"{self.name}: no population '{population}' to leave out (has {known})")
+        if len(self.populations) == 1:
+            raise UserError(f"{self.name}: no [population.NAME] table: a model needs at least one")
         gone = {population}
         while True:
             touched = {

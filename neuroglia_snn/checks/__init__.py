@@ -11,9 +11,10 @@ from neuroglia_snn.catalog.load import build, load
 from neuroglia_snn.catalog.source import Document, read_document
 from neuroglia_snn.checks import numerics, populations, projections, references
 from neuroglia_snn.checks.findings import Finding, Reporter
+from neuroglia_snn.checks.references import check_memory_times
 from neuroglia_snn.errors import ModelError, UserError
 
-__all__ = ["check_file", "load_checked"]
+__all__ = ["check_file", "check_memory_times", "load_checked"]
 
 _Owner = TypeVar("_Owner", spec.Population, spec.Projection)
 
@@ -60,6 +61,7 @@ def _check(model: spec.Model, document: Document) -> list[Finding]:
     """Check a loaded model against the document it came from (for line numbers)."""
     reporter = Reporter(model, document)
     numerics.check_reading(reporter)
+    numerics.check_steps(reporter)
     references.check_names(reporter)
     broken = set()  # populations and projections whose equations do not parse
     for population in model.populations.values():

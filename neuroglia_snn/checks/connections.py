@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import geometry, spec
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import UserError
+from neuroglia_snn.quantities import parse_quantity
 
 
 def check(
@@ -101,6 +104,10 @@ def _condition(
     for key in ("p", "n"):
         if key in connect:
             reporter.expression(str(connect[key]), symbols, DIMENSIONLESS, f"connect {key}", *path)
+    with contextlib.suppress(UserError):  # for what is no plain number
+        p = parse_quantity(connect.get("p", 1))
+        if p.dimensions.is_dimensionless and not 0 <= p.si <= 1:
+            reporter.error(f"connect p is a probability from 0 to 1, not {connect['p']}", *path)
 
 
 def _sizes(model: spec.Model, projection: spec.Projection) -> list[int | None]:

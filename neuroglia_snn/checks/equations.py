@@ -11,7 +11,7 @@ from neuroglia_snn import equations as eqs
 from neuroglia_snn import expressions, stages
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
-from neuroglia_snn.errors import UserError
+from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import parse_quantity, unit_name
 
@@ -19,8 +19,17 @@ Equations = Mapping[str, eqs.Equation]
 
 
 def check_names(reporter: Reporter, own: Equations, *path: str) -> None:
-    """No variable has the name of a parameter or table."""
-    for name in own:
+    """No variable has the name of a parameter or table, or one that is for a projection's sides."""
+    for name, equation in own.items():
+        if name.endswith(("_pre", "_post")) and "summed" not in equation.flags:
+            summed = "add the flag '(summed)' or " if path[0] == "projection" else ""
+            reporter.error(
+                f"'{name}' cannot be a variable of '{path[-1]}': '_pre' and '_post' end the names"
+                f" of a projection's two sides; {summed}choose another name",
+                *path,
+                "equations",
+                needle=name,
+            )
         if name in reporter.model.parameters or name in reporter.model.tables:
             reporter.error(
                 f"'{name}' is both a variable of '{path[-1]}' and a parameter",
@@ -64,7 +73,11 @@ def _right_hand_side(
     label, place = equation.label, (*path, "equations")
     rate = equation.kind == "differential"
     expected = equation.dimensions / second.dim if rate else equation.dimensions
-    fits = reporter.expression(text, symbols, expected, label, *place, needle=equation.name)
+    fits = reporter.expression(
+        text, symbols, expected, label, *place, needle=equation.name, type_=equation.type
+    )
+    if fits:
+        _random(reporter, equation, text, symbols, *place)
     if not fits or not equation.noise_terms:
         return
     try:
@@ -72,6 +85,20 @@ def _right_hand_side(
     except (ValueError, SyntaxError, TypeError) as error:
         reporter.error(
             f"{label}: the noise cannot be told from the rest ({error})",
+            *place,
+            needle=equation.name,
+        )
+
+
+def _random(
+    reporter: Reporter, equation: eqs.Equation, text: str, symbols: eqs.Symbols, *place: str
+) -> None:
+    """A definition is worked out wherever it is named: it draws no random numbers."""
+    drawn = not expressions.annotated(text, symbols).stateless
+    if drawn and equation.kind == "subexpression" and "constant over dt" not in equation.flags:
+        reporter.error(
+            f"{equation.label}: '{shown(text)}' would be drawn anew wherever '{equation.name}'"
+            " stands; add the flag '(constant over dt)'",
             *place,
             needle=equation.name,
         )
@@ -112,15 +139,30 @@ def check_initial(
                 *place,
             )
             continue
-        expected = own[name].dimensions
-        try:
-            found = parse_quantity(text).dimensions
-        except UserError:
-            reporter.expression(text, symbols, expected, f"initial {name}", *place)
-        else:
-            if found is not expected:
-                reporter.error(
-                    f"inconsistent units in initial {name}: '{unit_name(found)}' found,"
-                    f" '{unit_name(expected)}' expected",
-                    *place,
-                )
+        _initial(reporter, own[name], text, symbols, *place)
+
+
+def _initial(
+    reporter: Reporter, equation: eqs.Equation, text: str, symbols: eqs.Symbols, *place: str
+) -> None:
+    label, expected = f"initial {equation.name}", equation.dimensions
+    try:
+        found = parse_quantity(text)
+    except UserError:
+        type_ = eqs.BOOLEAN if equation.type == eqs.BOOLEAN else eqs.FLOAT  # cut to an integer
+        if reporter.expression(text, symbols, expected, label, *place, type_=type_):
+            reporter.shared(equation.name, text, symbols, label, *place)
+        return
+    whole = equation.type == eqs.FLOAT or (equation.type == eqs.INTEGER and found.si % 1 == 0)
+    if found.dimensions is not expected:
+        reporter.error(
+            f"inconsistent units in {label}: '{unit_name(found.dimensions)}' found,"
+            f" '{unit_name(expected)}' expected",
+            *place,
+        )
+    elif not whole:
+        right = "whole numbers" if equation.type == eqs.INTEGER else "conditions such as 'True'"
+        reporter.error(
+            f"{label}: '{equation.name} : {equation.type}' takes {right}, not '{shown(text)}'",
+            *place,
+        )

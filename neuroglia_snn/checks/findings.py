@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from brian2.core.functions import Function
+from brian2.core.variables import Variable
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 
 from neuroglia_snn import equations as eqs
@@ -19,8 +21,6 @@ from neuroglia_snn.quantities import UNITS, unit_name
 
 #: The name, or the defined and the used name, on whose line a finding stands; see `Source.line_of`.
 Needle = str | tuple[str, ...] | None
-
-_CONDITION = re.compile(r"[<>]|[=!]=|\b(and|or|not|True|False|not_refractory)\b")
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,16 @@ class Reporter:
         label: str,
         *path: str,
         needle: str | None = None,
+        type_: str | None = eqs.FLOAT,
     ) -> bool:
-        """Check symbols and units of one expression; True if it is right."""
+        """Check symbols, units and type of one expression; True if it is right."""
         try:
             if self._unknown_symbols(text, symbols, label, *path, needle=needle):
                 return False
             _check_calls(text, symbols)
+            expressions.check_constants(text)
             found = expressions.dimensions_of(text, symbols)
+            _check_type(text, expressions.annotated(text, symbols).dtype, type_)
         except ExpressionError as error:
             self.error(f"{label}: {error}", *path, needle=needle)
             return False
@@ -110,16 +113,21 @@ class Reporter:
 
     def condition(self, text: str, symbols: eqs.Symbols, label: str, *path: str) -> None:
         """Check an expression that is true or false."""
-        fits = self.expression(text, symbols, DIMENSIONLESS, label, *path)
-        if fits and not is_condition(text):
-            self.error(
-                f"{label} '{shown(text)}' is not a condition such as 'v > v_threshold'", *path
-            )
+        self.expression(text, symbols, DIMENSIONLESS, label, *path, type_=eqs.BOOLEAN)
 
     def statements(
-        self, code: str, symbols: eqs.Symbols, assignable: Collection[str], label: str, *path: str
+        self,
+        code: str,
+        symbols: eqs.Symbols,
+        assignable: Collection[str],
+        label: str,
+        *path: str,
+        shared: bool = False,
     ) -> None:
-        """Check abstract code: targets, symbols, units. Names assigned first are local."""
+        """Check abstract code: targets, symbols, units, types. Names assigned first are local.
+
+        ``shared``: the code may begin by setting variables that are the same for all units.
+        """
         symbols, local = dict(symbols), set()
         try:
             parts = list(expressions.statements(code))
@@ -129,9 +137,10 @@ class Reporter:
         for target, operator, text in parts:
             known = symbols.get(target)
             if known is None and operator == "=":
-                if self.expression(text, symbols, None, label, *path, needle=target):
-                    symbols[target] = eqs.variable(target, expressions.dimensions_of(text, symbols))
+                if self.expression(text, symbols, None, label, *path, needle=target, type_=None):
+                    symbols[target] = _local(target, text, symbols)
                     local.add(target)
+                    shared = shared and symbols[target].scalar
                 continue
             if known is None or (target not in assignable and target not in local):
                 self.error(
@@ -141,16 +150,71 @@ class Reporter:
                     needle=target,
                 )
                 continue
-            scale = operator in ("*=", "/=")
-            dims = DIMENSIONLESS if scale else known.dim  # type: ignore[union-attr]
-            self.expression(
-                text, symbols, dims, f"{label} ('{target} {operator}')", *path, needle=target
+            if known.scalar and not shared:
+                self.error(
+                    f"{label} assigns to '{target}', which is shared by all units: this is for"
+                    " 'regularly', before all that sets variables of single units",
+                    *path,
+                    needle=target,
+                )
+                continue
+            shared = shared and known.scalar
+            self._assignment(target, operator, text, symbols, label, *path)
+
+    def _assignment(
+        self,
+        target: str,
+        operator: str,
+        text: str,
+        symbols: eqs.Symbols,
+        label: str,
+        *path: str,
+    ) -> None:
+        """Check what a variable is set to, in units and type."""
+        known = symbols[target]
+        label = f"{label} ('{target} {operator}')"
+        if known.is_boolean and operator != "=":
+            self.error(
+                f"{label}: '{target}' is a boolean, which takes '=' and a condition such as"
+                " 'v > v_threshold'",
+                *path,
+                needle=target,
+            )
+            return
+        if known.is_integer and operator == "/=":
+            operator, text = "=", f"{target}/({text})"
+        dims = DIMENSIONLESS if operator in ("*=", "/=") else known.dim
+        type_ = expressions.type_of(known)
+        if self.expression(text, symbols, dims, label, *path, needle=target, type_=type_):
+            self.shared(target, text, symbols, label, *path)
+
+    def shared(self, target: str, text: str, symbols: eqs.Symbols, label: str, *path: str) -> None:
+        """Check that what all units share is set from nothing that is a single unit's."""
+        single = [n for n in expressions.names(text) if not getattr(symbols[n], "scalar", True)]
+        if symbols[target].scalar and single:
+            self.error(
+                f"{label}: '{target}' is shared by all units but '{min(single)}' is not",
+                *path,
+                needle=target,
             )
 
 
-def is_condition(text: str) -> bool:
-    """Whether an expression compares or combines truth values, by its look."""
-    return _CONDITION.search(text) is not None
+def _local(name: str, text: str, symbols: eqs.Symbols) -> Variable:
+    """A variable of a block of statements, as its first assignment makes it."""
+    tree, dims = expressions.annotated(text, symbols), expressions.dimensions_of(text, symbols)
+    return eqs.variable(name, dims, tree.dtype, tree.scalar)
+
+
+def _check_type(text: str, found: str, wanted: str | None) -> None:
+    said = shown(ast.unparse(expressions.parse(text)))
+    if wanted == eqs.BOOLEAN and found != wanted:
+        raise ExpressionError(f"'{said}' is not a condition such as 'v > v_threshold'")
+    if wanted in (eqs.FLOAT, eqs.INTEGER) and found == eqs.BOOLEAN:
+        raise ExpressionError(f"'{said}' is true or false, not a number; write int({said})")
+    if wanted == eqs.INTEGER and found != wanted:
+        raise ExpressionError(
+            f"an integer takes whole numbers, which '{said}' need not be; write int({said})"
+        )
 
 
 def _check_calls(text: str, symbols: eqs.Symbols) -> None:

@@ -20,6 +20,23 @@ def check_reading(reporter: Reporter) -> None:
         reporter.error(f"noise must be 'stratonovich' or 'ito', not '{noise}'", "model", "noise")
 
 
+def check_steps(reporter: Reporter) -> None:
+    """No time step is longer than the run."""
+    model, tables = reporter.model, reporter.document.tables
+    steps: dict[tuple[str, ...], float] = {("model",): model.dt}
+    for name, population in model.populations.items():
+        if "dt" in tables["population"][name]:
+            steps["population", name] = population.dt
+    for path, dt in steps.items():
+        if dt > model.duration * (1 + 1e-9):
+            reporter.error(
+                f"dt = {dt * 1e3:g} ms is longer than the run ({model.duration * 1e3:g} ms):"
+                " lower it or raise model.duration",
+                *path,
+                "dt",
+            )
+
+
 def check_integrator(
     reporter: Reporter, own: Mapping[str, eqs.Equation], integrator: str, *path: str
 ) -> None:

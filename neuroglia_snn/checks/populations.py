@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from brian2.units.allunits import second
-from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import expressions, spec
 from neuroglia_snn.checks import equations, numerics
-from neuroglia_snn.checks.findings import Reporter, is_condition
+from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
 from neuroglia_snn.quantities import as_expression, unit_name
 
@@ -26,7 +25,9 @@ def check(reporter: Reporter, population: spec.Population) -> None:
     _spike(reporter, population, symbols, variables, *path)
     equations.check_initial(reporter, population.initial, own, symbols, *path)
     for entry in population.regularly:
-        reporter.statements(entry.code, symbols, variables, "regularly", *path, "regularly")
+        reporter.statements(
+            entry.code, symbols, variables, "regularly", *path, "regularly", shared=True
+        )
     for name, event in population.events.items():
         reporter.condition(event.condition, symbols, f"event {name}", *path, "events")
         reporter.statements(event.action, symbols, variables, f"event {name}", *path, "events")
@@ -58,10 +59,11 @@ def _needs_threshold(reporter: Reporter, population: spec.Population, *path: str
 
 def _refractory(reporter: Reporter, text: str, symbols: eqs.Symbols, *path: str) -> None:
     text = as_expression(text)
-    if not reporter.expression(text, symbols, None, "refractory", *path):
+    if not reporter.expression(text, symbols, None, "refractory", *path, type_=None):
         return
     dims = expressions.dimensions_of(text, symbols)
-    if dims is not second.dim and not (dims is DIMENSIONLESS and is_condition(text)):
+    condition = expressions.annotated(text, symbols).dtype == eqs.BOOLEAN
+    if dims is not second.dim and not condition:
         reporter.error(
             f"refractory '{shown(text)}' is in '{unit_name(dims)}'; it is a time such as"
             " '5 ms' or a condition such as 'v > v_threshold'",

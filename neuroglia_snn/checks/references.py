@@ -6,6 +6,7 @@ from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import TEST_PATTERNS, nearest
 from neuroglia_snn.checks.findings import Reporter
+from neuroglia_snn.errors import UserError
 
 
 def check_names(reporter: Reporter) -> None:
@@ -34,6 +35,7 @@ def check(reporter: Reporter) -> None:
     _inputs(reporter)
     if _experiment(reporter):
         _experiment_variables(reporter)
+        _times(reporter)
     _unused(reporter)
 
 
@@ -81,6 +83,8 @@ def _record(reporter: Reporter, record: spec.Record) -> None:
                 *path,
                 "variables",
             )
+        elif record.variables.count(variable) > 1:
+            reporter.error(f"record '{name}' names '{variable}' twice", *path, "variables")
     if record.events and population.threshold is None:
         reporter.error(
             f"record '{name}' wants events, but '{population.name}' has no threshold", *path
@@ -158,6 +162,15 @@ def _experiment_variables(reporter: Reporter) -> None:
             )
 
 
+def _times(reporter: Reporter) -> None:
+    if reporter.has_errors or reporter.model.experiment.get("kind") != "associative-memory":
+        return
+    try:
+        check_memory_times(reporter.model)
+    except UserError as error:
+        reporter.error(str(error), "experiment", "window")
+
+
 def _inputs(reporter: Reporter) -> None:
     """No variable is filled twice: by two couplings, or by a coupling and a stimulus."""
     filled: dict[tuple[str, str], str] = {
@@ -199,4 +212,40 @@ def _drawn_images(reporter: Reporter) -> None:
             f"[experiment] test_pattern is {' or '.join(TEST_PATTERNS)}, not '{e['test_pattern']}'",
             "experiment",
             "test_pattern",
+        )
+
+
+def check_memory_times(model: spec.Model) -> None:
+    """Refuse a run that ends before the experiment has measured.
+
+    Raises
+    ------
+    UserError
+    """
+    end = float(model.experiment["cue"]) + float(model.experiment["window"])
+    if end > model.duration * (1 + 1e-9):
+        raise UserError(
+            f"the run ends at {model.duration * 1e3:g} ms but the experiment measures until"
+            f" {end * 1e3:g} ms: raise model.duration or lower experiment.cue, recall and window"
+        )
+    for key, times in (
+        ("spikes", (float(model.experiment["recall"]), end)),
+        ("last_spike", (float(model.experiment["recall"]), end)),
+    ):
+        for time in times:
+            _require_recorded(model, str(model.experiment[key]), time)
+
+
+def _require_recorded(model: spec.Model, variable: str, time: float) -> None:
+    population = str(model.experiment["population"])
+    grids = [
+        r.every
+        for r in model.records.values()
+        if (r.population, r.stride, r.reduce) == (population, 1, None) and variable in r.variables
+    ]
+    on_grid = any(abs(time - round(time / every) * every) < model.dt / 2 for every in grids)
+    if not on_grid and abs(time - model.duration) > model.dt / 2:
+        raise UserError(
+            f"the experiment reads '{variable}' of '{population}' at {time * 1e3:g} ms: record it,"
+            " without stride, at an interval that meets this time"
         )

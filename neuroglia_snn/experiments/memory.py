@@ -83,42 +83,6 @@ def prepare_images(
     return Images(**read, origin=f"{given}, {note}")
 
 
-def check_times(model: spec.Model) -> None:
-    """Refuse a run that ends before the experiment has measured.
-
-    Raises
-    ------
-    UserError
-    """
-    end = float(model.experiment["cue"]) + float(model.experiment["window"])
-    if end > model.duration * (1 + 1e-9):
-        raise UserError(
-            f"the run ends at {model.duration * 1e3:g} ms but the experiment measures until"
-            f" {end * 1e3:g} ms: raise model.duration or lower experiment.cue, recall and window"
-        )
-    for key, times in (
-        ("spikes", (float(model.experiment["recall"]), end)),
-        ("last_spike", (float(model.experiment["recall"]), end)),
-    ):
-        for time in times:
-            _require_recorded(model, str(model.experiment[key]), time)
-
-
-def _require_recorded(model: spec.Model, variable: str, time: float) -> None:
-    population = str(model.experiment["population"])
-    grids = [
-        r.every
-        for r in model.records.values()
-        if (r.population, r.stride, r.reduce) == (population, 1, None) and variable in r.variables
-    ]
-    on_grid = any(abs(time - round(time / every) * every) < model.dt / 2 for every in grids)
-    if not on_grid and abs(time - model.duration) > model.dt / 2:
-        raise UserError(
-            f"the experiment reads '{variable}' of '{population}' at {time * 1e3:g} ms: record it,"
-            " without stride, at an interval that meets this time"
-        )
-
-
 def analyse(model: spec.Model, data: xr.Dataset, images: Images) -> dict[str, float | int | None]:
     """Accuracy with and without the cue's own response, calcium and spikes.
 
@@ -162,7 +126,7 @@ def series(
 def state_at(model: spec.Model, data: xr.Dataset, variable: str, time: float) -> np.ndarray:
     """A neuron variable at ``time`` (ms): the final state, or the frame at that time.
 
-    `check_times` has made sure that there is one.
+    `checks.check_memory_times` has made sure that there is one.
     """
     population = str(model.experiment["population"])
     if abs(time - model.duration * 1e3) < model.dt * 500:

@@ -227,6 +227,7 @@ def test_bad_images_are_refused_before_anything_runs(tmp_path):
         (["run", "noise_induced_excitability", "--seed", "-1"], ["seed"]),
         (["run", "noise_induced_excitability", "--threads", "0"], ["threads"]),
         (["run", "noise_induced_excitability", "--without", "glia"], ["no population 'glia'"]),
+        (["run", "noise_induced_excitability", "--without", "neuron"], ["at least one"]),
         (["run", "noise_induced_excitability", "--control"], ["no glia"]),
         (["run", "noise_induced_excitability", "--train", "a.png"], ["images"]),
         (["run", "noise_induced_excitability", "--out", "/dev/null/x"], ["/dev/null/x"]),

@@ -111,3 +111,10 @@ def test_mistakes_cost_one_sentence(tmp_path, flags, said):
     found = done(tmp_path, *flags, "--backend", "numpy", "--out", str(tmp_path / "out"))
     assert found.returncode == 2 and said in found.stderr, found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_a_model_that_measures_nothing_is_refused_before_it_begins(tmp_path):
+    silent = ("--set", "record.spikes.events=false", "--set", 'record.spikes.variables=["x"]')
+    found = done(tmp_path, *SWEEP, *silent, "--out", str(tmp_path / "out"))
+    assert found.returncode == 2 and found.stderr.count("measures nothing") == 1, found.stderr
+    assert not (tmp_path / "out").exists()

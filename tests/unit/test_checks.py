@@ -45,6 +45,17 @@ def check_as_process(path: Path | str, folder: Path) -> tuple[int, str, str]:
     return status, out.read_text(), err.read_text()
 
 
+def typed(kind: str) -> list[tuple[str, str]]:
+    """Edits that give the small model's cells a variable ``c``."""
+    return [("L : 1\n", f"L : 1\nc : {kind}\n")]
+
+
+def stepped(kind: str, code: str) -> tuple[str, str]:
+    """An edit for such a variable, and for code on a slower clock that sets it."""
+    regularly = f'regularly = [{{ code = "{code}", dt = "1 ms" }}]'
+    return ('L : 1\n"""\n', f'L : 1\nc : {kind}\n"""\n{regularly}\n')
+
+
 #: What is wrong -> (edits of the small model, line, what the message says).
 BAD: dict[str, tuple[list[tuple[str, str]], int, list[str]]] = {
     "unknown key": ([("threshold", "treshold")], 21, ["'treshold'", "did you mean 'threshold'"]),
@@ -131,6 +142,58 @@ BAD: dict[str, tuple[list[tuple[str, str]], int, list[str]]] = {
     "name with a blank": ([("[population.glia]", '[population."gl ia"]')], 27, ["'gl ia' is not a name"]),
     "parameter named as a unit": ([("v_th = ", 'nS = "1"\nv_th = ')], 11, ["'nS' is a unit"]),
     "remove of nothing": ([("title", 'remove = ["a.b"]\ntitle')], 2, ["'remove' names 'a.b'"]),
+    "boolean counted": ([*typed("boolean"), ("v = 0", "c += 1")], 23, ["'c' is a boolean", "condition"]),
+    "boolean set to a number": ([*typed("boolean"), ("v = 0", "c = 1")], 23, ["'1' is not a condition"]),
+    "boolean begins as a number": (
+        [*typed("boolean"), ('v = "0.5"', 'c = "0.5"')], 26, ["'c : boolean' takes conditions", "'0.5'"]),
+    "integer in halves": ([*typed("integer"), ("v = 0", "c += 0.5")], 23, ["c +=", "write int(0.5)"]),
+    "integer set to a number": ([*typed("integer"), ("v = 0", "c = v")], 23, ["write int(v)"]),
+    "integer divided": ([*typed("integer"), ("v = 0", "c /= 2")], 23, ["write int(c / 2)"]),
+    "integer begins with a half": (
+        [*typed("integer"), ('v = "0.5"', 'c = "0.5"')], 26, ["'c : integer' takes whole", "'0.5'"]),
+    "integer in regularly": (
+        [stepped("integer", "c += 0.5")], 22, ["regularly ('c +=')", "write int(0.5)"]),
+    "integer in on_pre": (
+        [*typed("integer"), ('equations = "L', 'on_pre = "c_post += 0.5"\nequations = "L')], 40,
+        ["on_pre ('c_post +=')", "write int(0.5)"]),
+    "integer in an action": (
+        [*typed("integer"), ("[population.cell.i",
+          '[population.cell.events]\ne = { condition = "v > 2", action = "c += 0.5" }\n[population.cell.i')],
+        26, ["event e ('c +=')", "write int(0.5)"]),
+    "integer defined by fractions": (
+        [("a = b + 1 : 1", "a = i : integer\nk = i/2 : integer")], 18, ["k: ", "write int(i / 2)"]),
+    "integer with a rate": ([("*v*xi : 1", "*v*xi : integer")], 16, ["dv/dt", "no integer"]),
+    "condition as a number": ([("a = b + 1", "a = (b > 0)")], 17, ["a: 'b > 0'", "write int(b > 0)"]),
+    "condition in a sum": ([("a = b + 1", "a = 1 + (b > 0)")], 17, ["'b > 0'", "write int(b > 0)"]),
+    "condition in a function": ([("a = b + 1", "a = exp(b > 0)")], 17, ["write int(b > 0)"]),
+    "condition with a sign": ([("a = b + 1", "a = -(b > 0)")], 17, ["write int(b > 0)"]),
+    "condition compared": ([("v > v_th", "(v > 0) > v_th")], 21, ["write int(v > 0)"]),
+    "number as a condition": ([("v > v_th", "int(v > v_th)")], 21, ["'int(v > v_th)' is not a condition"]),
+    "two comparisons at once": (
+        [("a = b + 1", "a = int(0 < b <= 1)")], 17, ["'0 < b <= 1' compares twice", "0 < b and b <= 1"]),
+    "name of one side": ([("b : 1", "b : 1\nU_post : 1")], 19, ["'U_post'", "'cell'", "two sides"]),
+    "not summed": ([("(summed)", "")], 39, ["'L_post'", "add the flag '(summed)'"]),
+    "recorded twice": ([('["v"]', '["v", "v"]')], 56, ["'trace' names 'v' twice"]),
+    "division by 0": ([("a = b + 1", "a = b/0")], 17, ["a: 'b / 0' divides by 0"]),
+    "rest of 0": ([("a = b + 1", "a = b % (1 - 1)")], 17, ["'b % (1 - 1)' divides by 0"]),
+    "power of 0": ([("a = b + 1", "a = b*0**-1")], 17, ["'0 ** (-1)' has no finite real value"]),
+    "root of a negative constant": ([("a = b + 1", "a = (-8)**(1/3)")], 17, ["no finite real value"]),
+    "random definition": ([("a = b + 1", "a = rand()")], 17, ["a: 'rand()'", "(constant over dt)"]),
+    "shared in a reset": ([*typed("1 (shared)"), ("v = 0", "c += 1")], 23, ["'c'", "shared", "'regularly'"]),
+    "shared after single units": (
+        [stepped("1 (shared)", "v = 0; c = 1")], 22, ["'c'", "shared", "before"]),
+    "shared from single units": (
+        [stepped("1 (shared)", "c = v")], 22, ["'c' is shared by all units but 'v' is not"]),
+    "shared begins by single units": (
+        [*typed("1 (shared)"), ('v = "0.5"', 'c = "2*i"')], 26, ["'c' is shared by all units but 'i' is not"]),
+    "step longer than the run": ([('dt = "0.1 ms"', 'dt = "20 ms"')], 5, ["dt = 20 ms", "run (10 ms)"]),
+    "population's step longer than the run": (
+        [('integrator = "euler"', 'integrator = "euler"\ndt = "20 ms"')], 34, ["dt = 20 ms", "run (10 ms)"]),
+    "probability above 1": (
+        [('rule = "lattice", neighbours = 4', 'rule = "condition", p = 1.5')], 38,
+        ["connect p is a probability from 0 to 1, not 1.5"]),
+    "probability below 0": (
+        [('rule = "lattice", neighbours = 4', 'rule = "condition", p = "-0.5"')], 38, ["not -0.5"]),
     "key with a line's end": ([("threshold", r'"a\nb\u001b[1m"')], 13, ["unknown key 'a b"]),
 }  # fmt: skip
 
@@ -178,6 +241,11 @@ def test_every_shipped_model_is_right(name):
         ("reset", 'refractory = "0.5*tau"\nreset'),
         ("reset", 'refractory = "v > 1"\nreset'),
         ("v = 0", "w = 2*v; v = w - w"),
+        stepped("integer", "c += 1; c //= 2; c = int(v) + i"),
+        stepped("boolean", "c = v > 1 and not c"),
+        stepped("1 (shared)", "c += 1; v = c"),
+        ("L : 1\n", "L : 1\nr = rand() : 1 (constant over dt)\n"),
+        ("a = b + 1", "a = int((v > 0) == (b > 0)) + b/(tau/ms)"),
         ('"2"', '"2*v_th"'),
         ("[model]", "\ufeff[model]"),
         ("\n", "\r\n"),
@@ -262,6 +330,14 @@ def test_a_step_that_is_too_large_is_a_warning_with_the_safe_one(tmp_path):
     assert (status, stderr) == (0, f"{finding}\n") and stdout == f"{path}: ok, 1 to note\n"
     path.write_text(path.read_text().replace("0.004", "0.0033"))
     assert checks.check_file(str(path)) == []
+
+
+def test_an_experiment_that_outlasts_the_run(tmp_path):
+    path = tmp_path / "m.toml"
+    path.write_text(f'[model]\nextends = "{MEMORY}"\nduration = "20 ms"\n')
+    assert "the run ends at 20 ms but the experiment measures until 1500 ms" in one(path)
+    path.write_text(f'[model]\nextends = "{MEMORY}"\n[record.frames]\nevery = "7 ms"\n')
+    assert "the experiment reads 'n_spikes' of 'neuron' at" in one(path)
 
 
 def test_an_unused_parameter_is_a_warning(write):

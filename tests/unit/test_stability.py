@@ -53,6 +53,11 @@ def test_the_limit_of_each_scheme(scheme, limit, write):
     assert said and f"dt <= {math.floor(limit)} ms" in said and "'cell'" in said
 
 
+@pytest.mark.parametrize("terms", ["-3*v + int(v < 0)", "-3*v + 5*int(v >= 0)"])
+def test_a_jump_at_the_initial_state_is_no_rate(terms, write):
+    assert stability.stiffest_rate(*linear(write, terms)) == pytest.approx(300, rel=1e-4)
+
+
 def test_exact_schemes_have_no_limit(write):
     assert stability.unstable_step(*linear(write, scheme="exact", dt=1e6)) is None
 

@@ -100,5 +100,7 @@ def test_without_a_population():
     assert "without" in model.digest
     with pytest.raises(UserError, match="no population 'glia' to leave out"):
         model.without("glia")
+    with pytest.raises(UserError, match="a model needs at least one"):
+        model.without("neuron")
     coba = load("tripartite_coba").without("astrocyte")  # synapses onto synapses go, too
     assert set(coba.projections) == {"excitation", "inhibition"}
