@@ -3,13 +3,13 @@
     python benchmarks/backends.py [--shape 130] [--rounds 3] [--out DIR]
     python benchmarks/backends.py --scaling        # the fused loop from 64 x 64 to 2048 x 2048
 
-Each round runs every case once, in turn, so that a machine whose speed drifts does not favour one; the
-table gives the fastest and the median of the rounds in microseconds a step, and the ratio to ``cpp`` on
-one thread. "Brian2" is what Brian2 makes of the equations with its own random numbers (a Mersenne
-Twister); in ``cpp`` the noise is ours. Code generation and compilers do not count. The fused loop and
-those written by hand time themselves; Brian2's programs are timed at two lengths, and the difference counts.
-The NumPy backend takes fewer steps. Needs ``pip install numba jax`` for the two hand-written loops;
-without, they are left out.
+Each round runs every case once, in turn, so that a machine whose speed drifts does not favour one;
+the table gives the fastest and the median of the rounds in microseconds a step, and the ratio to
+``cpp`` on one thread. "Brian2" is what Brian2 makes of the equations with its own random numbers (a
+Mersenne Twister); in ``cpp`` the noise is ours. Code generation and compilers do not count. The
+fused loop and those written by hand time themselves; Brian2's programs are timed at two lengths,
+and the difference counts. The NumPy backend takes fewer steps. Needs ``pip install numba jax`` for
+the two hand-written loops; without, they are left out.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""Everything that takes a GPU, in one go: microseconds a step, agreement with the processor, memory checks.
+"""Everything that takes a GPU: microseconds a step, agreement with the processor, memory checks.
 
     python benchmarks/gpu.py [--out DIR] [--quick] [--minutes 9] [--only TEXT]
 
-Needs a GPU, a C++ compiler, make, ``nvcc`` with its headers (of the system, or
-``pip install 'neuroglia_snn[nvcc]'``); brian2cuda's part needs the extra ``cuda``, the comparison of
-distributions SciPy, the checks of memory compute-sanitizer. A part that fails, or takes longer than it
-may, is noted and the next begins; what does not fit into the minutes is left out, and said. ``gpu.json`` and ``gpu.md``
-(the table of docs/performance.md) in DIR are written anew after every part.
+Needs a GPU, a C++ compiler, make, ``nvcc`` with its headers (of the system, or ``pip install
+'neuroglia_snn[nvcc]'``); brian2cuda's part needs the extra ``cuda``, the comparison of
+distributions SciPy, the checks of memory compute-sanitizer. A part that fails, or takes longer than
+it may, is noted and the next begins; what does not fit into the minutes is left out, and said.
+``gpu.json`` and ``gpu.md`` (the table of docs/performance.md) in DIR are written anew after every
+part.
 
 - Time of the loop alone, as the program takes it, launched in each of three ways (step by step, as a
   graph, many steps in one cooperative launch), and which is best: one network of 130 x 130, 1024 x 1024

@@ -3,8 +3,9 @@
     pip install 'neuroglia_snn[sweep]' dask-jobqueue
     python slurm_sweep.py noise_induced_memory --over sigma2=0:0.2:21 --seeds 10 --out grid
 
-Run it on the login node (in tmux, for one). A sweep that was cut off goes on with the same command. Partition, account
-and network interface are your cluster's: here, or in ~/.config/dask/jobqueue.yaml.
+Run it on the login node (in tmux, for one). A sweep that was cut off goes on with the same command.
+Partition, account and network interface are your cluster's: here, or in
+~/.config/dask/jobqueue.yaml.
 """
 
 import os

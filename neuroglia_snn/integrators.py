@@ -1,6 +1,7 @@
 """Integration schemes, each with its declared orders and stability limit.
 
-Stochastic schemes are our own (`neuroglia_snn.stages`); the deterministic ones are Brian2's by name. Orders: Kloeden & Platen, Numerical Solution of Stochastic Differential Equations (1992),
+Stochastic schemes are our own (`neuroglia_snn.stages`); the deterministic ones are Brian2's by
+name. Orders: Kloeden & Platen, Numerical Solution of Stochastic Differential Equations (1992),
 chapters 10 and 14; Rumelin, SIAM J. Numer. Anal. 19 (1982) 604.
 """
 

@@ -163,8 +163,9 @@ alignas(64) static const float neuroglia_octaves{_table(_OCTAVES)}
 static __device__ const float neuroglia_octaves_of_device{_table(_OCTAVES)}
 #endif
 {(_FOLDER / "noise.hpp").read_text(encoding="utf-8")}"""
-#: C++ that goes on from there, at the top of a file: ``neuroglia_scramble`` hashes the counters of ``count`` blocks,
-#: and ``neuroglia_normals`` makes the numbers of their ``BLOCK*count`` places. Upper octaves in the order of the last three bits of their numbers.
+#: C++ that goes on from there, at the top of a file: ``neuroglia_scramble`` hashes the counters of
+#: ``count`` blocks, and ``neuroglia_normals`` makes the numbers of their ``BLOCK*count`` places.
+#: Upper octaves in the order of the last three bits of their numbers.
 CPP_BLOCKS = f"""alignas(64) static const float neuroglia_upper_octaves{_table(_OCTAVES[:, (24, 25, 26, 27, 28, 29, 22, 23)])}
 {(_FOLDER / "noise_blocks.hpp").read_text(encoding="utf-8")}"""
 CPP_HEADERS = ("<cstring>", "<cstdint>", "<cmath>")

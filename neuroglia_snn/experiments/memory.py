@@ -49,8 +49,9 @@ def prepare_images(
     """Read the images, or draw a digit '1' and its noisy versions.
 
     Without ``clean``, the training image is the ideal pattern. Those that are drawn have the
-    experiment's ``train_noise`` and ``test_noise``, and are compared with what the cue shows: the digit, or
-    with ``test_pattern = "disjoint"`` a pattern beside it that was never trained (Fig. 3 j-l).
+    experiment's ``train_noise`` and ``test_noise``, and are compared with what the cue shows: the
+    digit, or with ``test_pattern = "disjoint"`` a pattern beside it that was never trained
+    (Fig. 3 j-l).
 
     Raises
     ------

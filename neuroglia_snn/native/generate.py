@@ -106,10 +106,11 @@ template <class T, class W> void stencil(T* __restrict out, const T* __restrict 
 def source(program: Program, fixed: bool) -> str:
     """C++ of a program.
 
-    Each population has ``void advance_NAME(T* const* arrays, const T* const* frames, const int32_t* const*
-    shown, const uint32_t seed, uint32_t* registers, uint32_t* roundings, int64_t step, int64_t count,
-    int64_t* saturated)``: ``arrays`` are its variables in their order, ``frames`` the stimuli's possible
-    values one after the other, ``shown`` which of them each step shows (``count`` + 1 entries).
+    Each population has ``void advance_NAME(T* const* arrays, const T* const* frames, const int32_t*
+    const* shown, const uint32_t seed, uint32_t* registers, uint32_t* roundings, int64_t step,
+    int64_t count, int64_t* saturated)``: ``arrays`` are its variables in their order, ``frames``
+    the stimuli's possible values one after the other, ``shown`` which of them each step shows
+    (``count`` + 1 entries).
     """
     parts = [_HEADER]
     if not fixed:

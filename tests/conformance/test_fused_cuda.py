@@ -23,7 +23,8 @@ from neuroglia_snn.backends.brian import project
 from neuroglia_snn.backends.fused import cuda
 from neuroglia_snn.errors import BackendError, NumericalError
 
-#: In place of nvcc: without ``__CUDACC__`` the kernel is C++. Noise sums as GPUs do where the processor can.
+#: In place of nvcc: without ``__CUDACC__`` the kernel is C++. Noise sums as GPUs do where the
+#: processor can.
 HOST = "g++ -x c++ -std=c++17 -O1 -march=native -w"
 
 

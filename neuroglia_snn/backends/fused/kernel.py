@@ -600,7 +600,8 @@ def _without(statement: str, functions: Collection[str]) -> str:
 def _beside(index: np.ndarray, source: _Population) -> int:
     """How many sources that lie beside each other every target reads at once; 1 where some differ.
 
-    The most of them for which it costs less to sum beside every source, in vectors, than to read one by one.
+    The most of them for which it costs less to sum beside every source, in vectors, than to read
+    one by one.
     """
     reads = np.count_nonzero(index)
     for count in range(len(index), 1, -1):

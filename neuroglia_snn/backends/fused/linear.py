@@ -110,7 +110,8 @@ def _product(factor: str, total: sympy.Expr) -> str:
 def _text(value: sympy.Expr) -> str:
     """An expression whose sums have what counts once first.
 
-    In this order, equals less as many times one of them are exactly 0 after rounding: a + b + c + d - 4*x.
+    In this order, equals less as many times one of them are exactly 0 after rounding:
+    a + b + c + d - 4*x.
     """
     if value.is_Add:
         terms = [(abs(t.as_coeff_Mul()[0]) != 1, _text(t)) for t in value.args]

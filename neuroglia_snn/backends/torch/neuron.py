@@ -96,7 +96,9 @@ class Neuron(snntorch.Lapicque):
 
     @classmethod
     def load(cls, name_or_path: str, settings: Mapping[str, str], **options) -> Neuron:
-        """A layer of a model file with other parameters: ``Neuron.load("fhn_excitable", {"eps": "0.1"})``.
+        """A layer of a model file with other parameters.
+
+        ``Neuron.load("fhn_excitable", {"eps": "0.1"})``
 
         ``settings`` are those of `neuroglia_snn.load`, ``options`` those of this class.
         """

@@ -16,8 +16,8 @@ from neuroglia_snn.studies.base import Section
 from neuroglia_snn.studies.noise_memory.forms import BEST_NOISE, MEMORY, PAPERS_NOISE, Form
 from neuroglia_snn.studies.noise_memory.jobs import RunJob, Setting, SweepJob
 
-#: sigma^2 and recall of an earlier trial with the published digit, k = 2, one seed; the published program's
-#: scheme gave the same where it was run, at 0, 0.09, 0.1, 0.12 and 0.2.
+#: sigma^2 and recall of an earlier trial with the published digit, k = 2, one seed; the published
+#: program's scheme gave the same where it was run, at 0, 0.09, 0.1, 0.12 and 0.2.
 _TRIAL = {
     0.0: 0.50,
     0.08: 0.65,
