@@ -34,7 +34,9 @@ from neuroglia_snn.quantities import UNITS, parse_unit
 #: Names with a meaning of their own; no variable or parameter may take them.
 RESERVED = {"t", "dt", "i", "j", "N", "xi", "t_in_timesteps", "lastspike", "not_refractory"}
 RESERVED |= {"lastupdate", "N_incoming", "N_outgoing", "N_pre", "N_post"}
-RESERVED |= {"noise_seed", "noise_place"}  # of a population with noise, for Brian2
+#: What a population with noise has for Brian2: its seed, and the places of its units in the noise.
+NOISE_SEED, NOISE_PLACE = "noise_seed", "noise_place"
+RESERVED |= {NOISE_SEED, NOISE_PLACE}
 
 #: Words of C++ that generated code cannot have as names (Python's come from `keyword`).
 _CPP = set(
@@ -205,7 +207,7 @@ _BRIAN_KIND = {
 
 
 def to_brian(equations: Mapping[str, Equation]) -> Equations:
-    """Brian2's own equations object."""
+    """Brian2's own equations object; shared ones come first, as Brian2 sets them first."""
     return Equations(
         [
             SingleEquation(
@@ -216,7 +218,7 @@ def to_brian(equations: Mapping[str, Equation]) -> Equations:
                 expr=Expression(e.expression) if e.expression else None,
                 flags=list(e.flags),
             )
-            for e in equations.values()
+            for e in sorted(equations.values(), key=lambda e: "shared" not in e.flags)
         ]
     )
 
@@ -297,7 +299,8 @@ def projection_symbols(model: spec.Model, projection: spec.Projection) -> Symbol
         symbols[f"i_{side}"] = _count("i")
     own = {n: e for n, e in parse(projection.equations).items() if "summed" not in e.flags}
     symbols |= {n: _of(e) for n, e in own.items()}
-    symbols["lastupdate"] = variable("lastupdate", second.dim)
+    if any("event-driven" in e.flags for e in own.values()):
+        symbols["lastupdate"] = variable("lastupdate", second.dim)
     for equation in own.values():
         for xi in equation.noise_terms:
             symbols[xi] = variable(xi, (second**-0.5).dim)

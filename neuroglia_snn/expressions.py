@@ -148,6 +148,23 @@ def _check_number(operand: ast.expr) -> None:
         raise ExpressionError(f"'{piece}' is true or false, not a number; write int({piece})")
 
 
+def _check_types(operation: Any) -> None:
+    """What Brian2's Python and its C++ work out differently, or one of them not at all."""
+    sides = (operation.left, operation.right)
+    types = {side.dtype for side in sides}
+    if types == {"boolean"}:
+        whole: list[ast.expr] = [ast.Call(ast.Name("int"), [side], []) for side in sides]
+        written = _shown(ast.BinOp(whole[0], operation.op, whole[1]))
+        raise ExpressionError(
+            f"'{_shown(operation)}' works out truth values; write {written}, or 'and' and 'or'"
+        )
+    negative = isinstance(operation.right, ast.UnaryOp) and isinstance(operation.op, ast.Pow)
+    if negative and types == {"integer"}:
+        left, right = sides
+        written = f"(1.0*{_shown(left)})**({_shown(right)})"
+        raise ExpressionError(f"'{_shown(operation)}' divides integers; write {written}")
+
+
 def _is_moderate(power: ast.BinOp) -> bool:
     exponent = _constant(power.right)
     if exponent is None or math.isnan(exponent):
@@ -161,7 +178,8 @@ def _is_moderate(power: ast.BinOp) -> bool:
 
 def _constant(node: ast.expr) -> float | None:
     """Value of a subtree without variables (NaN: not real, inf: it overflows), or None."""
-    if any(isinstance(part, ast.Name) and part.id not in NUMERIC for part in ast.walk(node)):
+    known = NUMERIC.keys() - _DRAWN
+    if any(isinstance(part, ast.Name) and part.id not in known for part in ast.walk(node)):
         return None
     floats = _Floats().visit(ast.Expression(copy.deepcopy(node)))
     try:
@@ -259,12 +277,16 @@ def annotated(text: str, variables: Mapping[str, Variable | Function]) -> Any:
     Raises
     ------
     ExpressionError
-        For truth values where numbers must be, or the other way round.
+        For truth values where numbers must be, or the other way round; for integers to negative powers.
     """
     try:
-        return brian_ast(" ".join(str(text).split()), variables)
+        tree = brian_ast(" ".join(str(text).split()), variables)
     except (SyntaxError, TypeError) as error:
         raise _unreadable(text, error) from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp):
+            _check_types(node)
+    return tree
 
 
 def _unreadable(text: str, error: Exception) -> ExpressionError:
@@ -299,6 +321,9 @@ NUMERIC: dict[str, object] = {
     "timestep": lambda t, dt: np.floor((t + 1e-3 * dt) / dt),
 }
 
+
+#: Those that draw random numbers.
+_DRAWN = {"rand", "randn", "poisson"}
 
 #: What an expression may name beside a model's own symbols, with its value in SI units.
 _KNOWN: dict[str, object] = {

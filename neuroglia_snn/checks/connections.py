@@ -101,9 +101,10 @@ def _condition(
     connect = projection.connect
     if "condition" in connect:
         reporter.condition(str(connect["condition"]), symbols, "connect condition", *path)
-    for key in ("p", "n"):
+    for key, type_ in (("p", None), ("n", eqs.FLOAT)):  # a condition may be a probability
         if key in connect:
-            reporter.expression(str(connect[key]), symbols, DIMENSIONLESS, f"connect {key}", *path)
+            label, text = f"connect {key}", str(connect[key])
+            reporter.expression(text, symbols, DIMENSIONLESS, label, *path, type_=type_)
     with contextlib.suppress(UserError):  # for what is no plain number
         p = parse_quantity(connect.get("p", 1))
         if p.dimensions.is_dimensionless and not 0 <= p.si <= 1:

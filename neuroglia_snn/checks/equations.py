@@ -78,6 +78,8 @@ def _right_hand_side(
     )
     if fits:
         _random(reporter, equation, text, symbols, *place)
+        if "shared" in equation.flags:
+            reporter.shared(equation.name, text, symbols, label, *place)
     if not fits or not equation.noise_terms:
         return
     try:

@@ -19,6 +19,9 @@ from neuroglia_snn.errors import shown
 from neuroglia_snn.expressions import ExpressionError
 from neuroglia_snn.quantities import UNITS, unit_name
 
+#: What gives whole numbers, though Brian2 calls them float.
+_WHOLE = re.compile(r"(floor|ceil|sign)\([^()]*\)$")
+
 #: The name, or the defined and the used name, on whose line a finding stands; see `Source.line_of`.
 Needle = str | tuple[str, ...] | None
 
@@ -151,9 +154,13 @@ class Reporter:
                 )
                 continue
             if known.scalar and not shared:
+                right = (
+                    "give the new value another name"
+                    if target in local
+                    else "this is for 'regularly', before all that sets variables of single units"
+                )
                 self.error(
-                    f"{label} assigns to '{target}', which is shared by all units: this is for"
-                    " 'regularly', before all that sets variables of single units",
+                    f"{label} assigns to '{target}', which is shared by all units: {right}",
                     *path,
                     needle=target,
                 )
@@ -181,10 +188,12 @@ class Reporter:
                 needle=target,
             )
             return
-        if known.is_integer and operator == "/=":
-            operator, text = "=", f"{target}/({text})"
         dims = DIMENSIONLESS if operator in ("*=", "/=") else known.dim
         type_ = expressions.type_of(known)
+        if known.is_integer and operator == "=":
+            type_ = eqs.FLOAT  # cut to an integer, by Python as by C++
+        elif known.is_integer and operator == "/=":
+            text = f"{target}/({text})"
         if self.expression(text, symbols, dims, label, *path, needle=target, type_=type_):
             self.shared(target, text, symbols, label, *path)
 
@@ -211,7 +220,7 @@ def _check_type(text: str, found: str, wanted: str | None) -> None:
         raise ExpressionError(f"'{said}' is not a condition such as 'v > v_threshold'")
     if wanted in (eqs.FLOAT, eqs.INTEGER) and found == eqs.BOOLEAN:
         raise ExpressionError(f"'{said}' is true or false, not a number; write int({said})")
-    if wanted == eqs.INTEGER and found != wanted:
+    if wanted == eqs.INTEGER and found != wanted and not _WHOLE.match(said):
         raise ExpressionError(
             f"an integer takes whole numbers, which '{said}' need not be; write int({said})"
         )

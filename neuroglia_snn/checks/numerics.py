@@ -21,7 +21,7 @@ def check_reading(reporter: Reporter) -> None:
 
 
 def check_steps(reporter: Reporter) -> None:
-    """No time step is longer than the run."""
+    """No time step of the model, or of a population, is longer than the run."""
     model, tables = reporter.model, reporter.document.tables
     steps: dict[tuple[str, ...], float] = {("model",): model.dt}
     for name, population in model.populations.items():

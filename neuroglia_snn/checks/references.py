@@ -228,11 +228,8 @@ def check_memory_times(model: spec.Model) -> None:
             f"the run ends at {model.duration * 1e3:g} ms but the experiment measures until"
             f" {end * 1e3:g} ms: raise model.duration or lower experiment.cue, recall and window"
         )
-    for key, times in (
-        ("spikes", (float(model.experiment["recall"]), end)),
-        ("last_spike", (float(model.experiment["recall"]), end)),
-    ):
-        for time in times:
+    for key in ("spikes", "last_spike"):
+        for time in (float(model.experiment["recall"]), end):
             _require_recorded(model, str(model.experiment[key]), time)
 
 

@@ -274,9 +274,14 @@ initial = { x = "0.02*i - 0.5" }
 
 
 def kernel_of(model: Model, folder: Path) -> str:
+    return program(Request(model, blank_images(model)), folder / "code").files[
+        "neuroglia_kernel.cpp"
+    ]
+
+
+def program(request: Request, folder: Path) -> kernel.Kernel:
     with project.device(1):
-        _, generated = fused.generate(Request(model, blank_images(model)), folder / "code")
-    return generated.files["neuroglia_kernel.cpp"]
+        return fused.generate(request, folder)[1]
 
 
 def test_there_is_no_loop_without_stimuli_where_it_would_divide_by_nothing(tmp_path):
@@ -489,6 +494,14 @@ def test_a_checkpoint_of_another_program_is_refused(tmp_path, monkeypatch):
     """Its arrays may have another order: as they had before units were kept in the order of lanes."""
     request = zoo(tmp_path, checkpoint=tmp_path / "kept")
     outcome = in_pieces(monkeypatch, lambda: backends.get("fused").run(request), stops=0)[0]
+    other = zoo(tmp_path, change=("x = x - 0.8", "x = x - 0.7"))
+    digests = [
+        program(r, tmp_path / str(n)).digest
+        for n, r in enumerate(
+            (request, zoo(tmp_path), other, replace(request, precision="float32"))
+        )
+    ]
+    assert digests[0] == digests[1] and len(set(digests)) == 3
     digest = kernel.Kernel.digest.fget
     monkeypatch.setattr(kernel.Kernel, "digest", property(lambda k: "x" + digest(k)))
     with pytest.raises(ResultError, match="another version"):

@@ -32,10 +32,6 @@ MAX_GATE = 10_000_000
 CHECK_EVERY = 500
 #: Order of records among what happens at the start of a step: before statements on slower clocks.
 _FIRST = -1
-#: Variable that holds the seed of a noisy population.
-_SEED = "noise_seed"
-#: And of the places of its units, which number the noise; a loop of our own has it from its order.
-_PLACE = "noise_place"
 
 SECOND = brian2.second
 
@@ -105,7 +101,7 @@ def settings_of(network: Network, request: Request) -> Settings:
     images = {f"{s.name}_image": s.image for s in network.model.stimuli.values() if s.image}
 
     def value(owner: str, variable: str) -> float | np.ndarray:
-        if variable == _SEED:
+        if variable == eqs.NOISE_SEED:
             return request.seed
         if variable in images:
             return request.images[images[variable]].astype(float).ravel()
@@ -203,11 +199,13 @@ def _population(
     declared = {n: e for n, e in own.items() if n not in {s.variable for s in stimuli}}
     noisy = any(e.noise_terms for e in own.values())
     if noisy:
-        added.append(_shared(_SEED))
-        network.settings[name, _SEED] = seed
+        added.append(_shared(eqs.NOISE_SEED))
+        network.settings[name, eqs.NOISE_SEED] = seed
     placed = noisy and not own_loop
     if placed:
-        added.append(SingleEquation(PARAMETER, _PLACE, DIMENSIONLESS, INTEGER, flags=["constant"]))
+        added.append(
+            SingleEquation(PARAMETER, eqs.NOISE_PLACE, DIMENSIONLESS, INTEGER, flags=["constant"])
+        )
     equations = eqs.to_brian(declared) + Equations(
         added + exchanged.variables() + _parameters(network, name, texts)
     )
@@ -225,7 +223,9 @@ def _population(
         namespace=network.namespace,
     )
     if placed:
-        setattr(group, _PLACE, lanes.of(population.shape).place(np.arange(population.size)))
+        setattr(
+            group, eqs.NOISE_PLACE, lanes.of(population.shape).place(np.arange(population.size))
+        )
     exchanged.link(group)
     for event, entry in population.events.items():
         group.run_on_event(event, expressions.by_lines(entry.action))
@@ -552,7 +552,9 @@ class _Exchange:
 def _normal(population: spec.Population) -> Callable[[str], str]:
     """Expression of the counter-based noise: numbers of the population's seed, places and steps."""
     number = noise.stream_of(population.name)
-    return lambda xi: f"neuroglia_gaussian({_SEED}, {number}.0, {_PLACE}, t_in_timesteps)"
+    return lambda xi: (
+        f"neuroglia_gaussian({eqs.NOISE_SEED}, {number}.0, {eqs.NOISE_PLACE}, t_in_timesteps)"
+    )
 
 
 def _randn(xi: str) -> str:

@@ -127,15 +127,17 @@ class Build:
         return project.execute(self.folder, results, given, request, environment, True)
 
     def _goes_on(self, results: Path) -> bool:
-        """Whether there is a checkpoint; one of another program is refused."""
-        exists, kept = (results / CHECKPOINT).exists(), results / PROGRAM
-        if exists and not (kept.exists() and kept.read_text() == self.digest):
+        """Whether there is a checkpoint. One of another program is refused; a new one is signed."""
+        kept = results / PROGRAM
+        if not (results / CHECKPOINT).exists():
+            kept.write_text(self.digest)
+            return False
+        if not kept.exists() or kept.read_text() != self.digest:
             raise ResultError(
                 f"{results}: the interrupted run is of another version of neuroglia_snn or of"
                 " another model: start anew with another --out or --force"
             )
-        kept.write_text(self.digest)
-        return exists
+        return True
 
     def outcome(self, request: Request, results: Path, said: str, seconds: float) -> Outcome:
         """What a program that took so many seconds wrote to ``results``."""
