@@ -62,7 +62,7 @@ def test_grids_that_make_no_sense(axes, seeds, said):
 
 def test_a_grid_is_refused_that_would_take_all_memory():
     """The range before it is made: as many values as asked for would never come back."""
-    with pytest.raises(UserError, match="1,000,000 points at most, seeds included, not 9{3},9"):
+    with pytest.raises(UserError, match=r"1,000,000 points at most, .* not 999,9"):
         axis(f"x=0:1:{'9' * 15}")
     thousand = axis("x=0:1:1000"), axis("y=0:1:1000")
     assert Grid(thousand, 1).size == 1_000_000
