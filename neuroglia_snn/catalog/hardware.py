@@ -80,7 +80,8 @@ def _entry(path: Path, key: str, table: dict) -> spec.Entry:
     least = 0 if key in MAY_BE_ZERO else 1
     whole = type(value) is int and value >= least
     if not (whole if key in NUMBERS else isinstance(value, str)):
-        kind = f'a whole number of at least {least}, or "unknown"' if key in NUMBERS else "text"
+        number = f"a whole number of at least {least}"
+        kind = number + ("" if key in REQUIRED else ' or "unknown"') if key in NUMBERS else "text"
         raise CatalogError(f"{path}: '{key}' must be {kind}, not {shown(repr(value))}")
     if not given.get("source") or given.get("confidence") not in CONFIDENCES:
         raise CatalogError(
