@@ -48,16 +48,28 @@ def prepare(folder: Path, force: bool) -> Path:
         raise ResultError(
             f"{folder} holds a result already ({earlier[0]}); choose another --out, or add --force"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResultError(f"{folder} cannot be made a folder ({error.strerror})") from None
+    make_folder(folder)
     if not os.access(folder, os.W_OK):
         raise ResultError(f"{folder} cannot be written to")
     for name in earlier:  # --force gives it up
         (folder / name).unlink()
     checkpoint.discard(folder)
     return folder
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of ``--out``, unless it is there.
+
+    Raises
+    ------
+    ResultError
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ResultError(f"{folder} is a file; --out takes a folder") from None
+    except OSError as error:
+        raise ResultError(f"{folder} cannot be made a folder ({error.strerror})") from None
 
 
 def dataset(model: spec.Model, outcome: Outcome) -> xr.Dataset:

@@ -30,6 +30,8 @@ NUMBERS = (
     "payload_bits",
     "max_delay_steps",
 )
+#: What a chip may have none of; 0 of anything else would leave nothing to place on.
+MAY_BE_ZERO = ("embedded_processors", "payload_bits", "max_delay_steps")
 KEYS = ("neuron_model", *NUMBERS)
 #: Without these there is nothing to place on.
 REQUIRED = ("neuron_model", "cores_per_chip", "neurons_per_core")
@@ -75,9 +77,11 @@ def _entry(path: Path, key: str, table: dict) -> spec.Entry:
     value = given["value"]
     if value == UNKNOWN:
         return spec.Entry(None)
-    whole = type(value) is int and value >= 0
+    least = 0 if key in MAY_BE_ZERO else 1
+    whole = type(value) is int and value >= least
     if not (whole if key in NUMBERS else isinstance(value, str)):
-        kind = 'a whole number or "unknown"' if key in NUMBERS else "text"
+        number = f"a whole number of at least {least}"
+        kind = number + ("" if key in REQUIRED else ' or "unknown"') if key in NUMBERS else "text"
         raise CatalogError(f"{path}: '{key}' must be {kind}, not {shown(repr(value))}")
     if not given.get("source") or given.get("confidence") not in CONFIDENCES:
         raise CatalogError(

@@ -51,7 +51,4 @@ def map_to(
 def _prepare(out: Path, force: bool) -> None:
     if (out / results.SUMMARY).exists() and not force:
         raise ResultError(f"{out} holds a result already; choose another --out, or add --force")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResultError(f"{out} cannot be made a folder ({error.strerror})") from None
+    results.make_folder(out)

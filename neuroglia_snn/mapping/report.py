@@ -10,6 +10,7 @@ import numpy as np
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.backends.brian import coupling as couplings_of
+from neuroglia_snn.errors import BackendError
 from neuroglia_snn.fixedpoint import recorded
 from neuroglia_snn.fixedpoint.quantise import FixedProgram
 from neuroglia_snn.lowering import lower
@@ -46,7 +47,12 @@ def map_model(
         Where the model has no lowering or no fixed-point formats.
     """
     images = {n: np.ones(shape, bool) for n, shape in model.images().items()}
-    plain = lower(model, images)
+    try:
+        plain = lower(model, images)
+    except BackendError as error:
+        raise BackendError(
+            f"'{model.name}' cannot be mapped, as backend 'lava' cannot run it: {error}"
+        ) from None
     program = with_messages(plain)
     fixed = recorded.formats(model, program, seed)
     placements = place(fixed.program, fixed, hardware)

@@ -95,12 +95,15 @@ def _summary(folder: Path) -> dict:
     path = folder / results.SUMMARY
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        why = f"{results.SUMMARY} is missing" if folder.is_dir() else "it is no folder"
         raise ResultError(
-            f"{folder} holds no finished result ({results.SUMMARY} is missing): name the --out folder"
-            " of a run, sweep or reproduction"
+            f"{folder} holds no finished result ({why}): name the --out folder of a run, sweep or"
+            " reproduction"
         ) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ResultError(f"{path} cannot be read ({error.strerror})") from None
+    except ValueError as error:
         raise ResultError(f"{path} cannot be read ({error})") from None
     if not isinstance(summary, dict) or not isinstance(summary.get("results"), dict):
         raise ResultError(f"{path} is not the summary of a run, sweep or reproduction")

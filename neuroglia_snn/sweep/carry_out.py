@@ -80,6 +80,7 @@ def sweep(
     options, out = options or Options(), Path(out)
     if workers < 1:
         raise UserError(f"--workers must be at least 1, not {workers}")
+    _require_one_value(options.overrides, grid)
     options = _with_whole_paths(options)
     plain, _ = checks.load_checked(name_or_path, dict(options.overrides))
     identity = _identity(plain, name_or_path, grid, options)
@@ -120,6 +121,14 @@ def sweep(
         return summary | {"interrupted": True}
     results.write_summary(summary, out)
     return summary
+
+
+def _require_one_value(overrides: Iterable[str], grid: Grid) -> None:
+    """Refuse a setting that is both fixed and swept."""
+    fixed = {name.removeprefix("parameters.") for name in overrides}
+    twice = next((a.name for a in grid.axes if a.name.removeprefix("parameters.") in fixed), None)
+    if twice:
+        raise UserError(f"'{twice}' is given to --set and to --over: leave one of them out")
 
 
 def _identity(plain: spec.Model, name_or_path: str, grid: Grid, options: Options) -> dict:

@@ -10,11 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuroglia_snn.errors import UserError
+from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.noise import MAX_SEED
 
 _RANGE = re.compile(r"([^:\s]+):([^:\s]+):(\d+)(?:\s+(\S.*))?")
+#: What can only be meant as a range: no value of a setting is a number and a colon.
+_MEANT_AS_RANGE = re.compile(r"[-+.\d][^:,]*:.*")
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*)")
+
+#: Points of a grid at most, seeds included.
+MAX_POINTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Grid:
                 f"--seeds must be at least 1, and seeds lie between 0 and {MAX_SEED}:"
                 f" not {self.seeds} from {self.seed} on"
             )
+        _require_few(self.size)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -114,9 +120,9 @@ def axis(text: str) -> Axis:
     UserError
     """
     name, equals, values = (part.strip() for part in text.partition("="))
-    if not equals or not name or not values:
-        raise UserError(f"--over takes NAME=VALUES, not '{text}'")
     span = _RANGE.fullmatch(values)
+    if not equals or not name or not values or (not span and _MEANT_AS_RANGE.fullmatch(values)):
+        raise _malformed(text)
     found = _listed(values) if span is None else _spaced(text, *span.groups())
     if not all(found) or len(set(found)) < len(found):
         raise UserError(f"--over {name}: values are empty or the same ('{values}')")
@@ -143,13 +149,30 @@ def _listed(values: str) -> list[str]:
 
 def _spaced(text: str, start: str, stop: str, count: str, unit: str | None) -> list[str]:
     try:
-        ends = float(start), float(stop)
+        first, last, number = float(start), float(stop), int(count)
     except ValueError:
-        raise UserError(f"--over takes START:STOP:COUNT with numbers, not '{text}'") from None
-    if int(count) < 2:
-        raise UserError(f"--over takes START:STOP:COUNT with a count of 2 or more, not '{text}'")
-    numbers = np.linspace(*ends, int(count))
-    step = abs(ends[1] - ends[0]) / (int(count) - 1)
+        raise _malformed(text) from None
+    if number < 2 or not math.isfinite(last - first):
+        raise _malformed(text)
+    _require_few(number)
+    numbers = np.linspace(first, last, number)
+    step = abs(last - first) / (number - 1)
     digits = max(0, 12 - math.floor(math.log10(step))) if step > 0 else 12
     tidy = [float(round(n, digits)) for n in numbers]
     return [f"{n!r}{' ' + unit if unit else ''}" for n in tidy]
+
+
+def _malformed(text: str) -> UserError:
+    return UserError(
+        "--over takes NAME=VALUE,... or NAME=START:STOP:COUNT with numbers and a count of 2 or more,"
+        f" not '{shown(text)}'"
+    )
+
+
+def _require_few(points: int) -> None:
+    """Refuse a grid that would take all memory."""
+    if points > MAX_POINTS:
+        raise UserError(
+            f"a sweep has {MAX_POINTS:,} points at most, seeds included, not {points:,}:"
+            " give --over fewer values, or fewer --seeds"
+        )

@@ -17,7 +17,7 @@ import xarray as xr
 from filelock import FileLock, Timeout
 
 from neuroglia_snn import results
-from neuroglia_snn.errors import ResultError
+from neuroglia_snn.errors import ResultError, shown
 from neuroglia_snn.sweep.grid import Grid, Point
 
 JOURNAL = "points.jsonl"
@@ -52,16 +52,15 @@ class Store:
             self._lock = _locked(folder)
         try:
             before = json.loads((folder / IDENTITY).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._begin(identity)
         except (OSError, ValueError):
             raise ResultError(f"{folder / IDENTITY} cannot be read: choose another --out") from None
         else:
-            changed = [k for k in {**identity, **before} if before.get(k) != identity.get(k)]
+            changed = _changed(before, identity)
             if changed:
                 raise ResultError(
-                    f"{folder} holds a sweep with another {', '.join(sorted(changed))}:"
-                    " choose another --out, or add --force"
+                    f"{folder} holds another sweep ({changed}): choose another --out, or add --force"
                 )
             self._read()
         self._journal = (folder / JOURNAL).open("a", encoding="utf-8")
@@ -152,6 +151,23 @@ class Store:
         self.dataset().to_netcdf(partial, engine="h5netcdf")
         partial.replace(path)
         return path
+
+
+def _changed(before: Mapping, now: Mapping) -> str:
+    """What differs, with its values in the folder and as asked for."""
+    return "; ".join(
+        f"{key.replace('_', ' ')} {_text(before.get(key))}, not {_text(now.get(key))}"
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    )
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{k} = {_text(v)}" for k, v in value.items())
+    elif isinstance(value, list):
+        value = ",".join(map(str, value))
+    return "none" if value in (None, "") else shown(value)
 
 
 def discard(folder: Path, beside: Sequence[str]) -> None:

@@ -231,6 +231,7 @@ def test_bad_images_are_refused_before_anything_runs(tmp_path):
         (["run", "noise_induced_excitability", "--control"], ["no glia"]),
         (["run", "noise_induced_excitability", "--train", "a.png"], ["images"]),
         (["run", "noise_induced_excitability", "--out", "/dev/null/x"], ["/dev/null/x"]),
+        (["run", "noise_induced_excitability", "--out", "/dev/null"], ["null is a file; --out"]),
         (["run", "noise_induced_memory", "--set", "model.duration=1 ms"], ["1 ms", "1500 ms"]),
         (["copy", "noise_induced_memory", "x.txt"], [".toml"]),
         (["diff", "noise_induced_memory", "nope"], ["nope"]),

@@ -11,7 +11,7 @@ import pytest
 
 from neuroglia_snn import mapping
 from neuroglia_snn.catalog import files, hardware
-from neuroglia_snn.errors import CatalogError, ResultError
+from neuroglia_snn.errors import BackendError, CatalogError, ResultError
 
 SMALL = {
     "population.neuron.shape": "[40, 40]",
@@ -115,11 +115,28 @@ def test_no_core_exceeds_a_limit_and_all_units_are_placed(tmp_path, key, limit):
         ({"weight_bits": "{ value = 8 }"}, "needs a source and a confidence"),
         ({"weight_bits": '{ value = "eight", source = "x", confidence = "low" }'}, "whole number"),
         ({"cores_per_chip": '{ value = "unknown" }'}, "'cores_per_chip' must be known"),
+        ({"payload_bits": known(-1)}, "'payload_bits' must be a whole number of at least 0 or"),
+        *(
+            ({key: known(0)}, f"'{key}' must be a whole number of at least 1.*, not 0")
+            for key in hardware.NUMBERS
+            if key not in hardware.MAY_BE_ZERO
+        ),
     ],
 )
 def test_a_bad_hardware_file_is_one_sentence(tmp_path, changes, said):
     with pytest.raises(CatalogError, match=said):
         hardware.load(chip(tmp_path, **changes))
+
+
+def test_a_chip_may_have_none_of_some_things(tmp_path):
+    loaded = hardware.load(chip(tmp_path, **{key: known(0) for key in hardware.MAY_BE_ZERO}))
+    assert all(loaded.number(key) == 0 for key in hardware.MAY_BE_ZERO)
+
+
+def test_a_model_that_cannot_be_mapped_is_one_sentence():
+    said = "^'fhn_excitable' cannot be mapped, .*'lava' cannot run it: population 'unit': a refrac"
+    with pytest.raises(BackendError, match=said):
+        mapping.map_to("fhn_excitable", "loihi2")
 
 
 def test_an_unknown_name_or_entry_names_the_nearest(tmp_path):
@@ -137,6 +154,9 @@ def test_results_are_not_written_over(tmp_path):
     mapping.map_to("noise_induced_excitability", "loihi2", {}, tmp_path / "a")
     with pytest.raises(ResultError, match="holds a result already"):
         mapping.map_to("noise_induced_excitability", "loihi2", {}, tmp_path / "a")
+    (tmp_path / "b").write_text("mine")
+    with pytest.raises(ResultError, match="b is a file; --out takes a folder"):
+        mapping.map_to("noise_induced_excitability", "loihi2", {}, tmp_path / "b")
 
 
 def test_the_command_line(tmp_path):

@@ -120,6 +120,10 @@ def test_mistakes_cost_one_sentence(folder, tmp_path, capsys):
     with pytest.raises(UserError, match=r"ends in \.html or \.md"):
         report(folder, tmp_path / "page.pdf")
     (tmp_path / "file").write_text("")
+    with pytest.raises(
+        ResultError, match=r"file holds no finished result \(it is no folder\): name"
+    ):
+        report(tmp_path / "file")
     (tmp_path / "place.html").mkdir()
     (tmp_path / "notes").mkdir()
     for out, said in (

@@ -29,12 +29,21 @@ def test_values(text, values):
 
 @pytest.mark.parametrize(
     "text",
-    ["sigma2", "=1,2", "x=", "x=1,1", "x=0:1:1", "x=a:b:3", "x=1,,2", "x=0:0:3"],
+    ["sigma2", "=1,2", "x=", "x=1,1", "x=a:b:3", "x=1,,2", "x=0:0:3"],
 )
 def test_nonsense_is_refused_in_one_sentence(text):
     with pytest.raises(UserError, match="--over") as error:
         axis(text)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "values", ["0:1:0", "0:1:1", "0:0.2:x", "0:0.2", "0 ms:1 ms:3", "0:inf:3", "-1e308:1e308:3"]
+)
+def test_what_is_meant_as_a_range_and_is_none(values):
+    said = rf"^--over takes NAME=VALUE,\.\.\. or NAME=START:STOP:COUNT .* not 'x={values}'$"
+    with pytest.raises(UserError, match=said):
+        axis(f"x={values}")
 
 
 @pytest.mark.parametrize(
@@ -49,6 +58,16 @@ def test_nonsense_is_refused_in_one_sentence(text):
 def test_grids_that_make_no_sense(axes, seeds, said):
     with pytest.raises(UserError, match=said):
         Grid(axes, seeds)
+
+
+def test_a_grid_is_refused_that_would_take_all_memory():
+    """The range before it is made: as many values as asked for would never come back."""
+    with pytest.raises(UserError, match=r"1,000,000 points at most, .* not 999,9"):
+        axis(f"x=0:1:{'9' * 15}")
+    thousand = axis("x=0:1:1000"), axis("y=0:1:1000")
+    assert Grid(thousand, 1).size == 1_000_000
+    with pytest.raises(UserError, match="points at most, seeds included, not 2,000,000"):
+        Grid(thousand, 2)
 
 
 def test_coordinates_are_numbers_with_a_unit_where_they_can_be():

@@ -65,12 +65,17 @@ def test_a_journal_that_was_cut_anywhere_keeps_its_whole_lines(tmp_path_factory,
 def test_another_sweep_or_a_result_in_the_folder_is_refused(tmp_path):
     with Store(tmp_path / "a", GRID, IDENTITY):
         pass
-    with pytest.raises(ResultError, match="holds a sweep with another model:"):
-        Store(tmp_path / "a", GRID, IDENTITY | {"model": "n"})
+    other = {"seeds": 3, "over": {"a": ["1", "2"]}}
+    said = r"a holds another sweep \(over none, not a = 1,2; seeds 2, not 3\): choose another --out"
+    with pytest.raises(ResultError, match=said):
+        Store(tmp_path / "a", GRID, IDENTITY | other)
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "summary.json").write_text("{}")
     with pytest.raises(ResultError, match="holds a result already"):
         Store(tmp_path / "b", GRID, IDENTITY)
+    (tmp_path / "c").write_text("mine")
+    with pytest.raises(ResultError, match="c is a file; --out takes a folder"):
+        Store(tmp_path / "c", GRID, IDENTITY)
 
 
 def test_a_sweep_is_given_up_with_its_files_but_not_while_it_runs(tmp_path):
