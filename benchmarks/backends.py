@@ -158,8 +158,9 @@ def main() -> None:
     parser.add_argument("--shape", type=int, default=130, help="rows and columns of the lattice")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scaling", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("."))
+    parser.add_argument("--out", type=Path, default=Path("."), metavar="DIR")
     arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.scaling:
         scaling(arguments.rounds, arguments.out)
     else:
