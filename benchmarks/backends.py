@@ -3,13 +3,14 @@
     python benchmarks/backends.py [--shape 130] [--rounds 3] [--out DIR]
     python benchmarks/backends.py --scaling        # the fused loop from 64 x 64 to 2048 x 2048
 
-Each round runs every case once, in turn, so that a machine whose speed drifts does not favour one;
-the table gives the fastest and the median of the rounds in microseconds a step, and the ratio to
-``cpp`` on one thread. "Brian2" is what Brian2 makes of the equations with its own random numbers (a
-Mersenne Twister); in ``cpp`` the noise is ours. Code generation and compilers do not count. The
-fused loop and those written by hand time themselves; Brian2's programs are timed at two lengths,
-and the difference counts. The NumPy backend takes fewer steps. Needs ``pip install numba jax`` for
-the two hand-written loops; without, they are left out.
+Each round runs every case once, in turn and every other round from the last to the first, so that a
+machine whose speed drifts does not favour one; the table gives the fastest and the median of the
+rounds in microseconds a step, and the ratio to ``cpp`` on one thread. "Brian2" is what Brian2 makes
+of the equations with its own random numbers (a Mersenne Twister); in ``cpp`` the noise is ours.
+Code generation and compilers do not count. The fused loop and those written by hand time
+themselves; Brian2's programs are timed at two lengths, and the difference counts. The NumPy backend
+takes fewer steps. Needs ``pip install numba jax`` for the two hand-written loops; without, they are
+left out.
 """
 
 from __future__ import annotations
@@ -108,9 +109,9 @@ def compare(side: int, rounds: int, out: Path) -> None:
     """The table and the plot of all cases."""
     cases = {label: case for label, case in CASES.items() if case}
     times: dict[str, list[float]] = {label: [] for label in cases}
-    for _ in range(rounds):
-        for label, case in cases.items():
-            times[label].append(case(side))
+    for number in range(rounds):
+        for label in list(cases)[:: -1 if number % 2 else 1]:
+            times[label].append(cases[label](side))
     first = min(times["cpp, 1 thread"])
     print(f"{side} x {side} neurons with astrocytes, {platform.machine()}")
     for label, values in times.items():
