@@ -178,7 +178,7 @@ def _is_moderate(power: ast.BinOp) -> bool:
 
 def _constant(node: ast.expr) -> float | None:
     """Value of a subtree without variables (NaN: not real, inf: it overflows), or None."""
-    known = NUMERIC.keys() - _DRAWN
+    known = NUMERIC.keys() - RANDOM
     if any(isinstance(part, ast.Name) and part.id not in known for part in ast.walk(node)):
         return None
     floats = _Floats().visit(ast.Expression(copy.deepcopy(node)))
@@ -271,8 +271,7 @@ def type_of(variable: Variable) -> str:
 def annotated(text: str, variables: Mapping[str, Variable | Function]) -> Any:
     """An expression's tree (an `ast.expr`) as Brian2 reads it.
 
-    Its ``dtype`` is "boolean", "integer" or "float"; it is ``stateless`` if it draws no random
-    numbers, and ``scalar`` if it is the same for all units.
+    Its ``dtype`` is "boolean", "integer" or "float"; it is ``scalar`` if it is the same for all units.
 
     Raises
     ------
@@ -323,7 +322,7 @@ NUMERIC: dict[str, object] = {
 
 
 #: Those that draw random numbers.
-_DRAWN = {"rand", "randn", "poisson"}
+RANDOM = {"rand", "randn", "poisson"}
 
 #: What an expression may name beside a model's own symbols, with its value in SI units.
 _KNOWN: dict[str, object] = {

@@ -80,3 +80,8 @@ def of(shape: tuple[int, ...]) -> Lanes:
     ways = [Lanes(rows, cols, blocks) for blocks in (1, 2, 4) if rows % blocks == 0]
     ways = [way for way in ways if way.blocks == 1 or way.width <= LONGEST]
     return min(ways, key=lambda way: (way.height + 2) * (way.width + 1))
+
+
+def places(shape: tuple[int, ...]) -> np.ndarray:
+    """Places of all units of a population of this shape."""
+    return of(shape).place(np.arange(np.prod(shape)))

@@ -100,7 +100,7 @@ def run(
 
 
 def choose(name_or_path: str, options: Options) -> str:
-    """The name of the backend that a run would use to measure; it is checked as far as can be without.
+    """The backend's name of a run that is to measure, checked as far as it can be without running.
 
     Raises
     ------
@@ -259,7 +259,6 @@ def _plan(model: spec.Model, options: Options) -> _Plan:
         control = model.without(str(glia))
     images = None
     if model.experiment.get("kind") == "associative-memory":
-        checks.check_memory_times(model)
         images = functools.partial(
             memory.prepare_images,
             model,

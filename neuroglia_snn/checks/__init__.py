@@ -11,10 +11,9 @@ from neuroglia_snn.catalog.load import build, load
 from neuroglia_snn.catalog.source import Document, read_document
 from neuroglia_snn.checks import numerics, populations, projections, references
 from neuroglia_snn.checks.findings import Finding, Reporter
-from neuroglia_snn.checks.references import check_memory_times
 from neuroglia_snn.errors import ModelError, UserError
 
-__all__ = ["check_file", "check_memory_times", "load_checked"]
+__all__ = ["check_file", "load_checked"]
 
 _Owner = TypeVar("_Owner", spec.Population, spec.Projection)
 

@@ -77,7 +77,7 @@ def _right_hand_side(
         text, symbols, expected, label, *place, needle=equation.name, type_=equation.type
     )
     if fits:
-        _random(reporter, equation, text, symbols, *place)
+        _random(reporter, equation, text, *place)
         if "shared" in equation.flags:
             reporter.shared(equation.name, text, symbols, label, *place)
     if not fits or not equation.noise_terms:
@@ -92,11 +92,9 @@ def _right_hand_side(
         )
 
 
-def _random(
-    reporter: Reporter, equation: eqs.Equation, text: str, symbols: eqs.Symbols, *place: str
-) -> None:
+def _random(reporter: Reporter, equation: eqs.Equation, text: str, *place: str) -> None:
     """A definition is worked out wherever it is named: it draws no random numbers."""
-    drawn = not expressions.annotated(text, symbols).stateless
+    drawn = expressions.names(text) & expressions.RANDOM
     if drawn and equation.kind == "subexpression" and "constant over dt" not in equation.flags:
         reporter.error(
             f"{equation.label}: '{shown(text)}' would be drawn anew wherever '{equation.name}'"

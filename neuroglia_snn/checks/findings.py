@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from brian2.core.functions import Function
 from brian2.core.variables import Variable
@@ -81,7 +82,7 @@ class Reporter:
             _check_calls(text, symbols)
             expressions.check_constants(text)
             found = expressions.dimensions_of(text, symbols)
-            _check_type(text, expressions.annotated(text, symbols).dtype, type_)
+            _check_type(expressions.annotated(text, symbols), type_)
         except ExpressionError as error:
             self.error(f"{label}: {error}", *path, needle=needle)
             return False
@@ -214,8 +215,8 @@ def _local(name: str, text: str, symbols: eqs.Symbols) -> Variable:
     return eqs.variable(name, dims, tree.dtype, tree.scalar)
 
 
-def _check_type(text: str, found: str, wanted: str | None) -> None:
-    said = shown(ast.unparse(expressions.parse(text)))
+def _check_type(tree: Any, wanted: str | None) -> None:
+    found, said = tree.dtype, shown(ast.unparse(tree))
     if wanted == eqs.BOOLEAN and found != wanted:
         raise ExpressionError(f"'{said}' is not a condition such as 'v > v_threshold'")
     if wanted in (eqs.FLOAT, eqs.INTEGER) and found == eqs.BOOLEAN:

@@ -6,7 +6,6 @@ from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import TEST_PATTERNS, nearest
 from neuroglia_snn.checks.findings import Reporter
-from neuroglia_snn.errors import UserError
 
 
 def check_names(reporter: Reporter) -> None:
@@ -163,12 +162,40 @@ def _experiment_variables(reporter: Reporter) -> None:
 
 
 def _times(reporter: Reporter) -> None:
-    if reporter.has_errors or reporter.model.experiment.get("kind") != "associative-memory":
+    """A memory is measured before the run ends, at times that are recorded."""
+    model, e = reporter.model, reporter.model.experiment
+    if reporter.has_errors or e.get("kind") != "associative-memory":
         return
-    try:
-        check_memory_times(reporter.model)
-    except UserError as error:
-        reporter.error(str(error), "experiment", "window")
+    recall, end = float(e["recall"]), float(e["cue"]) + float(e["window"])
+    if end > model.duration * (1 + 1e-9):
+        reporter.error(
+            f"the run ends at {model.duration * 1e3:g} ms but the experiment measures until"
+            f" {end * 1e3:g} ms: raise model.duration or lower experiment.cue, recall and window",
+            "experiment",
+            "window",
+        )
+        return
+    read = [(str(e[key]), time) for key in ("spikes", "last_spike") for time in (recall, end)]
+    missing = [(variable, time) for variable, time in read if not _recorded(model, variable, time)]
+    for variable, time in missing[:1]:
+        reporter.error(
+            f"the experiment reads '{variable}' of '{e['population']}' at {time * 1e3:g} ms: record"
+            " it, without stride, at an interval that meets this time",
+            "experiment",
+            "window",
+        )
+
+
+def _recorded(model: spec.Model, variable: str, time: float) -> bool:
+    """Whether a variable of the experiment's population is recorded at a time, or final there."""
+    population = model.experiment["population"]
+    grids = [
+        r.every
+        for r in model.records.values()
+        if (r.population, r.stride, r.reduce) == (population, 1, None) and variable in r.variables
+    ]
+    on_grid = any(abs(time - round(time / every) * every) < model.dt / 2 for every in grids)
+    return on_grid or abs(time - model.duration) <= model.dt / 2
 
 
 def _inputs(reporter: Reporter) -> None:
@@ -212,37 +239,4 @@ def _drawn_images(reporter: Reporter) -> None:
             f"[experiment] test_pattern is {' or '.join(TEST_PATTERNS)}, not '{e['test_pattern']}'",
             "experiment",
             "test_pattern",
-        )
-
-
-def check_memory_times(model: spec.Model) -> None:
-    """Refuse a run that ends before the experiment has measured.
-
-    Raises
-    ------
-    UserError
-    """
-    end = float(model.experiment["cue"]) + float(model.experiment["window"])
-    if end > model.duration * (1 + 1e-9):
-        raise UserError(
-            f"the run ends at {model.duration * 1e3:g} ms but the experiment measures until"
-            f" {end * 1e3:g} ms: raise model.duration or lower experiment.cue, recall and window"
-        )
-    for key in ("spikes", "last_spike"):
-        for time in (float(model.experiment["recall"]), end):
-            _require_recorded(model, str(model.experiment[key]), time)
-
-
-def _require_recorded(model: spec.Model, variable: str, time: float) -> None:
-    population = str(model.experiment["population"])
-    grids = [
-        r.every
-        for r in model.records.values()
-        if (r.population, r.stride, r.reduce) == (population, 1, None) and variable in r.variables
-    ]
-    on_grid = any(abs(time - round(time / every) * every) < model.dt / 2 for every in grids)
-    if not on_grid and abs(time - model.duration) > model.dt / 2:
-        raise UserError(
-            f"the experiment reads '{variable}' of '{population}' at {time * 1e3:g} ms: record it,"
-            " without stride, at an interval that meets this time"
         )

@@ -127,7 +127,7 @@ def series(
 def state_at(model: spec.Model, data: xr.Dataset, variable: str, time: float) -> np.ndarray:
     """A neuron variable at ``time`` (ms): the final state, or the frame at that time.
 
-    `checks.check_memory_times` has made sure that there is one.
+    `checks` has made sure that there is one.
     """
     population = str(model.experiment["population"])
     if abs(time - model.duration * 1e3) < model.dt * 500:

@@ -52,7 +52,7 @@ class Floats:
 
     def __init__(self, population: Population, seed: int):
         self._population, self._seed = population, seed
-        self._places = lanes.of(population.shape).place(np.arange(population.size))
+        self._places = lanes.places(population.shape)
 
     def linear(self, operation: Linear, values: Values) -> np.ndarray:
         return weighted(operation.sum, values)

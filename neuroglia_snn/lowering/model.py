@@ -159,7 +159,7 @@ def _initial(
             continue
         text = population.initial.get(name, "0")
         used = expressions.names(text)
-        if used & {"rand", "randn", "poisson"}:
+        if used & expressions.RANDOM:
             raise BackendError(
                 f"population '{population.name}': the initial {name} = '{text}' draws random numbers"
             )

@@ -77,25 +77,10 @@ def test_a_gather_equals_synapses(tmp_path: Path, monkeypatch, name):
 
 
 def test_a_lattice_of_one_site_has_no_neighbours(tmp_path: Path):
+    one = MODEL.replace("@@", "z_pre").replace("@", "(x_pre - x_post)/N_incoming")
+    one = one.replace("[4, 4]", "[1, 1]", 1).replace('"euler"', '"heun"').replace("0.5 ms", "1 ms")
     file = tmp_path / "model.toml"
-    file.write_text("""
-[model]
-integrator = "heun"
-dt = "0.1 ms"
-duration = "1 ms"
-[population.a]
-shape = [1, 1]
-equations = '''
-dx/dt = (L - x)/ms : 1
-L : 1
-'''
-initial = { x = "1" }
-[projection.lateral]
-from = "a"
-to = "a"
-connect = { rule = "lattice" }
-equations = "L_post = (x_pre - x_post)/N_incoming : 1 (summed)"
-""")
+    file.write_text(one)
     outcome = backends.get("numpy").run(Request(load(str(file))))
     np.testing.assert_allclose(outcome.final["a"]["x"], 0.905**10)  # Heun: 1 - dt + dt^2/2
 

@@ -78,7 +78,7 @@ def test_numbers_stay_what_they_are():
     for shape in [(n, m) for n in range(1, 161) for m in (1, 7, 16, 40, 131, 600)] + [
         (n,) for n in range(1, 300)
     ]:
-        places = zlib.crc32(lanes.of(shape).place(np.arange(np.prod(shape))).astype("<u4"), places)
+        places = zlib.crc32(lanes.places(shape).astype("<u4"), places)
     assert places == 0x4B371407
 
 

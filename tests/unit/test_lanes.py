@@ -15,7 +15,7 @@ SHAPES = st.tuples(st.integers(1, 70), st.integers(1, 70)) | st.tuples(st.intege
 @given(SHAPES)
 def test_every_unit_has_a_place_of_its_own(shape):
     order = lanes.of(shape)
-    place = order.place(np.arange(np.prod(shape)))
+    place = lanes.places(shape)
     assert len(np.unique(place)) == place.size
     assert place.min() >= 0 and place.max() < order.count
     assert order.blocks * order.strips == lanes.LANES and order.height * order.blocks == order.rows
@@ -24,9 +24,7 @@ def test_every_unit_has_a_place_of_its_own(shape):
 @given(st.tuples(st.integers(1, 70), st.integers(1, 70)))
 def test_neighbours_are_in_the_same_lane_or_across_a_rectangles_edge(shape):
     order = lanes.of(shape)
-    vector, lane = np.divmod(
-        order.place(np.arange(shape[0] * shape[1])).reshape(shape), lanes.LANES
-    )
+    vector, lane = np.divmod(lanes.places(shape).reshape(shape), lanes.LANES)
     row, column = np.divmod(vector, order.width)
 
     same = lane[:, 1:] == lane[:, :-1]

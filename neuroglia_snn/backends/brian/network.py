@@ -223,9 +223,7 @@ def _population(
         namespace=network.namespace,
     )
     if placed:
-        setattr(
-            group, eqs.NOISE_PLACE, lanes.of(population.shape).place(np.arange(population.size))
-        )
+        setattr(group, eqs.NOISE_PLACE, lanes.places(population.shape))
     exchanged.link(group)
     for event, entry in population.events.items():
         group.run_on_event(event, expressions.by_lines(entry.action))

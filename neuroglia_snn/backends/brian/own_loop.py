@@ -20,7 +20,6 @@ from neuroglia_snn.backends.brian import coupling
 
 #: Connection rules that reduce to index lists known before the run.
 RULES = ("lattice", "footprint", "first-footprint", "one-to-one", "pairs")
-_RANDOM = {"rand", "randn", "poisson"}
 #: Names of per-unit values that the loop itself makes.
 _TAKEN = re.compile(r"normal(_xi\w*)?|(weight|mask)_\d+|\w+_predicted|\w+_\d+_neighbour")
 _FLAGS = {"shared", "constant over dt", "unless refractory", "linked"}
@@ -138,7 +137,7 @@ def _read(own: dict[str, eqs.Equation], code: str) -> set[str]:
 def _random(texts: list[str]) -> str | None:
     for text in texts:
         for line in text.splitlines():
-            drawn = _RANDOM & set(re.findall(r"\w+", line.split("#", 1)[0]))
+            drawn = expressions.RANDOM & set(re.findall(r"\w+", line.split("#", 1)[0]))
             if drawn:
                 return f"'{line.strip()}' draws {drawn.pop()}() in every step"
     return None
