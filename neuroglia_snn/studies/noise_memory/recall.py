@@ -63,7 +63,8 @@ def by_training(form: Form) -> list[SweepJob]:
 
 def readings(form: Form) -> list[SweepJob]:
     """The feedback as run and as printed, each with the doubled step and without; the program's noise."""
-    ks = {MEMORY: "k=1,2", f"{MEMORY}_tonic": "k=1,2", f"{MEMORY}_program": "k=2"}
+    ks = {MEMORY: "k=1,2", f"{MEMORY}_tonic": "k=1,2"}
+    ks |= {f"{MEMORY}_program": "k=2", f"{MEMORY}_long_drive": "k=2"}
     return [
         SweepJob(f"readings/{model}", model, (k,), form.seeds, {"sigma2": BEST_NOISE})
         for model, k in ks.items()
@@ -259,6 +260,7 @@ def compare_readings(form: Form, setting: Setting) -> Section:
         MEMORY: "as run: calcium and recently active neurons",
         f"{MEMORY}_tonic": "as printed (eq. A4): calcium alone",
         f"{MEMORY}_program": "as run, with the program's noise (1.5 sigma^2)",
+        f"{MEMORY}_long_drive": "as run, but astrocytes driven for 60 ms, not 30",
     }
     rows, values, jobs = [], {}, readings(form)
     for job in jobs:
