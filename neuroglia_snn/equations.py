@@ -5,7 +5,7 @@ The only module that builds Brian2's `Equations`.
 
 from __future__ import annotations
 
-import keyword
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ from brian2.units.allunits import second
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_unit
 
 from neuroglia_snn import expressions, spec
-from neuroglia_snn.catalog.source import split_equations
 from neuroglia_snn.errors import UserError, shown
-from neuroglia_snn.quantities import UNITS, parse_unit
+from neuroglia_snn.names import is_attribute, refusal
+from neuroglia_snn.quantities import UNITS, canonical_unit, parse_unit
 
 #: Names with a meaning of their own; no variable or parameter may take them.
 RESERVED = {"t", "dt", "i", "j", "N", "xi", "t_in_timesteps", "lastspike", "not_refractory"}
@@ -38,69 +38,6 @@ RESERVED |= {"lastupdate", "N_incoming", "N_outgoing", "N_pre", "N_post"}
 NOISE_SEED, NOISE_PLACE = "noise_seed", "noise_place"
 RESERVED |= {NOISE_SEED, NOISE_PLACE}
 
-#: Words of C++ that generated code cannot have as names (Python's come from `keyword`).
-_CPP = set(
-    [
-        "auto",
-        "bool",
-        "break",
-        "case",
-        "catch",
-        "char",
-        "class",
-        "const",
-        "constexpr",
-        "continue",
-        "default",
-        "delete",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "explicit",
-        "export",
-        "extern",
-        "false",
-        "float",
-        "for",
-        "friend",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "mutable",
-        "namespace",
-        "new",
-        "operator",
-        "private",
-        "protected",
-        "public",
-        "register",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "template",
-        "this",
-        "throw",
-        "true",
-        "try",
-        "typedef",
-        "typename",
-        "union",
-        "unsigned",
-        "using",
-        "virtual",
-        "void",
-        "volatile",
-        "while",
-    ]
-)
-
 
 def taken(name: str) -> str | None:
     """What a name means already, so that no variable or parameter may take it; else None."""
@@ -108,9 +45,9 @@ def taken(name: str) -> str | None:
         return "a unit"
     if name in expressions.FUNCTIONS or name in expressions.CONSTANTS:
         return "a function or constant"
-    if name in RESERVED or name.startswith("_"):
+    if name in RESERVED or name.startswith("xi_"):
         return "reserved"
-    return "a word of a programming language" if name in _CPP or keyword.iskeyword(name) else None
+    return refusal(name)
 
 
 class EquationError(UserError):
@@ -122,17 +59,19 @@ class EquationError(UserError):
 
 
 _STATEMENT = re.compile(
-    r"^\s*(?:d(?P<diff>\w+)\s*/\s*dt|(?P<name>\w+))\s*(?:=(?P<expr>[^:]*))?:(?P<unit>[^()]*(?:\([^()]*\)[^()]*)*?)"
-    r"(?:\((?P<flags>[a-z][a-z ,-]*)\))?\s*$",
-    re.DOTALL,
+    r"(?:d(?P<diff>\w+)\s*/\s*dt|(?P<name>\w+))\s*(?:=(?P<expr>[^:]*))?:(?P<unit>[^()]*(?:\([^()]*\)[^()]*)*?)"
+    r"(?:\((?P<flags>[a-z][a-z ,-]*)\))?\s*",
+    re.ASCII | re.DOTALL,
 )
+_LEFT = re.compile(r"(?:d([A-Za-z_]\w*)\s*/\s*dt|([A-Za-z_]\w*))\s*(?:=(?!=)|:)", re.ASCII)
+_BEGINS = re.compile(r"(?:d[A-Za-z]\w*\s*/\s*dt|[A-Za-z]\w*)\s*=(?!=)", re.ASCII)
 _FLAGS = {"constant", "shared", "linked", "summed", "event-driven", "clock-driven"}
 _FLAGS |= {"unless refractory", "constant over dt"}
 
 
 @dataclass(frozen=True)
 class Equation:
-    """One statement: ``kind`` is "differential", "subexpression" or "parameter"."""
+    """One statement, written anew: ``kind`` is "differential", "subexpression" or "parameter"."""
 
     name: str
     kind: str
@@ -140,6 +79,7 @@ class Equation:
     dimensions: Dimension
     type: str
     flags: tuple[str, ...]
+    unit: str
 
     @property
     def label(self) -> str:
@@ -151,6 +91,13 @@ class Equation:
         """Names of the white noises in it (``xi``, ``xi_1``...)."""
         used = expressions.names(self.expression) if self.expression else set()
         return {n for n in used if n == "xi" or n.startswith("xi_")}
+
+    @property
+    def code(self) -> str:
+        """The whole statement, ``dx/dt = expression : unit (flags)``."""
+        value = f" = {self.expression}" if self.expression else ""
+        flags = f" ({', '.join(self.flags)})" if self.flags else ""
+        return f"{self.label}{value} : {self.unit}{flags}"
 
 
 def parse(text: str) -> dict[str, Equation]:
@@ -164,14 +111,72 @@ def parse(text: str) -> dict[str, Equation]:
     return {name: _parse_one(name, line) for name, line in split_equations(text).items()}
 
 
+def canonical(text: str) -> str:
+    """An equations block, one statement a line, written anew from what `parse` makes of it.
+
+    Raises
+    ------
+    EquationError
+    """
+    return "\n".join(equation.code for equation in parse(text).values())
+
+
+def split_equations(text: str) -> dict[str, str]:
+    """Split an equations block into statements, keyed by the variable on the left.
+
+    A statement ends with the line that holds its ``: unit``. Comments are dropped.
+
+    Raises
+    ------
+    EquationError
+        For a statement without a left-hand side or without a unit.
+    """
+    result: dict[str, str] = {}
+    pending = ""
+    try:
+        lines = expressions.without_comments(text).split("\n")
+    except UserError as error:
+        raise EquationError("", str(error)) from None
+    for line in map(str.strip, lines):
+        if pending and line and (_BEGINS.match(line) or "=" not in pending):
+            break  # a new statement: the one before has no unit
+        pending = f"{pending} {line}".strip()
+        if ":" not in pending:
+            continue
+        name = _defined(pending)
+        if not name:
+            raise EquationError(
+                "",
+                f"'{shown(pending)}' is not 'dx/dt = expression : unit', 'x = ... : unit' or 'x : unit'",
+            )
+        if name in result:
+            raise EquationError(name, f"'{name}' is defined twice")
+        result[name] = pending
+        pending = ""
+    if pending:
+        raise EquationError(
+            _defined(f"{pending}:"),
+            f"'{shown(pending)}' has no unit (write ': 1' or ': volt' after it)",
+        )
+    return result
+
+
+def _defined(statement: str) -> str:
+    """The variable on the left of a statement, or nothing."""
+    match = _LEFT.match(statement)
+    return (match[1] or match[2]) if match else ""
+
+
+@functools.lru_cache(maxsize=4096)
 def _parse_one(name: str, line: str) -> Equation:
-    match = _STATEMENT.match(line)
+    match = _STATEMENT.fullmatch(line)
     if not match:
         raise EquationError(
             name, f"'{shown(line)}' is not an equation such as 'dx/dt = -x/tau : 1'"
         )
-    if taken(name):
-        raise EquationError(name, f"'{name}' cannot be a variable: the name is {taken(name)}")
+    meaning = taken(name) or ("an attribute of Brian2's groups" if is_attribute(name) else None)
+    if meaning:
+        raise EquationError(name, f"'{name}' cannot be a variable: the name is {meaning}")
     unit = match["unit"].strip()
     try:
         dimensions = parse_unit(unit)
@@ -183,10 +188,10 @@ def _parse_one(name: str, line: str) -> Equation:
             raise EquationError(
                 name, f"'{name}' has the unknown flag '{flag}' (known: {', '.join(sorted(_FLAGS))})"
             )
-    expression = " ".join(match["expr"].split()) if match["expr"] is not None else None
+    expression = match["expr"]
     if expression is not None:
         try:
-            expressions.parse(expression)
+            expression = expressions.canonical(expression)
         except UserError as error:
             label = f"d{name}/dt" if match["diff"] else name
             raise EquationError(name, f"{label}: {error}") from None
@@ -196,7 +201,7 @@ def _parse_one(name: str, line: str) -> Equation:
     type_ = {"integer": INTEGER, "boolean": BOOLEAN}.get(unit, FLOAT)
     if match["diff"] and type_ != FLOAT:
         raise EquationError(name, f"d{name}/dt: what has a rate is no {type_} (write ': 1')")
-    return Equation(name, kind, expression, dimensions, type_, flags)
+    return Equation(name, kind, expression, dimensions, type_, flags, canonical_unit(unit))
 
 
 _BRIAN_KIND = {

@@ -1,7 +1,9 @@
 """Expressions and statements of model files: what they name, their units, their value.
 
 Text is parsed to a tree and checked node by node against the arithmetic that Brian2 accepts, so
-nothing else (attribute access, indexing, strings, lambdas, calls of unknown functions) gets past.
+nothing else (attribute access, indexing, strings, lambdas, calls of unknown functions) gets past. When
+a file is loaded its texts are written anew from their trees (`canonical`, `canonical_statements`):
+no comment and no character of the author's own reaches Brian2, a compiler or a file.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from brian2.parsing.expressions import parse_expression_dimensions
 from brian2.units.fundamentalunits import Dimension, DimensionMismatchError
 
 from neuroglia_snn.errors import UserError, shown
-from neuroglia_snn.quantities import UNITS, parse_unit, unit_name
+from neuroglia_snn.names import PATTERN
+from neuroglia_snn.quantities import UNITS, as_expression, parse_unit, unit_name, written
 
 _ALLOWED = (
     *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Name),
@@ -37,7 +40,9 @@ _ALLOWED = (
 FUNCTIONS: Mapping[str, Function] = dict(DEFAULT_FUNCTIONS)
 CONSTANTS: Mapping[str, float] = {"pi": math.pi, "e": math.e, "inf": math.inf}
 
-_ASSIGNMENT = re.compile(r"^\s*([A-Za-z_]\w*)\s*(%|\*\*|//|[-+*/]?)=(?!=)\s*(.+)$", re.DOTALL)
+_ASSIGNMENT = re.compile(
+    r"\s*([A-Za-z]\w*)\s*(%|\*\*|//|[-+*/]?)=(?!=)\s*(.+)", re.ASCII | re.DOTALL
+)
 
 
 #: Deepest nesting and largest constant exponent of an expression: parsers and compilers recurse,
@@ -49,6 +54,23 @@ class ExpressionError(UserError):
     """An expression cannot be parsed, or its units do not fit."""
 
 
+def without_comments(text: str) -> str:
+    """Code of a model file without its comments, which go from ``#`` to the end of a line.
+
+    Raises
+    ------
+    ExpressionError
+        For a character of code that is not printable ASCII, by its number.
+    """
+    code = "\n".join(line.split("#", 1)[0] for line in text.split("\n"))
+    for character in code:
+        if not (" " <= character <= "~" or character in "\n\t"):
+            raise ExpressionError(
+                f"'{shown(code)}' holds the character U+{ord(character):04X}: code is written in ASCII"
+            )
+    return code
+
+
 @functools.lru_cache(maxsize=4096)
 def parse(text: str) -> ast.Expression:
     """Parse an expression and refuse everything that is not plain arithmetic.
@@ -58,7 +80,7 @@ def parse(text: str) -> ast.Expression:
     ExpressionError
         With the offending piece of text.
     """
-    flat = " ".join(str(text).split())
+    flat = " ".join(without_comments(str(text)).split())
     try:
         with warnings.catch_warnings():  # Python has its say on "1if" and the like; we have ours
             warnings.simplefilter("ignore")
@@ -72,10 +94,14 @@ def parse(text: str) -> ast.Expression:
             isinstance(node.func, ast.Name) and not node.keywords
         )
         if not (isinstance(node, _ALLOWED) and number and plain_call):
-            piece = ast.unparse(node) if hasattr(node, "lineno") else flat
+            piece = written(node) if hasattr(node, "lineno") else flat
             raise ExpressionError(f"'{shown(piece)}' is not allowed in an expression")
         if isinstance(node, ast.Compare) and len(node.ops) > 1:
             raise ExpressionError(f"'{_shown(node)}' compares twice; write {_pairs(node)}")
+        if isinstance(node, ast.Name) and not PATTERN.fullmatch(node.id):
+            raise ExpressionError(f"'{shown(node.id)}' is not a name (a letter comes first)")
+        if isinstance(node, ast.Constant) and not _is_writable(node.value):
+            raise ExpressionError(f"'{shown(flat)}' holds a number that is too large")
         for operand in _numbers(node):
             _check_number(operand)
     for node in ast.walk(tree):  # nothing is worked out before all of it is known to be arithmetic
@@ -84,6 +110,43 @@ def parse(text: str) -> ast.Expression:
                 f"'{_shown(node)}' is too large (an exponent is up to {MAX_EXPONENT})"
             )
     return tree
+
+
+def _is_writable(number: object) -> bool:
+    """Whether a constant's digits are read alike by every program."""
+    return not isinstance(number, (int, float)) or abs(number) < (
+        2**63 if type(number) is int else math.inf
+    )
+
+
+def canonical(text: str) -> str:
+    """An expression, written anew from its parsed tree.
+
+    Raises
+    ------
+    ExpressionError
+    """
+    return written(parse(text))
+
+
+def canonical_value(text: str) -> str:
+    """A quantity (``2 mV``) or an expression, written anew as an expression (``2*mV``).
+
+    Raises
+    ------
+    ExpressionError
+    """
+    return canonical(as_expression(without_comments(text)))
+
+
+def canonical_statements(code: str) -> str:
+    """Statements, each on a line of its own, written anew from their parsed trees.
+
+    Raises
+    ------
+    ExpressionError
+    """
+    return "\n".join(" ".join(statement) for statement in statements(code))
 
 
 def check_constants(text: str) -> None:
@@ -115,7 +178,7 @@ def _check_depth(tree: ast.Expression, flat: str) -> None:
 
 
 def _shown(node: ast.AST) -> str:
-    return shown(ast.unparse(node))
+    return shown(written(node))
 
 
 def _pairs(node: ast.Compare) -> str:
@@ -125,7 +188,7 @@ def _pairs(node: ast.Compare) -> str:
         ast.Compare(left, [op], [right])
         for left, op, right in zip(values, node.ops, node.comparators, strict=False)
     ]
-    return shown(" and ".join(ast.unparse(pair) for pair in pairs))
+    return shown(" and ".join(written(pair) for pair in pairs))
 
 
 def _numbers(node: ast.AST) -> list[ast.expr]:
@@ -136,7 +199,7 @@ def _numbers(node: ast.AST) -> list[ast.expr]:
         return [node.operand]
     if isinstance(node, ast.Compare) and not isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
         return [node.left, *node.comparators]
-    if isinstance(node, ast.Call) and ast.unparse(node.func) != "int":
+    if isinstance(node, ast.Call) and written(node.func) != "int":
         return node.args
     return []
 
@@ -220,26 +283,21 @@ def statements(code: str) -> Iterator[tuple[str, str, str]]:
         For a line that is not an assignment.
     """
     pending = ""
-    for line in code.replace(";", "\n").splitlines():
-        pending += " " + line.split("#", 1)[0].strip()
+    for line in without_comments(code).replace(";", "\n").split("\n"):
+        pending += " " + line.strip()
         if not pending.strip() or pending.count("(") > pending.count(")"):
             continue
-        match = _ASSIGNMENT.match(pending)
+        match = _ASSIGNMENT.fullmatch(pending)
         if not match:
             raise ExpressionError(f"'{shown(pending)}' is not an assignment such as 'x = y + 1'")
         target, operator, value = match.groups()
-        parse(value)
+        value = canonical(value)
         if operator in ("%", "**", "//"):  # C++ has none of them with '='
-            operator, value = "", f"{target} {operator} ({value.strip()})"
-        yield target, f"{operator}=", value.strip()
+            operator, value = "", canonical(f"{target} {operator} ({value})")
+        yield target, f"{operator}=", value
         pending = ""
     if pending.strip():
         raise ExpressionError(f"'{shown(pending)}' has a bracket that is not closed")
-
-
-def by_lines(code: str) -> str:
-    """Abstract code with a statement a line, as Brian2 reads it."""
-    return "\n".join(" ".join(statement) for statement in statements(code))
 
 
 def dimensions_of(text: str, variables: Mapping[str, Variable | Function]) -> Dimension:

@@ -82,10 +82,39 @@ def as_expression(text: str) -> str:
         parse_quantity(text)
     except UserError:
         return text
-    return _NUMBER_THEN_UNIT.sub(r"\1*", text.strip())
+    tree = _tree(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = _unit(node.id)
+    return written(tree)
+
+
+def canonical_unit(text: str) -> str:
+    """The unit behind the colon of an equation, written anew from its parsed tree.
+
+    Raises
+    ------
+    UserError
+        If it is not a unit.
+    """
+    parse_unit(text)
+    return written(_tree(text))
+
+
+def written(tree: ast.AST) -> str:
+    """A parsed expression as text, in the usual spelling: ``2*v + E``."""
+    return re.sub(r" (\*\*|//|[*/%]) ", r"\1", ast.unparse(tree))
+
+
+def _unit(name: str) -> str:
+    """``s`` as a unit, not as a reserved name."""
+    return "second" if name == "s" else name
 
 
 def _tree(text: str) -> ast.expr:
+    flat = text.replace("\n", " ").replace("\t", " ")
+    if not (flat.isascii() and flat.isprintable()) or "#" in flat:
+        raise UserError("it is written in ASCII, without comments")
     with warnings.catch_warnings():  # Python has its say on "1if" and the like; we have ours
         warnings.simplefilter("ignore")
         return ast.parse(_NUMBER_THEN_UNIT.sub(r"\1*", text.strip()), mode="eval").body
@@ -120,7 +149,7 @@ def _evaluate(node: ast.expr) -> Quantity | float:
     if isinstance(number, (int, float)) and not isinstance(number, bool):
         return float(number)  # whole numbers would grow without end in 9**9**9
     if isinstance(node, ast.Name):
-        name = "second" if node.id == "s" else node.id  # as a unit, not as a reserved name
+        name = _unit(node.id)
         if name not in UNITS:
             raise UserError(f"'{node.id}' is not a unit")
         return UNITS[name]

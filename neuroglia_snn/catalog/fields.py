@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from brian2.units.allunits import second
 from brian2.units.fundamentalunits import Dimension
 
+from neuroglia_snn import equations, expressions
 from neuroglia_snn.catalog.schema import QUANTITY, TABLES, nearest, type_names
-from neuroglia_snn.catalog.source import Document, split_equations
-from neuroglia_snn.errors import ModelError, UserError, shown
+from neuroglia_snn.catalog.source import Document
+from neuroglia_snn.errors import UserError, shown
+from neuroglia_snn.names import refusal
 from neuroglia_snn.quantities import Amount, parse_quantity, unit_name
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def check_keys(document: Document) -> None:
@@ -26,16 +25,20 @@ def check_keys(document: Document) -> None:
                 _check_key(document, TABLES[pattern], table, key, *path)
     for kind in ("parameters", "table", "population", "projection", "stimulus", "record"):
         for name, value in document.tables.get(kind, {}).items():
-            if not _NAME.fullmatch(name):
-                raise document.error(
-                    f"'{name}' is not a name (a letter, then letters, digits and _)", kind, name
-                )
+            check_name(document, name, kind, name)
             if not isinstance(value, dict) and kind != "parameters":
                 raise document.error(
                     f"'{name}' must be a table [{kind}.{name}], not {shown(repr(value))}",
                     kind,
                     name,
                 )
+
+
+def check_name(document: Document, name: str, *path: str) -> None:
+    """Refuse what cannot be a name in a generated program."""
+    reason = refusal(name)
+    if reason:
+        raise document.error(f"'{shown(name)}' is {reason}", *path)
 
 
 def _check_key(
@@ -106,32 +109,95 @@ def time(
     return value
 
 
-def codes(document: Document, table: dict, key: str, *where: str) -> dict[str, str]:
+#: How a text of each kind is written anew from its parsed tree.
+_CANONICAL: dict[str, Callable[[str], str]] = {
+    "equations": equations.canonical,
+    "expression": expressions.canonical,
+    "value": expressions.canonical_value,
+    "statements": expressions.canonical_statements,
+}
+
+
+def code(
+    document: Document, kind: str, text: str, label: str, *path: str, needle: str | None = None
+) -> str:
+    """A text that runs, written anew from its parsed tree: the author's own goes no further.
+
+    Parameters
+    ----------
+    kind : {"equations", "expression", "value", "statements"}
+        A value is an expression, or a quantity such as ``2 mV``.
+    label : str
+        What a message calls it.
+
+    Returns
+    -------
+    str
+        Empty where the text cannot be parsed; the document then has the problem.
+    """
+    try:
+        return _CANONICAL[kind](text)
+    except UserError as error:
+        named = getattr(error, "name", None) or needle
+        document.problems.append(document.error(f"{label}: {error}", *path, needle=named))
+        return ""
+
+
+def optional_code(document: Document, kind: str, table: dict, key: str, *where: str) -> str | None:
+    """As `code`, for a key that a table may lack."""
+    return code(document, kind, table[key], key, *where, key) if key in table else None
+
+
+def pathways(document: Document, table: dict, key: str, *where: str) -> dict[str, str]:
     """``on_pre = "code"`` or ``on_pre = {name = "code"}``; the plain form is named by its key."""
+    return {
+        name: code(document, "statements", text, key, *where, key)
+        for name, text in _by_name(document, table, key, *where).items()
+    }
+
+
+def event_names(document: Document, table: dict, key: str, *where: str) -> dict[str, str]:
+    """``on_event = {pathway = "event"}``."""
+    return {
+        pathway: name(document, event, *where, key)
+        for pathway, event in _by_name(document, table, key, *where).items()
+    }
+
+
+def _by_name(document: Document, table: dict, key: str, *where: str) -> dict[str, str]:
     value = table.get(key, {})
     if isinstance(value, str):
         return {{"on_pre": "pre", "on_post": "post"}.get(key, key): value}
-    for name, code in value.items():
-        if not isinstance(code, str):
-            raise document.error(f"'{key}.{name}' must be text, not {code!r}", *where, key)
+    for given, text in value.items():
+        check_name(document, given, *where, key)
+        if not isinstance(text, str):
+            raise document.error(f"'{key}.{given}' must be text, not {text!r}", *where, key)
     return dict(value)
 
 
-def texts(document: Document, table: dict, key: str, *where: str) -> dict[str, str]:
-    """Quantities or expressions by name, as text (``initial``, ``delay``)."""
+def values(document: Document, table: dict, key: str, *where: str) -> dict[str, str]:
+    """Quantities or expressions by name, as expressions (``initial``, ``delay``)."""
     entries = table.get(key, {})
-    for name, value in entries.items():
+    if isinstance(entries, str):  # one delay, of the pathway 'pre'
+        entries = {"pre": entries}
+    result = {}
+    for given, value in entries.items():
+        check_name(document, given, *where, key)
         if not isinstance(value, QUANTITY) or isinstance(value, bool):
-            raise document.error(f"'{key}.{name}' must be text, not {value!r}", *where, key, name)
-    return {name: str(value) for name, value in entries.items()}
+            raise document.error(f"'{key}.{given}' must be text, not {value!r}", *where, key, given)
+        result[given] = code(document, "value", str(value), f"{key} {given}", *where, key, given)
+    return result
 
 
-def equations(document: Document, table: dict, *where: str) -> str:
-    """The equations block, one statement a line."""
-    try:
-        return "\n".join(split_equations(table.get("equations", "")).values())
-    except ModelError as error:
-        needle = re.search(r"'(?:d(\w+)\s*/\s*dt|(\w+))", str(error))
-        raise document.error(
-            str(error), *where, "equations", needle=(needle[1] or needle[2]) if needle else None
-        ) from None
+def name(document: Document, value: object, *path: str) -> str:
+    """A name that refers to something."""
+    if not isinstance(value, str):
+        raise document.error(f"'{path[-1]}' must be text, not {shown(repr(value))}", *path)
+    check_name(document, value, *path)
+    return value
+
+
+def own_equations(document: Document, table: dict, *where: str) -> str:
+    """The equations block of a population or projection, one statement a line."""
+    label = f"{where[0]} '{where[1]}'"
+    return code(document, "equations", table.get("equations", ""), label, *where, "equations")

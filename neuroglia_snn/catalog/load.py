@@ -36,11 +36,17 @@ def load(name_or_path: str, overrides: Mapping[str, str] | None = None) -> spec.
     document = read_document(name_or_path)
     for key, value in (overrides or {}).items():
         _override(document, key, value)
-    return build(document)
+    model = build(document)
+    if document.problems:
+        raise ModelError("\n".join(map(str, document.problems)))
+    return model
 
 
 def build(document: Document) -> spec.Model:
-    """Check the keys and types of a document's tables and build the model from it."""
+    """Check the keys and types of a document's tables and build the model from it.
+
+    A text that cannot be parsed is left out of the model, and is one of the document's problems.
+    """
     fields.check_keys(document)
     tables = document.tables
     model = tables.get("model", {})

@@ -15,7 +15,7 @@ from neuroglia_snn.catalog.schema import CONNECT, nearest
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import shown
 
-_ENDPOINT = re.compile(r"([A-Za-z][A-Za-z0-9_]*)(?:\[(\d+)\s*:\s*(\d+)\])?")
+_ENDPOINT = re.compile(r"([A-Za-z]\w*)(?:\[(\d{1,12})\s*:\s*(\d{1,12})\])?", re.ASCII)
 _MAX_UNITS = 100_000_000
 
 
@@ -28,12 +28,12 @@ def population(document: Document, name: str, dt: float, integrator: str) -> spe
         dt=fields.time(document, *where, "dt", default=dt),
         regularly=_regularly(document, table, *where),
         events=_events(document, table, *where),
-        equations=fields.equations(document, table, *where),
-        threshold=table.get("threshold"),
-        reset=table.get("reset"),
-        refractory=table.get("refractory"),
+        equations=fields.own_equations(document, table, *where),
+        threshold=fields.optional_code(document, "expression", table, "threshold", *where),
+        reset=fields.optional_code(document, "statements", table, "reset", *where),
+        refractory=fields.optional_code(document, "value", table, "refractory", *where),
         integrator=table.get("integrator", integrator),
-        initial=fields.texts(document, table, "initial", *where),
+        initial=fields.values(document, table, "initial", *where),
     )
 
 
@@ -69,7 +69,8 @@ def _regularly(document: Document, table: dict, *where: str) -> tuple[spec.Regul
         every = fields.amount(document, entry["dt"], second.dim, *where).si
         if every <= 0:
             raise document.error("'dt' of 'regularly' must be positive", *where)
-        result.append(spec.Regularly(str(entry["code"]), every))
+        code = fields.code(document, "statements", str(entry["code"]), "regularly", *where)
+        result.append(spec.Regularly(code, every))
     return tuple(result)
 
 
@@ -80,7 +81,12 @@ def _events(document: Document, table: dict, *where: str) -> dict[str, spec.Even
             raise document.error(
                 f"event '{event}' needs 'condition' and 'action'", *where, "events"
             )
-        result[event] = spec.Event(entry["condition"], entry["action"])
+        fields.check_name(document, event, *where, "events", event)
+        label, at = f"event {event}", (*where, "events", event)
+        result[event] = spec.Event(
+            fields.code(document, "expression", entry["condition"], label, *at, "condition"),
+            fields.code(document, "statements", entry["action"], label, *at, "action"),
+        )
     return result
 
 
@@ -100,27 +106,23 @@ def projection(
     )
     target_dt = (populations.get(target.name) or projections[target.name]).dt
     connect = _connect(document, name, table.get("connect"), *where, "connect")
-    delay = table.get("delay", {})
-    if isinstance(delay, str):
-        delay = {"pre": delay}
-    else:
-        delay = fields.texts(document, table, "delay", *where)
+    delay = fields.values(document, table, "delay", *where)
     dt = fields.time(document, *where, "dt", default=target_dt)
-    keys = ("on_pre", "on_post", "on_event")
-    codes = {key: fields.codes(document, table, key, *where) for key in keys}
+    codes = {key: fields.pathways(document, table, key, *where) for key in ("on_pre", "on_post")}
+    codes["on_event"] = fields.event_names(document, table, "on_event", *where)
     if isinstance(table.get("on_event"), str):  # one event for every pathway
         codes["on_event"] = dict.fromkeys(codes["on_pre"] | codes["on_post"], table["on_event"])
     return spec.Projection(
         name=name,
         source=source,
         target=target,
-        equations=fields.equations(document, table, *where),
+        equations=fields.own_equations(document, table, *where),
         **codes,
         delay=delay,
         connect=connect,
         integrator=table.get("integrator", integrator),
         dt=dt,
-        initial=fields.texts(document, table, "initial", *where),
+        initial=fields.values(document, table, "initial", *where),
     )
 
 
@@ -171,4 +173,9 @@ def _connect(document: Document, name: str, connect: Any, *where: str) -> dict[s
                 f" (it takes: {', '.join(known) or 'nothing'})",
                 *where,
             )
-    return connect
+    kinds = {"condition": "expression", "p": "value", "n": "value"}
+    return connect | {
+        key: fields.code(document, kind, connect[key], f"connect {key}", *where)
+        for key, kind in kinds.items()
+        if isinstance(connect.get(key), str)
+    }

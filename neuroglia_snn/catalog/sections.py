@@ -8,7 +8,7 @@ from neuroglia_snn import spec
 from neuroglia_snn.catalog import fields
 from neuroglia_snn.catalog.schema import EXPERIMENT_DEFAULTS, EXPERIMENTS, QUANTITY, nearest
 from neuroglia_snn.catalog.source import Document
-from neuroglia_snn.quantities import as_expression, unit_name
+from neuroglia_snn.quantities import unit_name
 
 
 def parameter(document: Document, name: str) -> spec.Parameter:
@@ -34,7 +34,10 @@ def parameter(document: Document, name: str) -> spec.Parameter:
             relation = "below its minimum" if kind == "min" else "above its maximum"
             raise document.error(f"'{name}' = {table['value']} is {relation} {table[kind]}", *where)
     return spec.Parameter(
-        value, str(table["value"]), table.get("source", ""), table.get("about", "")
+        value,
+        " ".join(str(table["value"]).split()),
+        table.get("source", ""),
+        table.get("about", ""),
     )
 
 
@@ -74,9 +77,11 @@ def stimulus(
     return spec.Stimulus(
         name=name,
         population=table["to"],
-        variable=table["variable"],
-        amplitude=as_expression(str(table["amplitude"])),
-        image=table.get("image"),
+        variable=fields.name(document, table["variable"], *where, "variable"),
+        amplitude=fields.code(
+            document, "value", str(table["amplitude"]), f"amplitude of {name}", *where, "amplitude"
+        ),
+        image=fields.name(document, table["image"], *where, "image") if "image" in table else None,
         start=fields.time(document, *where, "start", default=0.0, positive=False),
         duration=duration,
         period=period,
@@ -109,7 +114,7 @@ def record(
     return spec.Record(
         name=name,
         population=population,
-        variables=tuple(variables),
+        variables=tuple(fields.name(document, v, *where, "variables") for v in variables),
         every=fields.time(document, *where, "every", default=dt),
         stride=stride,
         reduce=table.get("reduce"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from neuroglia_snn import expressions, spec
-from neuroglia_snn.catalog.source import read_document, split_equations
-from neuroglia_snn.equations import model_parameters
-from neuroglia_snn.errors import ModelError, UserError
+from neuroglia_snn import spec
+from neuroglia_snn.catalog.source import read_document
+from neuroglia_snn.equations import model_parameters, split_equations
+from neuroglia_snn.errors import UserError
 from neuroglia_snn.quantities import unit_name
 
 
@@ -44,10 +44,10 @@ def describe(model: spec.Model) -> str:
 
 
 def _population(p: spec.Population, dt: float) -> list[str]:
-    codes = {"threshold": _flat_text(p.threshold), "reset": _statements(p.reset)}
-    codes["refractory"] = _flat_text(p.refractory)
+    codes = {"threshold": p.threshold, "reset": _statements(p.reset)}
+    codes["refractory"] = p.refractory
     for name, event in p.events.items():
-        codes[f"event {name}"] = _flat_text(event.condition)
+        codes[f"event {name}"] = event.condition
         codes[f"at {name}"] = _statements(event.action)
     return [
         f"population {p.name}: {' x '.join(map(str, p.shape))}{_scheme(p, dt)}",
@@ -72,7 +72,7 @@ def _range(r: spec.Range) -> str:
 
 
 def _projection(q: spec.Projection, dt: float) -> list[str]:
-    rule = ", ".join(f"{k} {_flat_text(v)}" for k, v in q.connect.items() if k != "rule")
+    rule = ", ".join(f"{k} {v}" for k, v in q.connect.items() if k != "rule")
     rule = f"{q.connect['rule']}" + (f" ({rule})" if rule else "")
     lines = [f"projection {q.name}: {q.source} -> {q.target}, {rule}{_scheme(q, dt)}"]
     lines += _indented(q.equations)
@@ -112,7 +112,7 @@ def _record(r: spec.Record) -> str:
 
 
 def _initial(values: Mapping[str, str]) -> list[str]:
-    return [f"    initially {name} = {_flat_text(value)}" for name, value in values.items()]
+    return [f"    initially {name} = {value}" for name, value in values.items()]
 
 
 def _section(lines: Iterable[str]) -> list[str]:
@@ -125,17 +125,9 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1e3:.12g} ms"
 
 
-def _flat_text(expression: object) -> str:
-    """An expression on one line, without comments."""
-    return " ".join(" ".join(x.split("#")[0] for x in str(expression or "").splitlines()).split())
-
-
 def _statements(code: str | None) -> str:
-    """Statements on one line, without comments."""
-    try:
-        return " ; ".join(expressions.by_lines(code or "").splitlines())
-    except UserError:  # `check` says what is wrong with it
-        return _flat_text(code)
+    """Statements on one line."""
+    return " ; ".join((code or "").splitlines())
 
 
 def _indented(text: str) -> list[str]:
@@ -166,7 +158,7 @@ def _flat(table: dict, path: tuple[str, ...]) -> dict[str, str]:
         elif key == "equations" and isinstance(value, str):
             try:
                 flat |= {f"{name}.{k}": v for k, v in split_equations(value).items()}
-            except ModelError:
+            except UserError:
                 flat[name] = value
         elif path == ("parameters",) and isinstance(value, dict):
             flat[name] = str(value.get("value"))

@@ -15,7 +15,8 @@ else:
     import tomli as tomllib
 
 from neuroglia_snn.catalog import files
-from neuroglia_snn.errors import CatalogError, ModelError, shown
+from neuroglia_snn.equations import split_equations
+from neuroglia_snn.errors import CatalogError, ModelError, UserError, shown
 
 #: Largest model file that is read, in bytes.
 MAX_BYTES = 4_000_000
@@ -23,9 +24,6 @@ MAX_BYTES = 4_000_000
 MAX_DEPTH = 20
 
 _HEADER = re.compile(r"^\s*\[+\s*[A-Za-z_\"'][^\]]*\]+\s*(?:#.*)?$")
-_EQUATION = re.compile(r"^\s*(?:d([A-Za-z_]\w*)\s*/\s*dt|([A-Za-z_]\w*))\s*(?:=|:)")
-
-_BEGINS = re.compile(r"(?:d[A-Za-z_]\w*\s*/\s*dt|[A-Za-z_]\w*)\s*=(?!=)")
 
 
 @dataclass(frozen=True)
@@ -93,6 +91,8 @@ class Document:
 
     sources: list[Source] = field(default_factory=list)  # nearest first
     tables: dict = field(default_factory=dict)
+    #: What a reader of the tables found wrong and read past, so that all is said at once.
+    problems: list[ModelError] = field(default_factory=list)
 
     @property
     def path(self) -> Path:
@@ -240,40 +240,6 @@ def _parent(document: Document, source: Source, parent: str) -> Path:
     return path
 
 
-def split_equations(text: str) -> dict[str, str]:
-    """Split an equations block into statements, keyed by the variable on the left.
-
-    A statement ends with the line that holds its ``: unit``. Comments are dropped.
-
-    Raises
-    ------
-    ModelError
-        For a statement without a left-hand side or without a unit.
-    """
-    result: dict[str, str] = {}
-    pending = ""
-    for line in text.splitlines():
-        code = line.split("#", 1)[0].strip()
-        if pending and code and (_BEGINS.match(code) or "=" not in pending):
-            break  # a new statement: the one before has no unit
-        pending = f"{pending} {code}".strip()
-        if ":" not in pending:
-            continue
-        match = _EQUATION.match(pending)
-        if not match:
-            raise ModelError(
-                f"'{shown(pending)}' is not 'dx/dt = expression : unit', 'x = ... : unit' or 'x : unit'"
-            )
-        name = match[1] or match[2]
-        if name in result:
-            raise ModelError(f"'{name}' is defined twice")
-        result[name] = pending
-        pending = ""
-    if pending:
-        raise ModelError(f"'{shown(pending)}' has no unit (write ': 1' or ': volt' after it)")
-    return result
-
-
 def _merge(document: Document, source: Source) -> dict:
     base = copy.deepcopy(document.tables)
     model = source.tables.get("model")
@@ -301,7 +267,7 @@ def _overlay(base: dict, over: dict, path: tuple[str, ...]) -> dict:
         elif key == "equations" and isinstance(old, str) and isinstance(value, str):
             try:
                 merged = {**split_equations(old), **split_equations(value)}
-            except ModelError:
+            except UserError:
                 base[key] = value  # the loader reports it, with its line
             else:
                 base[key] = "\n".join(merged.values())

@@ -27,11 +27,17 @@ def check_file(name_or_path: str) -> list[Finding]:
         document = read_document(name_or_path)
         model = build(document)
     except ModelError as error:
-        where, _, message = str(error).partition(": ")
-        return [Finding("error", where, message)]
+        return [_finding(error)]
     except RecursionError:
         return [Finding("error", str(name_or_path), "nested too deeply")]
+    if document.problems:
+        return [_finding(error) for error in document.problems]
     return _check(model, document)
+
+
+def _finding(error: ModelError) -> Finding:
+    where, _, message = str(error).partition(": ")
+    return Finding("error", where, message)
 
 
 def load_checked(

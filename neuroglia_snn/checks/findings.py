@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import shown
 from neuroglia_snn.expressions import ExpressionError
-from neuroglia_snn.quantities import UNITS, unit_name
+from neuroglia_snn.quantities import UNITS, unit_name, written
 
 #: What gives whole numbers, though Brian2 calls them float.
 _WHOLE = re.compile(r"(floor|ceil|sign)\([^()]*\)$")
@@ -216,7 +215,7 @@ def _local(name: str, text: str, symbols: eqs.Symbols) -> Variable:
 
 
 def _check_type(tree: Any, wanted: str | None) -> None:
-    found, said = tree.dtype, shown(ast.unparse(tree))
+    found, said = tree.dtype, shown(written(tree))
     if wanted == eqs.BOOLEAN and found != wanted:
         raise ExpressionError(f"'{said}' is not a condition such as 'v > v_threshold'")
     if wanted in (eqs.FLOAT, eqs.INTEGER) and found == eqs.BOOLEAN:

@@ -9,7 +9,7 @@ from neuroglia_snn import expressions, spec
 from neuroglia_snn.checks import equations, numerics
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
-from neuroglia_snn.quantities import as_expression, unit_name
+from neuroglia_snn.quantities import unit_name
 
 
 def check(reporter: Reporter, population: spec.Population) -> None:
@@ -58,7 +58,6 @@ def _needs_threshold(reporter: Reporter, population: spec.Population, *path: str
 
 
 def _refractory(reporter: Reporter, text: str, symbols: eqs.Symbols, *path: str) -> None:
-    text = as_expression(text)
     if not reporter.expression(text, symbols, None, "refractory", *path, type_=None):
         return
     dims = expressions.dimensions_of(text, symbols)

@@ -10,7 +10,7 @@ from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks import connections, equations, numerics
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
-from neuroglia_snn.quantities import as_expression, unit_name
+from neuroglia_snn.quantities import unit_name
 
 
 def check(reporter: Reporter, projection: spec.Projection) -> None:
@@ -114,6 +114,6 @@ def _delays(
             )
     for name, text in projection.delay.items():
         place, label = (*path, "delay"), f"delay {name}"
-        fits = reporter.expression(as_expression(text), symbols, second.dim, label, *place)
+        fits = reporter.expression(text, symbols, second.dim, label, *place)
         if fits and text.lstrip().startswith("-"):
             reporter.error(f"{label} must not be negative, not '{shown(text)}'", *place)

@@ -14,15 +14,14 @@ import neuroglia_snn
 PACKAGE = Path(neuroglia_snn.__file__).parent
 #: From the bottom up; a module imports only from groups before its own, or from its own.
 LAYERS = [
-    {"errors", "lanes", "options"},
+    {"errors", "lanes", "names", "options"},
     {"quantities"},
     {"expressions", "spec"},
-    {"catalog.files", "catalog.schema"},
+    {"catalog.files", "catalog.schema", "equations"},
+    {"geometry", "integrators", "noise", "stages"},
     {"catalog.source"},
     {"catalog.fields"},
-    {"catalog.network", "catalog.sections"},
-    {"equations", "geometry", "integrators", "noise", "stages"},
-    {"catalog.hardware", "catalog.ranges"},
+    {"catalog.hardware", "catalog.network", "catalog.ranges", "catalog.sections"},
     {"catalog.load"},
     {"catalog.show", "stability"},
     {"checks.findings"},

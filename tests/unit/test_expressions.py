@@ -85,7 +85,7 @@ def test_names_and_functions():
 def test_statements():
     code = "a = 1; b += (c +\n d)  # note\n\nx -= 2*y\ny %= a + b\n"
     assert list(expressions.statements(code)) == [
-        ("a", "=", "1"), ("b", "+=", "(c + d)"), ("x", "-=", "2*y"), ("y", "=", "y % (a + b)")
+        ("a", "=", "1"), ("b", "+=", "c + d"), ("x", "-=", "2*y"), ("y", "=", "y%(a + b)")
     ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, Quantity
 from brian2.utils.stringtools import word_substitute
 
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, geometry, lanes, noise, spec, stages
+from neuroglia_snn import geometry, lanes, noise, spec, stages
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.errors import BackendError, NumericalError, UserError
@@ -214,7 +214,7 @@ def _population(
         population.size,
         equations,
         threshold=population.threshold,
-        reset=population.reset and expressions.by_lines(population.reset),
+        reset=population.reset,
         refractory=_refractory(population.refractory),
         events=events,
         method=_method(population.integrator, _normal(population), exchanged.step(equations)),
@@ -226,11 +226,9 @@ def _population(
         setattr(group, eqs.NOISE_PLACE, lanes.places(population.shape))
     exchanged.link(group)
     for event, entry in population.events.items():
-        group.run_on_event(event, expressions.by_lines(entry.action))
+        group.run_on_event(event, entry.action)
     for n, regular in enumerate(population.regularly):
-        group.run_regularly(
-            expressions.by_lines(regular.code), dt=regular.dt * SECOND, name=f"{name}_regularly_{n}"
-        )
+        group.run_regularly(regular.code, dt=regular.dt * SECOND, name=f"{name}_regularly_{n}")
     if not own_loop:
         _guard(network, group, population, own)
     network.groups[name] = group
@@ -321,8 +319,8 @@ def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
         _endpoint(network, projection.source),
         _endpoint(network, projection.target),
         model=eqs.to_brian(eqs.parse(projection.equations)) + added,
-        on_pre={n: expressions.by_lines(code) for n, code in projection.on_pre.items()} or None,
-        on_post={n: expressions.by_lines(code) for n, code in projection.on_post.items()} or None,
+        on_pre=dict(projection.on_pre) or None,
+        on_post=dict(projection.on_post) or None,
         delay=delay or None,
         on_event={
             p: projection.on_event.get(p, "spike")

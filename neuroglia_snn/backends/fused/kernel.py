@@ -26,7 +26,7 @@ from brian2.utils.stringtools import get_identifiers, word_substitute
 from sympy.logic.boolalg import Boolean
 
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, lanes, noise, spec, stages
+from neuroglia_snn import lanes, noise, spec, stages
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
 from neuroglia_snn.backends.brian.project import PROGRESS
@@ -255,7 +255,7 @@ class _Generator:
         for entry in spec_.regularly:
             steps = self.periods(entry.dt)
             clock = SimpleNamespace(period=period, dt=spec_.dt, size=spec_.size)  # t, dt: its own
-            block = self.translate(expressions.by_lines(entry.code), population)
+            block = self.translate(entry.code, population)
             population.regularly.append(SimpleNamespace(code=block, period=steps, clock=clock))
         blocks = [population.update, population.predict, population.correct, population.reset]
         blocks += [r.code for r in population.regularly]
@@ -291,7 +291,7 @@ class _Generator:
         if not spec_.threshold:
             return
         population.threshold = self.translate(f"neuroglia_above = {spec_.threshold}", population)
-        population.reset = self.translate(expressions.by_lines(spec_.reset or ""), population)
+        population.reset = self.translate(spec_.reset or "", population)
         both = (population.threshold, population.reset)
         population.threshold_and_reset = Block(
             (),

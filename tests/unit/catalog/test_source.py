@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from neuroglia_snn.catalog.source import MAX_DEPTH, locate, read, read_document, split_equations
+from neuroglia_snn.catalog.source import MAX_DEPTH, locate, read, read_document
+from neuroglia_snn.equations import EquationError, split_equations
 from neuroglia_snn.errors import ModelError
 
 CHILD = """\
@@ -108,9 +109,9 @@ def test_split_equations():
         "a": "a = 1 + 2 : 1",
         "b": "b : volt",
     }
-    with pytest.raises(ModelError, match="'a = 1' has no unit"):
+    with pytest.raises(EquationError, match="'a = 1' has no unit"):
         split_equations("a = 1\nb = 2 : 1")
-    with pytest.raises(ModelError, match="'a' is defined twice"):
+    with pytest.raises(EquationError, match="'a' is defined twice"):
         split_equations("a : 1\nda/dt = 1 : 1")
 
 
