@@ -313,16 +313,28 @@ def _show(arguments: argparse.Namespace) -> None:
 def _check(arguments: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from neuroglia_snn.checks import check_file
+    from neuroglia_snn import backends
+    from neuroglia_snn.catalog.load import load
+    from neuroglia_snn.checks import Finding, check_file
 
     findings = check_file(arguments.model)
+    errors = any(f.severity == "error" for f in findings)
+    support = {} if errors else backends.support(load(arguments.model))
     if arguments.json:
-        print(json.dumps([asdict(f) for f in findings], indent=2))
+        notes = [
+            Finding("note", arguments.model, f"not on backend '{name}': {reason}")
+            for name, reason in support.items()
+            if reason
+        ]
+        print(json.dumps([asdict(f) for f in (*findings, *notes)], indent=2))
     for finding in findings:
         print(finding, file=sys.stderr)
-    errors = sum(f.severity == "error" for f in findings)
-    if not errors and not arguments.json:
+    if support and not arguments.json:
         print(f"{arguments.model}: ok" + (f", {len(findings)} to note" if findings else ""))
+        print("  runs on", ", ".join(name for name, reason in support.items() if not reason))
+        for name, reason in support.items():
+            if reason:
+                print(f"  not on {name}: {reason}")
     return 2 if errors else 0
 
 

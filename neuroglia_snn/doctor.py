@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.catalog import files
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import BackendError
-from neuroglia_snn.spec import Model
 
 _PACKAGES = (
     "neuroglia_snn",
@@ -36,9 +36,10 @@ def examine() -> dict:
     cache = project.cache_folder()
     builds = [p for p in cache.glob("*/main")] if cache.is_dir() else []
     models = [load(name) for name in files.names("models")]
+    supports = {model.name: backends.support(model) for model in models}
     runs, reasons = {}, {}
     for name in backends.BACKENDS:
-        runs[name], reasons[name] = _of_models(name, models)
+        runs[name], reasons[name] = _of_models(name, supports)
     gpu, lacking = _gpu()
     for name in backends.BUILDERS:
         if lacking and not reasons[name]:
@@ -77,9 +78,11 @@ def report(findings: dict) -> str:
     return "\n".join(lines)
 
 
-def _of_models(name: str, models: list[Model]) -> tuple[list[str], str | None]:
-    """The catalogue's models that a backend runs here; if none, why (what most of them are refused for)."""
-    refused = {model.name: backends.get(name).unsupported(model) for model in models}
+def _of_models(
+    name: str, supports: Mapping[str, Mapping[str, str | None]]
+) -> tuple[list[str], str | None]:
+    """The models that a backend runs here; if none, why (what most of them are refused for)."""
+    refused = {model: by_backend[name] for model, by_backend in supports.items()}
     runs = [model for model, reason in refused.items() if reason is None]
     ((reason, _),) = Counter(refused.values()).most_common(1)
     return runs, None if runs else reason

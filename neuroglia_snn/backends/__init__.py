@@ -54,6 +54,11 @@ def choose(name: str, model: spec.Model, fast_math: bool = False) -> tuple[Backe
     return choose(AUTO[-1], model, fast_math)[0], said
 
 
+def support(model: spec.Model) -> dict[str, str | None]:
+    """Every backend, with why it does not run a model, on this machine; None where it does."""
+    return {name: get(name).unsupported(model) for name in BACKENDS}
+
+
 def get(name: str, fast_math: bool = False) -> Backend:
     """A backend by name; ``fast_math`` is nvcc's ``-use_fast_math``.
 

@@ -13,7 +13,7 @@ from neuroglia_snn.checks import numerics, populations, projections, references
 from neuroglia_snn.checks.findings import Finding, Reporter
 from neuroglia_snn.errors import ModelError, UserError
 
-__all__ = ["check_file", "load_checked"]
+__all__ = ["Finding", "check_file", "load_checked"]
 
 _Owner = TypeVar("_Owner", spec.Population, spec.Projection)
 

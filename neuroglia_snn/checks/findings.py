@@ -28,7 +28,7 @@ Needle = str | tuple[str, ...] | None
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to mend ("error") or to know ("warning")."""
+    """One thing to mend ("error"), to know ("warning"), or where a model does not run ("note")."""
 
     severity: str
     where: str

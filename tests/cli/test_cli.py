@@ -68,9 +68,15 @@ def test_show_tells_equations_and_sources():
         assert text in done.stdout
 
 
-def test_check_is_silent_but_ok_on_a_good_model():
-    done = neuroglia("check", "noise_induced_memory")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "noise_induced_memory: ok\n", "")
+def test_check_says_where_a_good_model_runs_and_where_not():
+    done = neuroglia("check", "tripartite_coba")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("tripartite_coba: ok\n  runs on cpp, numpy")
+    refused = "population 'neuron': a refractory period ('tau_ref')"
+    assert f"  not on fused: {refused}\n" in done.stdout
+    notes = json.loads(neuroglia("check", "tripartite_coba", "--json").stdout)
+    assert {"note"} == {note["severity"] for note in notes}
+    assert f"not on backend 'fused': {refused}" in [note["message"] for note in notes]
 
 
 def test_diff_names_the_one_equation_that_differs():
