@@ -7,10 +7,14 @@ what would be right. The command line prints it without a traceback and exits wi
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """A text for people without what steers a terminal: all but line ends by their escapes."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
 def shown(text: object, limit: int = 100) -> str:
     """A piece of a user's file as a message may quote it: on one line, printable, not too long."""
-    flat = " ".join(str(text).split())
-    safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in flat)
+    safe = printable(" ".join(str(text).split()))
     return safe if len(safe) <= limit else f"{safe[: limit - 3]}..."
 
 

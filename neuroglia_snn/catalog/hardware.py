@@ -8,7 +8,7 @@ from pathlib import Path
 from neuroglia_snn import spec
 from neuroglia_snn.catalog import files
 from neuroglia_snn.catalog.schema import nearest
-from neuroglia_snn.errors import CatalogError, shown
+from neuroglia_snn.errors import CatalogError, printable, shown
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -60,12 +60,12 @@ def load(name_or_path: str) -> spec.Hardware:
         raise CatalogError(f"{path}: has no [hardware] table")
     for key in table:
         if key not in (*KEYS, "title"):
-            raise CatalogError(f"{path}: unknown entry '{key}'{nearest(key, KEYS)}")
+            raise CatalogError(f"{path}: unknown entry '{shown(key)}'{nearest(key, KEYS)}")
     entries = {key: _entry(path, key, table) for key in KEYS}
     for key in REQUIRED:
         if entries[key].value is None:
             raise CatalogError(f"{path}: '{key}' must be known")
-    return spec.Hardware(path.stem, str(table.get("title", path.stem)), entries)
+    return spec.Hardware(path.stem, printable(str(table.get("title", path.stem))), entries)
 
 
 def _entry(path: Path, key: str, table: dict) -> spec.Entry:
@@ -87,4 +87,5 @@ def _entry(path: Path, key: str, table: dict) -> spec.Entry:
         raise CatalogError(
             f"{path}: '{key}' needs a source and a confidence ({', '.join(CONFIDENCES)})"
         )
-    return spec.Entry(value, str(given["source"]), given["confidence"])
+    value = printable(value) if isinstance(value, str) else value
+    return spec.Entry(value, printable(str(given["source"])), given["confidence"])

@@ -14,7 +14,7 @@ from neuroglia_snn.catalog import fields, network, sections
 from neuroglia_snn.catalog.ranges import ranges
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document, read_document
-from neuroglia_snn.errors import ModelError, shown
+from neuroglia_snn.errors import ModelError, printable, shown
 
 
 def load(name_or_path: str, overrides: Mapping[str, str] | None = None) -> spec.Model:
@@ -70,9 +70,9 @@ def build(document: Document) -> spec.Model:
         projections[name] = network.projection(document, name, populations, projections, integrator)
     return spec.Model(
         name=document.path.stem,
-        title=model.get("title", document.path.stem),
-        description=model.get("description", "").strip(),
-        doi=model.get("doi", ""),
+        title=printable(model.get("title", document.path.stem)),
+        description=printable(model.get("description", "").strip()),
+        doi=printable(model.get("doi", "")),
         noise=model.get("noise"),
         dt=dt,
         duration=fields.time(document, "model", "duration"),

@@ -8,6 +8,7 @@ from neuroglia_snn import spec
 from neuroglia_snn.catalog import fields
 from neuroglia_snn.catalog.schema import EXPERIMENT_DEFAULTS, EXPERIMENTS, QUANTITY, nearest
 from neuroglia_snn.catalog.source import Document
+from neuroglia_snn.errors import printable
 from neuroglia_snn.quantities import unit_name
 
 
@@ -36,8 +37,8 @@ def parameter(document: Document, name: str) -> spec.Parameter:
     return spec.Parameter(
         value,
         " ".join(str(table["value"]).split()),
-        table.get("source", ""),
-        table.get("about", ""),
+        printable(table.get("source", "")),
+        printable(table.get("about", "")),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.source import read_document
 from neuroglia_snn.equations import model_parameters, split_equations
-from neuroglia_snn.errors import UserError
+from neuroglia_snn.errors import UserError, printable
 from neuroglia_snn.quantities import unit_name
 
 
@@ -145,7 +145,7 @@ def differences(a: str, b: str) -> list[str]:
             lines.append(f"+ {key}: {right[key]}")
         elif left[key] != right[key]:
             lines += [f"- {key}: {left[key]}", f"+ {key}: {right[key]}"]
-    return lines
+    return [printable(line) for line in lines]
 
 
 def _flat(table: dict, path: tuple[str, ...]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neuroglia_snn.catalog.load import load
-from neuroglia_snn.catalog.show import describe
+from neuroglia_snn.catalog.show import describe, differences
 
 _MODEL = """
 [model]
@@ -89,3 +89,14 @@ def test_a_comment_hides_no_statement():
     text = describe(load("noise_induced_memory"))
     assert "reset: n_spikes += int(t - last_above > 1.5*dt) ; last_above = t" in text
     assert "record traces: U of neuron every 0.2 ms, 1 in 10 rows and columns" in text
+
+
+def test_nothing_that_is_shown_steers_a_terminal(tmp_path):
+    file = tmp_path / "m.toml"
+    file.write_text(
+        '[model]\nextends = "noise_induced_memory"\ntitle = "a\\u001b]0;b\\u0007\\rc"\n'
+        '[parameters]\nb = { value = "2", about = "d\\u009be", source = "f\\u202eg" }\n'
+    )
+    for text in (describe(load(str(file))), *differences("noise_induced_memory", str(file))):
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert "\\x1b]0;b\\x07\\rc" in text or "title" not in text
