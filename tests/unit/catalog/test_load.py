@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from neuroglia_snn.catalog import files
@@ -104,3 +106,65 @@ def test_without_a_population():
         model.without("neuron")
     coba = load("tripartite_coba").without("astrocyte")  # synapses onto synapses go, too
     assert set(coba.projections) == {"excitation", "inhibition"}
+
+
+def test_only_what_was_parsed_is_left_of_a_text(tmp_path):
+    """A lone carriage return ends a line for Python and C++: no comment may reach them."""
+    file = tmp_path / "m.toml"
+    file.write_text(
+        """[model]
+dt = "0.1 ms"
+duration = "1 ms"
+integrator = "euler"
+[population.cell]
+size = 2
+equations = '''
+dv/dt = -v /   tau  # decay; of v
+  + 0x10*Hz : 1     # β
+tau : s (constant)
+'''
+threshold = '''v>1 # spikes; often
+ and v<3'''
+reset = "v=1_0; w = v  # local; really"
+refractory = "2 ms"
+initial = { v = "3 # three", tau = "20 ms" }
+"""
+    )
+    cell = load(str(file)).populations["cell"]
+    assert cell.equations == "dv/dt = -v/tau + 16*Hz : 1\ntau : s (constant)"
+    assert (cell.threshold, cell.reset) == ("v > 1 and v < 3", "v = 10\nw = v")
+    assert (cell.refractory, cell.initial) == ("2*ms", {"v": "3", "tau": "20*ms"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 # x\rif(1)",
+        "1\v+ 1",
+        "\uff45xp(1)",
+        "1 + \u2028 1",
+        "1\x00",
+        "x\\\n",
+        "`1`",
+        "1 ?? 2",
+        "'a'",
+    ],
+)
+@pytest.mark.parametrize("key", ["threshold", "reset", "refractory", "equations"])
+def test_characters_of_other_languages_are_refused(key, text, tmp_path):
+    form = {"threshold": "v > {}", "reset": "v = {}", "equations": "dv/dt = {}\n*Hz : 1"}
+    file = tmp_path / "m.toml"
+    given = {"equations": "dv/dt = -v*Hz : 1", "threshold": "v > 1"}
+    given |= {key: form.get(key, "{}").format(text)}
+    lines = [f"{k} = {json.dumps(v)}" for k, v in given.items()]
+    file.write_text(
+        '[model]\ndt = "0.1 ms"\nduration = "1 ms"\nintegrator = "euler"\n[population.cell]\nsize = 2\n'
+        + "\n".join(lines)
+    )
+    if text.startswith("1 # x"):  # what is after the sign is a comment, and is gone
+        cell = load(str(file)).populations["cell"]
+        assert "if" not in f"{cell.threshold}{cell.reset}{cell.refractory}{cell.equations}"
+        return
+    with pytest.raises(ModelError) as error:
+        load(str(file))
+    assert str(error.value).startswith(f"{file}:") and str(error.value).isprintable()

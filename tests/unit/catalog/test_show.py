@@ -97,6 +97,7 @@ def test_nothing_that_is_shown_steers_a_terminal(tmp_path):
         '[model]\nextends = "noise_induced_memory"\ntitle = "a\\u001b]0;b\\u0007\\rc"\n'
         '[parameters]\nb = { value = "2", about = "d\\u009be", source = "f\\u202eg" }\n'
     )
-    for text in (describe(load(str(file))), *differences("noise_induced_memory", str(file))):
+    told = [describe(load(str(file))), "\n".join(differences("noise_induced_memory", str(file)))]
+    for text in told:
         assert all(line.isprintable() for line in text.split("\n"))
-        assert "\\x1b]0;b\\x07\\rc" in text or "title" not in text
+        assert "a\\x1b]0;b\\x07" in text and "f\\u202eg" in text
