@@ -4,13 +4,14 @@
     python benchmarks/backends.py --scaling        # the fused loop from 64 x 64 to 2048 x 2048
 
 Each round runs every case once, in turn and every other round from the last to the first, so that a
-machine whose speed drifts does not favour one; the table gives the fastest and the median of the
-rounds in microseconds a step, and the ratio to ``cpp`` on one thread. "Brian2" is what Brian2 makes
-of the equations with its own random numbers (a Mersenne Twister); in ``cpp`` the noise is ours.
-Code generation and compilers do not count. The fused loop and those written by hand time
-themselves; Brian2's programs are timed at two lengths, and the difference counts. The NumPy backend
-takes fewer steps. Needs ``pip install numba jax`` for the two hand-written loops; without, they are
-left out.
+machine whose speed drifts does not favour one. The table gives the median of the rounds in
+microseconds a step with the fastest and the slowest, and how many times as fast as ``cpp`` on one
+thread that is: the median of the rounds' own ratios with the smallest and the largest, or no ratio
+where the rounds are too far apart for one. "Brian2" is what Brian2 makes of the equations with its own
+random numbers (a Mersenne Twister); in ``cpp`` the noise is ours. Only the time loop counts, by the
+wall clock, in every case: no code generation, no compiler, no connecting, no reading and writing of
+files. The NumPy backend takes fewer steps. Needs ``pip install numba jax`` for the two hand-written
+loops; without, they are left out.
 """
 
 from __future__ import annotations
@@ -52,20 +53,13 @@ def request(
 def backend_step(
     name: str, threads: int, precision: str, milliseconds: float, start: str = "0 ms"
 ) -> Callable[[int], float]:
-    """Microseconds of a step on a backend: of its time loop where it says so, else of a long run less a short one."""
+    """Microseconds of a step of a backend's time loop, by its own clock."""
 
     def measure(side: int) -> float:
-        backend = backends.get(name)
         run = request(side, milliseconds, threads, precision, start)
-        backend.run(run)  # compiles
-        outcome = backend.run(run)
-        steps = run.model.duration / run.model.dt
-        if outcome.loop_seconds is not None:
-            return outcome.loop_seconds / steps * 1e6
-        short = request(side, milliseconds / 4, threads, precision, start)
-        backend.run(short)
-        seconds = outcome.run_seconds - backend.run(short).run_seconds
-        return seconds / (0.75 * steps) * 1e6
+        outcome = backends.get(name).run(run)
+        assert outcome.loop_seconds is not None, f"{name} takes no time of its loop"
+        return outcome.loop_seconds / (run.model.duration / run.model.dt) * 1e6
 
     return measure
 
@@ -89,10 +83,12 @@ def by_hand(module: str, milliseconds: float, **options: object) -> Callable[[in
     return lambda side: peer.microseconds_per_step(side, milliseconds, **options)[0]
 
 
+#: What the others are compared with.
+BASE = "cpp, 1 thread"
 CASES: dict[str, Callable[[int], float] | None] = {
     "Brian2, 1 thread": brian2_step(1, 8),
     "Brian2, 2 threads": brian2_step(2, 8),
-    "cpp, 1 thread": backend_step("cpp", 1, "float64", 8),
+    BASE: backend_step("cpp", 1, "float64", 8),
     "cpp, 2 threads": backend_step("cpp", 2, "float64", 8),
     "numpy": backend_step("numpy", 1, "float64", 0.8),
     "JAX float32, 2 threads": by_hand("jax_lattice", 8),
@@ -105,6 +101,27 @@ CASES: dict[str, Callable[[int], float] | None] = {
 }
 
 
+def ratio(over: list[float], under: list[float]) -> str:
+    """How many times as long as ``under`` ``over`` takes, round by round, or that the rounds cannot tell.
+
+    They cannot if there is one of them, if some say longer and others shorter, or if the largest ratio
+    is above the smallest by more than the median.
+    """
+    each = [a / b for a, b in zip(over, under, strict=True)]
+    low, middle, high = min(each), statistics.median(each), max(each)
+    if len(each) == 1:
+        return "no ratio: one round has no spread"
+    if low <= 1 <= high or high - low > middle:
+        return f"no ratio: the rounds give {low:.2f} to {high:.2f}"
+    return f"x {middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+def spread(values: list[float], digits: int) -> str:
+    """The median of the rounds, the fastest and the slowest."""
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{middle:9.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
 def compare(side: int, rounds: int, out: Path) -> None:
     """The table and the plot of all cases."""
     cases = {label: case for label, case in CASES.items() if case}
@@ -112,16 +129,16 @@ def compare(side: int, rounds: int, out: Path) -> None:
     for number in range(rounds):
         for label in list(cases)[:: -1 if number % 2 else 1]:
             times[label].append(cases[label](side))
-    first = min(times["cpp, 1 thread"])
-    print(f"{side} x {side} neurons with astrocytes, {platform.machine()}")
+    print(f"{side} x {side} neurons with astrocytes, {platform.machine()}, us a step")
     for label, values in times.items():
-        median = statistics.median(values)
-        ratio = first / min(values)
-        print(f"{label:26} {min(values):9.1f} us a step (median {median:.1f})  x {ratio:.2f}")
+        beside = "" if label == BASE else ratio(times[BASE], values)
+        print(f"{label:26} {spread(values, 1):32} {beside}".rstrip())
     print(json.dumps(times))
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
-    axes.barh(list(times), [min(values) for values in times.values()], color="tab:blue")
+    medians = np.array([statistics.median(values) for values in times.values()])
+    ends = np.array([(min(values), max(values)) for values in times.values()]).T
+    axes.barh(list(times), medians, xerr=abs(ends - medians), color="tab:blue", capsize=2)
     axes.set(xscale="log", xlabel="us a step", title=f"{side} x {side} neurons with astrocytes")
     axes.invert_yaxis()
     figure.savefig(out / "backends.png", dpi=150)
@@ -139,13 +156,12 @@ def scaling(rounds: int, out: Path) -> None:
             measure = backend_step("fused", 1, "float32", round(length, 1), "1 second")
             costs[side].append(measure(side) * 1e3 / side**2)
     for side, values in costs.items():
-        print(f"{side:5} x {side:<5} {min(values):.2f} ns a neuron and step")
-    print(
-        f"largest over smallest: {max(map(min, costs.values())) / min(map(min, costs.values())):.2f}"
-    )
+        print(f"{side:5} x {side:<5} {spread(values, 2)} ns a neuron and step")
+    cheap, *_, dear = sorted(costs.values(), key=statistics.median)
+    print(f"dearest over cheapest: {ratio(dear, cheap)}")
     figure = Figure(figsize=(5, 3.5), layout="constrained")
     axes = figure.subplots()
-    axes.plot(sides, [min(v) for v in costs.values()], "o-")
+    axes.plot(sides, [statistics.median(v) for v in costs.values()], "o-")
     axes.set(
         xscale="log", xlabel="side of the lattice", ylabel="ns a neuron and step", ylim=(0, None)
     )

@@ -254,6 +254,10 @@ class Bench:
         for request in requests:
             backend.run(request)  # compiles
         short, long = (min(backend.run(r).run_seconds for _ in range(2)) for r in requests)
+        if long <= short:
+            raise BackendError(
+                f"{lengths[1]} steps took no longer than {lengths[0]}: no time of a step"
+            )
         return {"us": round((long - short) / (lengths[1] - lengths[0]) * 1e6, 2)}
 
 

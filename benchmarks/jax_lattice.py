@@ -25,6 +25,7 @@ jax.config.update("jax_enable_x64", True)
 
 DT, BLOCK = 0.002, 50  # ms, steps of an astrocyte's step
 B, C, D, G, EPS, D_U, D_V, SIGMA2, K = 2.0, 0.2, 0.075, 0.2, 0.01, 100.0, 100.0, 0.12, 2.0
+T_DRIVE = 30  # ms
 NEVER = -(10**9)
 
 
@@ -133,10 +134,10 @@ def _block(state, block, laplacian, first, across, image, seed):
     since = (step - neurons[2]).reshape(first.size, first.size) * DT
     active = _count_under(since < 5, across)
     delayed = _count_under((since > 40) & (since < 45), across)
-    driven = jnp.where((step - drive) * DT <= 60, 1.0, 0.0)
+    driven = jnp.where((step - drive) * DT <= T_DRIVE, 1.0, 0.0)
     x, dt = (ca, ip3, h), BLOCK * DT * 1e-3
     first_slope = _astrocyte_drift(*x, driven)
-    later = jnp.where((step + BLOCK - drive) * DT <= 60, 1.0, 0.0)
+    later = jnp.where((step + BLOCK - drive) * DT <= T_DRIVE, 1.0, 0.0)
     second = _astrocyte_drift(*(a + dt * b for a, b in zip(x, first_slope, strict=True)), later)
     ca, ip3, h = (a + dt * (b + c) / 2 for a, b, c in zip(x, first_slope, second, strict=True))
     drive = jnp.where(active >= 8, step, drive)

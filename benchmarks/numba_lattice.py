@@ -330,6 +330,7 @@ def mirror(U, V, at, side):
 
 #: Li-Rinzel, in uM and s.
 STEP = 2.0 * 1e-4  # k times 0.1 ms
+T_DRIVE = 30 * MS
 C0_, C1_, D1_, D2_, D3_, D5_ = 2.0, 0.185, 0.13, 1.049, 0.9434, 0.082
 V1_, V2_, V3_, V4_, V5_, V6_ = 6.0, 0.11, 2.2, 0.3, 0.025, 0.2
 K1_, K2_, K3_, K4_, ALPHA, A2_, IP3S, RATE = 0.5, 1.0, 0.1, 1.1, 0.8, 0.14, 0.16, 0.14
@@ -375,9 +376,9 @@ def astrocyte_function(width: int, across: int, stride: int) -> Callable:
             i = first + uint(n)
             ca, ip3, gate, drive, count = Ca[i], IP3[i], h[i], last_drive[i], counts[uint(n)]
             age = i4(step - drive)
-            a, b, c = slopes(ca, ip3, gate, float(int(age <= 60 * MS)))
+            a, b, c = slopes(ca, ip3, gate, float(int(age <= T_DRIVE)))
             x, y, z = slopes(
-                ca + STEP * a, ip3 + STEP * b, gate + STEP * c, float(int(age <= 60 * MS - BLOCK))
+                ca + STEP * a, ip3 + STEP * b, gate + STEP * c, float(int(age <= T_DRIVE - BLOCK))
             )
             ca += STEP / 2 * (a + x)
             Ca[i], IP3[i], h[i] = ca, ip3 + STEP / 2 * (b + y), gate + STEP / 2 * (c + z)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from neuroglia_snn.errors import UserError
@@ -99,6 +100,16 @@ def mean_field_spikes(mean_u: ArrayLike, threshold: float, rearm: float) -> int:
         state[0] = -1
     settled = state[state != 0]
     return int(np.count_nonzero(settled[1:] > settled[:-1]))
+
+
+def spread_over_seeds(values: xr.DataArray, skipna: bool = True) -> xr.DataArray:
+    """Standard deviation of a sample (n - 1) over the dimension ``seed``; NaN where it has one seed.
+
+    With ``skipna``, seeds without a value are left out; otherwise one of them makes the result NaN.
+    """
+    squares = (values - values.mean("seed", skipna=skipna)) ** 2
+    free = values.count("seed") - 1
+    return np.sqrt(squares.sum("seed", skipna=skipna) / free.where(free > 0))
 
 
 def _as_indicator(values: ArrayLike, name: str) -> NDArray[np.bool_]:

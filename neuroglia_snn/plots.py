@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.experiments import memory
 
@@ -127,7 +128,8 @@ def _time_courses(
         at_cue = calcium.sel({calcium.dims[0]: cue}, method="nearest").values
         row, column = np.unravel_index(np.argmax(at_cue), at_cue.shape)
         axes[-1, 0].plot(times, calcium[:, row, column], color=_WITH)
-        axes[-1, 0].axhline(_threshold(model), color="grey", lw=0.8, ls="--")
+        if (threshold := _threshold(model)) is not None:
+            axes[-1, 0].axhline(threshold, color="grey", lw=0.8, ls="--")
         axes[-1, 0].set(ylabel=f"calcium ({calcium.attrs['units']})", ylim=(0, None))
         axes[-1, 0].set_title(f"astrocyte ({row}, {column})", loc="left", fontsize=10)
     for axis in axes[:, 0]:
@@ -141,10 +143,10 @@ def _time_courses(
     return _save(figure, path)
 
 
-def _threshold(model: spec.Model) -> float:
-    """Calcium threshold in uM if the model names it as the catalogue's does, else off the plot."""
-    parameter = model.parameters.get("Ca_glio")
-    return parameter.value.si * 1e3 if parameter else np.nan
+def _threshold(model: spec.Model) -> float | None:
+    """Calcium threshold in uM, where the model names it as the catalogue's does and uses it."""
+    parameter = eqs.model_parameters(model).get("Ca_glio")
+    return None if parameter is None else parameter.value.si * 1e3
 
 
 def _trace(

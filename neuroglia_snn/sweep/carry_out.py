@@ -20,6 +20,7 @@ from neuroglia_snn.backends import BACKENDS
 from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError, UserError
+from neuroglia_snn.measures import spread_over_seeds
 from neuroglia_snn.options import Options, command
 from neuroglia_snn.run import choose
 from neuroglia_snn.sweep import figures
@@ -287,7 +288,7 @@ def _results(store: Store, best: str | None) -> dict:
         return {}
     place = np.unravel_index(np.nanargmax(mean.values), mean.shape)
     settings = {str(d): mean[d].values[k].item() for d, k in zip(mean.dims, place, strict=True)}
-    spread = data[name].std("seed", ddof=1).values[place] if data.sizes["seed"] > 1 else np.nan
+    spread = spread_over_seeds(data[name]).values[place]
     return {
         f"largest_{name}": float(mean.values[place]),
         "standard_deviation": None if np.isnan(spread) else float(spread),

@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from neuroglia_snn.measures import spread_over_seeds
+
 FILE = "sweep.png"
 
 
@@ -22,7 +24,7 @@ def draw(data: xr.Dataset, measure: str | None, folder: Path) -> list[Path]:
     name = shown(data, measure)
     if name is None:
         return []
-    mean, spread = data[name].mean("seed"), data[name].std("seed")
+    mean, spread = data[name].mean("seed"), spread_over_seeds(data[name])
     figure = Figure(figsize=(6.5, 4), layout="constrained")
     axes = figure.subplots()
     label = name.replace("_", " ")

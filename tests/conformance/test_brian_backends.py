@@ -64,6 +64,12 @@ def test_numpy_and_cpp_follow_the_same_noisy_path(cpp):
     assert_same(backends.get("numpy").run(small_request()), cpp, 1e-9)
 
 
+def test_the_time_loop_is_timed_by_itself(cpp):
+    """It takes less than the whole run, which connects, reads and writes."""
+    for outcome in (cpp, backends.get("numpy").run(small_request())):
+        assert 0 < outcome.loop_seconds < outcome.run_seconds
+
+
 def test_without_noise_both_agree_to_rounding():
     request = small_request(sigma2="0")
     assert_same(backends.get("numpy").run(request), backends.get("cpp").run(request), 1e-10)

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.measures import mean_field_spikes, memory_accuracy
+from neuroglia_snn.measures import mean_field_spikes, memory_accuracy, spread_over_seeds
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=2, max_side=8)
 
@@ -168,3 +169,13 @@ def test_the_mean_field_is_one_series():
 def test_the_rearming_level_lies_below_the_threshold():
     with pytest.raises(UserError, match=r"rearming level 3.0 lies above the threshold 2.0"):
         mean_field_spikes([0.0], 2.0, 3.0)
+
+
+def test_the_spread_over_seeds_is_that_of_a_sample():
+    values = xr.DataArray([[1.0, 2.0, 4.0], [1.0, np.nan, 2.0], [np.nan, np.nan, 3.0]])
+    values = values.rename(dim_0="point", dim_1="seed")
+    expected = [np.std([1, 2, 4], ddof=1), np.std([1, 2], ddof=1), np.nan]
+    np.testing.assert_allclose(spread_over_seeds(values), expected)
+    np.testing.assert_allclose(
+        spread_over_seeds(values, skipna=False), [expected[0], np.nan, np.nan]
+    )

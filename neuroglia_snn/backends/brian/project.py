@@ -35,6 +35,18 @@ _ANY_ORDER = re.compile(rb"^\s*(_array_\w+_(timestep|t)\[0\] = 0|network\.add\(&
 PROGRESS = "neuroglia-progress"
 #: C++ that reports progress, one line each, for `execute`.
 REPORT = f'fprintf(stderr, "\\n{PROGRESS} %.6f %.9g\\n", completed, start + completed*duration);'
+#: Followed by the wall time of the time loop in seconds.
+LOOP = "neuroglia-loop"
+#: C++ around the time loop that tells it (Brian2's own measure is processor time on one thread).
+LOOP_BEGINS = """
+timespec neuroglia_begins, neuroglia_ends;
+clock_gettime(CLOCK_MONOTONIC, &neuroglia_begins);
+"""
+LOOP_ENDS = f"""
+clock_gettime(CLOCK_MONOTONIC, &neuroglia_ends);
+fprintf(stderr, "\\n{LOOP} %.9f\\n", double(neuroglia_ends.tv_sec - neuroglia_begins.tv_sec)
+        + 1e-9*double(neuroglia_ends.tv_nsec - neuroglia_begins.tv_nsec));
+"""
 #: C++ that seeds Brian2's generators (initial values, connections, ``rand()``) when the program starts.
 SEED = """
 for (size_t n = 0; n < brian::_random_generators.size(); n++)
@@ -272,6 +284,12 @@ def execute(
     raise BackendError(
         f"the program stopped with status {program.returncode}: {said[-500:].strip()}"
     )
+
+
+def loop_seconds(said: str) -> float | None:
+    """Wall time of the time loop, from what a program said; None where it does not take it."""
+    found = re.search(rf"{LOOP} (\S+)", said)
+    return float(found[1]) if found else None
 
 
 #: Programs that run now, for `interrupt_running`.

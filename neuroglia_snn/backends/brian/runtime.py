@@ -42,11 +42,12 @@ class NumpyBackend:
             network = build(request.model, request.images, request.seed, _apply)
             simulation = brian2.Network(network.objects())
             built = time.perf_counter()
-            report = {"report": _reporter(request), "report_period": 0.2 * SECOND}
+            loop = _Loop(request)
             simulation.run(
                 request.model.duration * SECOND,
                 namespace={},
-                **(report if request.progress else {}),
+                report=loop,
+                report_period=0.2 * SECOND,
             )
         except Exception as error:
             raise root_cause(error) from error
@@ -60,6 +61,7 @@ class NumpyBackend:
             run_seconds=time.perf_counter() - built,
             compiled=False,
             versions=collect.versions(),
+            loop_seconds=loop.seconds,
         )
 
 
@@ -68,11 +70,15 @@ def _apply(network: Network) -> None:
         network.groups[group].variables[variable].set_value(value)
 
 
-def _reporter(request: Request):
-    duration = request.model.duration
+class _Loop:
+    """What Brian2 reports to, from the first step to the last: passes progress on, and keeps the time."""
 
-    def report(elapsed, completed, start, length) -> None:
-        if request.progress:
-            request.progress(float(completed), float(completed) * duration)
+    def __init__(self, request: Request):
+        self._request = request
+        self.seconds: float | None = None
 
-    return report
+    def __call__(self, elapsed, completed, start, length) -> None:
+        self.seconds = float(elapsed)
+        if self._request.progress:
+            fraction = float(completed)
+            self._request.progress(fraction, fraction * self._request.model.duration)

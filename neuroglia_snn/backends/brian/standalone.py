@@ -53,6 +53,8 @@ class CppBackend:
             raise BackendError(reason)
         start = time.perf_counter()
         with project.device(request.threads, _FLAGS):
+            get_device().insert_code("before_network_run", project.LOOP_BEGINS)
+            get_device().insert_code("after_network_run", project.LOOP_ENDS)
             with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
                 code = Path(scratch) / "code"
                 network = generate(request, code, project.SEED)
@@ -75,7 +77,7 @@ def run_program(
     with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
         results = Path(scratch)
         given = project.arguments(settings_of(network, request), results)
-        project.execute(folder, results, given, request)
+        said = project.execute(folder, results, given, request)
         project.adopt(results)
         return Outcome(
             records=collect.records(network),
@@ -85,6 +87,7 @@ def run_program(
             run_seconds=time.perf_counter() - start,
             compiled=compiled,
             versions=collect.versions() | versions,
+            loop_seconds=project.loop_seconds(said),
         )
 
 

@@ -28,7 +28,7 @@ from neuroglia_snn.backends.brian import collect, own_loop, project
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import Network, build, recorded_indices, settings_of
 from neuroglia_snn.backends.fused import kernel as kernels
-from neuroglia_snn.backends.fused.kernel import LOOP, MEMORY, REACHED, Kernel
+from neuroglia_snn.backends.fused.kernel import MEMORY, REACHED, Kernel
 from neuroglia_snn.errors import BackendError, ResultError
 
 T = TypeVar("T")
@@ -152,7 +152,7 @@ class Build:
             run_seconds=seconds,
             compiled=self.compiled,
             versions={**collect.versions(), **self.versions},
-            loop_seconds=_loop_seconds(said),
+            loop_seconds=project.loop_seconds(said),
             reached=reached(request.model, said),
             details=_gpu_memory(said),
         )
@@ -215,11 +215,6 @@ def reached(model: spec.Model, said: str) -> float | None:
     assert found is not None
     base = min(p.dt for p in model.populations.values())
     return None if int(found[1]) == round(model.duration / base) else int(found[1]) * base
-
-
-def _loop_seconds(said: str) -> float | None:
-    found = re.search(rf"{LOOP} (\S+)", said)
-    return float(found[1]) if found else None
 
 
 def _gpu_memory(said: str) -> dict[str, object]:

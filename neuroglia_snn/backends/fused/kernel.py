@@ -29,7 +29,7 @@ from neuroglia_snn import equations as eqs
 from neuroglia_snn import lanes, noise, spec, stages
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
-from neuroglia_snn.backends.brian.project import PROGRESS
+from neuroglia_snn.backends.brian.project import LOOP, PROGRESS
 from neuroglia_snn.backends.fused import linear
 from neuroglia_snn.backends.fused.memory import BYTES, EVENTS, SHARED, Memory, memory, require_tile
 from neuroglia_snn.backends.fused.statements import RESULT, Block, translate
@@ -38,8 +38,6 @@ from neuroglia_snn.quantities import UNITS
 
 FOLDER = Path(__file__).parent
 REACHED = "neuroglia-reached"
-#: Followed by the seconds that the loop took.
-LOOP = "neuroglia-loop"
 #: Followed by the bytes of a GPU's memory that all arrays took.
 MEMORY = "neuroglia-memory"
 _LINE = re.compile(r"const (\w+) (\w+) = (.*);")

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from neuroglia_snn.measures import spread_over_seeds
 from neuroglia_snn.studies.base import Section
 from neuroglia_snn.studies.noise_memory.forms import LATTICE, Form
 from neuroglia_snn.studies.noise_memory.jobs import RunJob, Setting, SweepJob
@@ -136,7 +137,7 @@ def _draw(spikes: xr.DataArray, edge: xr.DataArray, label: str, path: Path) -> P
     axes.errorbar(
         places,
         edge.mean("seed", skipna=False),
-        edge.std("seed", skipna=False),
+        spread_over_seeds(edge, skipna=False),
         color="#b3541e",
         marker="o",
         ms=4,
@@ -157,5 +158,5 @@ def _in_words(values: xr.DataArray) -> str:
     none = int(np.isnan(values).sum())
     if none:
         return f"none for {none} of {values.size} seeds"
-    spread = f" ± {float(values.std(ddof=1)):.4f}" if values.size > 1 else ""
+    spread = f" ± {float(spread_over_seeds(values)):.4f}" if values.size > 1 else ""
     return f"{float(values.mean()):.4f}{spread}"

@@ -12,21 +12,25 @@ from matplotlib.figure import Figure
 from neuroglia_snn import checks, plots
 from neuroglia_snn.catalog.schema import TEST_PATTERNS
 from neuroglia_snn.experiments import memory
+from neuroglia_snn.measures import spread_over_seeds
 from neuroglia_snn.studies.base import Section
 from neuroglia_snn.studies.noise_memory.forms import BEST_NOISE, MEMORY, PAPERS_NOISE, Form
 from neuroglia_snn.studies.noise_memory.jobs import RunJob, Setting, SweepJob
 
-#: sigma^2 and recall of an earlier trial with the published digit, k = 2, one seed; the published
-#: program's scheme gave the same where it was run, at 0, 0.09, 0.1, 0.12 and 0.2.
-_TRIAL = {
-    0.0: 0.50,
-    0.08: 0.65,
-    0.09: 0.84,
-    0.1: 0.91,
-    0.12: 0.98,
-    0.13: 0.96,
-    0.14: 0.54,
-    0.2: 0.50,
+#: sigma^2 and recall in two other programs, each with the published images and one seed. The loop
+#: was written independently of ours and drives astrocytes for 30 ms.
+_OTHERS: Mapping[str, Mapping[float, float]] = {
+    "independent loop": {0.08: 0.640, 0.09: 0.824, 0.12: 0.982, 0.14: 0.659},
+    "earlier trial": {
+        0.0: 0.50,
+        0.08: 0.65,
+        0.09: 0.84,
+        0.1: 0.91,
+        0.12: 0.98,
+        0.13: 0.96,
+        0.14: 0.54,
+        0.2: 0.50,
+    },
 }
 #: Accuracy of the trained and of the novel pattern (text before the paper's discussion).
 _NOVEL = {"trained": 0.994, "disjoint": 0.5}
@@ -153,12 +157,12 @@ def accuracy_by_noise(form: Form, setting: Setting) -> Section:
     for noise in with_["sigma2"].values:
         at = with_.sel(sigma2=noise)
         control = without.sel(sigma2=noise) if noise in without["sigma2"].values else None
-        trial = next((v for k, v in _TRIAL.items() if np.isclose(k, noise)), None)
+        others = (_at(noise, found) for found in _OTHERS.values())
         rows.append(
             [
                 f"{noise:g}",
                 spread(at["recall_accuracy"]),
-                f"{trial:.2f}" if trial is not None else "",
+                *("" if value is None else f"{value:g}" for value in others),
                 spread(at["accuracy"]),
                 f"{mean(at['recalled_in_pattern']):.2f} / {mean(at['recalled_outside']):.2f}",
                 f"{mean(at['calcium_peak_uM']):.3f}",
@@ -167,21 +171,19 @@ def accuracy_by_noise(form: Form, setting: Setting) -> Section:
             ]
         )
         values[f"recall_accuracy_at_{noise:g}"] = mean(at["recall_accuracy"])
-    columns = [
-        "sigma^2",
-        "recall accuracy",
-        "earlier trial, one seed",
-        "accuracy",
-        "recalled inside / outside",
-    ]
-    columns += ["calcium peak (uM)", "recall without astrocytes", "accuracy without"]
+    columns = ["sigma^2", "recall accuracy", *(f"{name}, one seed" for name in _OTHERS)]
+    columns += ["accuracy", "recalled inside / outside", "calcium peak (uM)"]
+    columns += ["recall without astrocytes", "accuracy without"]
     return Section(
         "Fig. 5 a: accuracy against noise",
         "`accuracy` is the paper's eqs 1-2 and counts from the cue on, so that the cue's own response counts"
         " too; `recall accuracy` counts from its end on. Mean and standard deviation over seeds, each with images"
         " of its own. The paper finds a rise and a fall, and nothing without astrocytes; its text gives no"
-        " numbers. The earlier trial is one seed with the published digit; the published program's scheme gave"
-        f" the same at 0, 0.09, 0.1, 0.12 and 0.2. {_best(with_, without)}{_against_trial(rows)}",
+        f" numbers for this figure, and {_NOVEL['trained']} for a trained pattern at its best. {_best(with_)}"
+        f" Without astrocytes it is {float(without['recall_accuracy'].mean('seed').max()):.3f} at most. Two"
+        " other programs of these equations stand beside ours, each with the published images and one seed; the"
+        " published program's own scheme gave the same as the earlier trial at 0, 0.09, 0.1, 0.12 and"
+        f" 0.2.{_against_others(with_)}",
         [path],
         (columns, rows),
         values,
@@ -281,10 +283,10 @@ def compare_readings(form: Form, setting: Setting) -> Section:
     columns = ["feedback", "k", "recall accuracy", "accuracy", "recalled inside / outside"]
     columns += ["calcium peak (uM)"]
     return Section(
-        "The feedback's two readings, and the published program's doubled step",
+        "The feedback's two readings, the published program's doubled step, and its drive",
         "The published program's predictor holds one full step and its corrector adds the mean of both slopes on"
         " top, so that a nominal millisecond is two of drift, for neurons and astrocytes alike (k = 2)."
-        f" All at sigma^2 = {BEST_NOISE}.{_printed(values)}",
+        f" All at sigma^2 = {BEST_NOISE}.{_printed(values)}{_longer(values)}",
         [],
         (columns, rows),
         values,
@@ -294,33 +296,44 @@ def compare_readings(form: Form, setting: Setting) -> Section:
 # ---------------------------------------------------------------------------------- parts
 
 
-def _best(with_: xr.Dataset, without: xr.Dataset) -> str:
+def _best(with_: xr.Dataset) -> str:
+    """The largest recall, how far it is from the paper's and what it lacks."""
     recall = with_["recall_accuracy"].mean("seed")
-    return (
-        f"Here the largest recall is {float(recall.max()):.3f}, at {float(recall.idxmax()):g}; without"
-        f" astrocytes it is {float(without['recall_accuracy'].mean('seed').max()):.3f} at most."
+    largest, noise = float(recall.max()), recall.idxmax()
+    short = _NOVEL["trained"] - largest
+    said = (
+        f"Here the largest recall is {largest:.3f}, at {float(noise):g}, {abs(short):.3f}"
+        f" {'below' if short > 0 else 'above'} that."
     )
-
-
-def _against_trial(rows: list[list[str]]) -> str:
-    """Where recall differs from the trial's by more than seeds do, and why."""
-    by = {r[0]: float(r[1].split()[0]) - float(r[2]) for r in rows if r[2]}
-    below = ", ".join(noise for noise, difference in by.items() if difference < -0.03)
-    above = ", ".join(noise for noise, difference in by.items() if difference > 0.06)
-    said = ""
-    if below:
-        said += (
-            f" At {below} it is lower than the trial's: every neuron of the digit is recalled, but by 1.5 s firing"
-            " has spread further around it. It is neither the time step nor the coupling, and the shape of the"
-            " image matters at 0.09 and 0.1, though not at 0.08: a compact one loses less (docs/agreement.md has"
-            " the runs that show it)."
-        )
-    if above:
-        said += (
-            f" At {above} it is higher, which neither the shape of the image nor the time step explains"
-            " (docs/agreement.md)."
-        )
+    if largest < 1:
+        around = mean(with_["recalled_outside"].sel(sigma2=noise)) / 2 / (1 - largest)
+        said += f" Of what it lacks to 1, {around:.0%} is firing outside the digit."
     return said
+
+
+def _against_others(with_: xr.Dataset) -> str:
+    """Our mean less the one seed of another program, in standard errors where ours has several."""
+    recall = with_["recall_accuracy"]
+    seeds = recall.sizes["seed"]
+    errors = spread_over_seeds(recall, skipna=False) * (1 + 1 / seeds) ** 0.5
+    said = ""
+    for name, found in _OTHERS.items():
+        parts = []
+        for noise in recall["sigma2"].values:
+            theirs, error = _at(noise, found), float(errors.sel(sigma2=noise))
+            if theirs is None:
+                continue
+            difference = mean(recall.sel(sigma2=noise)) - theirs
+            ratio = f" ({difference / error:+.1f})" if error > 0 else ""
+            parts.append(f"{difference:+.3f}{ratio} at {noise:g}")
+        said += f" Our mean less the {name}'s: {', '.join(parts)}." if parts else ""
+    if said and seeds > 1:
+        said += " In brackets in standard errors of that difference, as if both had our spread over seeds."
+    return said
+
+
+def _at(noise: float, found: Mapping[float, float]) -> float | None:
+    return next((value for at, value in found.items() if np.isclose(at, noise)), None)
 
 
 def _printed(values: Mapping[str, float]) -> str:
@@ -330,10 +343,20 @@ def _printed(values: Mapping[str, float]) -> str:
         return ""
     return (
         " That the printed feedback seems to recall more at k = 1 is no memory. A current that stays on makes a"
-        " neuron spike once, when it begins: at k = 2 that is before the cue (in the run looked at calcium crossed"
-        " its threshold at 450 ms), at k = 1, where calcium rises half as fast, within the 500 ms that are"
-        " counted (1200 ms). As run, the feedback fires the pattern again every 40 ms; at k = 1 calcium comes too"
+        " neuron spike once, when it begins: at k = 2 that is before the cue, at k = 1, where calcium rises half as"
+        " fast, within the 500 ms that are counted. As run, the feedback fires the pattern again every 40 ms; at k = 1 calcium comes too"
         " late for it, when no neuron has been active for long."
+    )
+
+
+def _longer(values: Mapping[str, float]) -> str:
+    """Why the drive of 60 ms is kept, and what it does."""
+    long, ours = (values[f"recall_accuracy_{name}_k2"] for name in (f"{MEMORY}_long_drive", MEMORY))
+    return (
+        " A drive of 60 ms is kept as a variant because the published program's parameter says so, and whoever"
+        " writes the model from it would take that; the program counts its timer down in both halves of every"
+        f" step, so that 30 ms are left. Here the longer drive recalls {long:.3f}, the shorter {ours:.3f};"
+        " docs/agreement.md has both at other noises."
     )
 
 
@@ -346,7 +369,7 @@ def spread(values: xr.DataArray) -> str:
     """Mean, and standard deviation where there are several seeds."""
     several = values.sizes["seed"] > 1
     return f"{mean(values):.3f}" + (
-        f" ± {float(values.std('seed', ddof=1, skipna=False)):.3f}" if several else ""
+        f" ± {float(spread_over_seeds(values, skipna=False)):.3f}" if several else ""
     )
 
 
@@ -372,7 +395,7 @@ def _draw_accuracy(
             axes.errorbar(
                 data[name].values,
                 values.mean("seed"),
-                values.std("seed"),
+                spread_over_seeds(values),
                 color=colour,
                 ls=style,
                 marker="o",
