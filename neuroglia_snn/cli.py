@@ -304,10 +304,10 @@ def _list(arguments: argparse.Namespace) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    from neuroglia_snn.catalog.load import load
+    from neuroglia_snn.catalog.load import declared, read
     from neuroglia_snn.catalog.show import describe
 
-    print(describe(load(arguments.model, overrides(arguments.set))))
+    print(describe(declared(read(arguments.model, overrides(arguments.set)))))
 
 
 def _check(arguments: argparse.Namespace) -> int:

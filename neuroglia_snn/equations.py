@@ -6,8 +6,9 @@ The only module that builds Brian2's `Equations`.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from brian2.core.functions import Function
@@ -29,7 +30,7 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_unit
 from neuroglia_snn import expressions, spec
 from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.names import is_attribute, refusal
-from neuroglia_snn.quantities import UNITS, canonical_unit, parse_unit
+from neuroglia_snn.quantities import UNITS, as_expression, canonical_unit, parse_unit
 
 #: Names with a meaning of their own; no variable or parameter may take them.
 RESERVED = {"t", "dt", "i", "j", "N", "xi", "t_in_timesteps", "lastspike", "not_refractory"}
@@ -65,7 +66,7 @@ _STATEMENT = re.compile(
 )
 _LEFT = re.compile(r"(?:d([A-Za-z_]\w*)\s*/\s*dt|([A-Za-z_]\w*))\s*(?:=(?!=)|:)", re.ASCII)
 _BEGINS = re.compile(r"(?:d[A-Za-z]\w*\s*/\s*dt|[A-Za-z]\w*)\s*=(?!=)", re.ASCII)
-_FLAGS = {"constant", "shared", "linked", "summed", "event-driven", "clock-driven"}
+_FLAGS = {"constant", "shared", "summed", "event-driven", "clock-driven"}
 _FLAGS |= {"unless refractory", "constant over dt"}
 
 
@@ -184,6 +185,12 @@ def _parse_one(name: str, line: str) -> Equation:
         raise EquationError(name, f"unit of '{name}': {error}") from None
     flags = tuple(f.strip() for f in (match["flags"] or "").split(",") if f.strip())
     for flag in flags:
+        if flag == "linked":
+            raise EquationError(
+                name,
+                f"'{name}' has the flag 'linked', which nothing in a model file can fill: write"
+                f" '{name} : {unit}' and a projection with '{name}_post = x_pre : {unit} (summed)'",
+            )
         if flag not in _FLAGS:
             raise EquationError(
                 name, f"'{name}' has the unknown flag '{flag}' (known: {', '.join(sorted(_FLAGS))})"
@@ -202,6 +209,49 @@ def _parse_one(name: str, line: str) -> Equation:
     if match["diff"] and type_ != FLOAT:
         raise EquationError(name, f"d{name}/dt: what has a rate is no {type_} (write ': 1')")
     return Equation(name, kind, expression, dimensions, type_, flags, canonical_unit(unit))
+
+
+def reads(own: Mapping[str, Equation], code: str) -> set[str]:
+    """Names in some code, and in the subexpressions that it names, to any depth."""
+    found: set[str] = set()
+    pending = [code]
+    while pending:
+        new = set(re.findall(r"[A-Za-z_]\w*", pending.pop())) - found
+        found |= new
+        named = [own[n] for n in new if n in own]
+        pending += [e.expression or "" for e in named if e.kind == "subexpression"]
+    return found
+
+
+def initial_order(own: Mapping[str, Equation], initial: Mapping[str, str]) -> list[str]:
+    """Names of initial values so that each stands after those that it reads, else as in the file.
+
+    Raises
+    ------
+    EquationError
+        For initial values that go in a circle.
+    """
+    needed = {name: reads(own, text) & set(initial) for name, text in initial.items()}
+    order: list[str] = []
+    while len(order) < len(needed):
+        left = [name for name in needed if name not in order]
+        ready = next((name for name in left if needed[name] <= set(order)), None)
+        if ready is None:
+            raise _circle(needed, left)
+        order.append(ready)
+    return order
+
+
+def _circle(needed: Mapping[str, set[str]], left: Sequence[str]) -> EquationError:
+    """The error for initial values each of which waits for another one; it names a circle."""
+    path = [left[0]]
+    while len(set(path)) == len(path):
+        path.append(min(needed[path[-1]] & set(left)))
+    circle = path[path.index(path[-1]) :]
+    said = ", ".join(f"'{a}' reads '{b}'" for a, b in itertools.pairwise(circle))
+    return EquationError(
+        circle[0], f"initial values go in a circle: {said}; give one of them without the others"
+    )
 
 
 _BRIAN_KIND = {
@@ -331,6 +381,15 @@ def used_parameters(model: spec.Model, texts: list[str]) -> dict[str, spec.Param
     for text in texts:
         used |= set(re.findall(r"[A-Za-z_]\w*", text))
     return {n: p for n, p in model.parameters.items() if n in used}
+
+
+def constant_value(model: spec.Model, text: str) -> float | None:
+    """Value of an expression of parameters and units alone, in SI units; None for any other."""
+    text = as_expression(text)
+    known = {*model.parameters, *UNITS, *expressions.CONSTANTS, *expressions.NUMERIC}
+    if expressions.names(text) - (known - expressions.RANDOM):
+        return None
+    return expressions.evaluate(text, {n: p.value.si for n, p in model.parameters.items()})
 
 
 def model_parameters(model: spec.Model) -> dict[str, spec.Parameter]:

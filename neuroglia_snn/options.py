@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -41,6 +41,20 @@ class Options:
         changed = {n: v for n, v in changed.items() if v != getattr(usual, n) and n != "resume"}
         changed["set"] = [f"{n}={v}" for n, v in changed.pop("overrides", {}).items()]
         return as_flags(changed)
+
+
+def require_used(options: Options, used: Collection[str], who: str) -> None:
+    """Refuse options that were given and that a run of ``who`` does not use.
+
+    Raises
+    ------
+    UserError
+    """
+    usual = Options()
+    for field_ in fields(Options):
+        name = field_.name
+        if name not in used and getattr(options, name) != getattr(usual, name):
+            raise UserError(f"{who} takes no --{name.replace('_', '-')}")
 
 
 def as_flags(values: Mapping[str, object]) -> list[str]:

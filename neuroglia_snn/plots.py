@@ -178,7 +178,7 @@ def record_figure(model: spec.Model, data: xr.Dataset, path: Path) -> Path | Non
         (name, variable)
         for name, record in model.records.items()
         for variable in record.variables
-        if f"{name}_{variable}" in data
+        if not record.events and f"{name}_{variable}" in data
     ]
     events = [name for name, record in model.records.items() if record.events]
     count = len(plots) + len(events)

@@ -76,8 +76,9 @@ def dataset(model: spec.Model, outcome: Outcome) -> xr.Dataset:
     """All records and the final state as one labelled dataset.
 
     Variables are ``RECORD_VARIABLE`` with dimensions (time_RECORD, row_RECORD, column_RECORD) for a
-    lattice, (time_RECORD, unit_RECORD) otherwise, and ``final_POPULATION_VARIABLE``; times in ms,
-    units in attributes.
+    lattice, (time_RECORD, unit_RECORD) otherwise, and ``final_POPULATION_VARIABLE``. A record of
+    events has RECORD_time, RECORD_unit and RECORD_VARIABLE with the dimension (event_RECORD). Times
+    are in ms, units in attributes.
     """
     arrays: dict[str, tuple] = {}
     coordinates: dict[str, tuple] = {}
@@ -97,6 +98,9 @@ def dataset(model: spec.Model, outcome: Outcome) -> xr.Dataset:
         event = f"event_{name}"
         arrays[f"{name}_time"] = (event, times * 1e3, {"units": "ms"})
         arrays[f"{name}_unit"] = (event, units, {"population": model.records[name].population})
+        for variable, values in outcome.event_values.get(name, {}).items():
+            population = model.populations[model.records[name].population]
+            arrays[f"{name}_{variable}"] = _labelled(population, variable, (event,), values)
     for name, state in outcome.final.items():
         population = model.populations[name]
         axes = tuple(f"{axis}_{name}" for axis in _axis_names(population))

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,11 @@ from neuroglia_snn import (
 from neuroglia_snn.backends.base import PRECISIONS, Backend, Outcome, Progress, Request
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.experiments import mean_field, memory
-from neuroglia_snn.options import Options, command
+from neuroglia_snn.options import Options, command, require_used
 
+#: Options that are for the images of a memory, and those that every simulation takes.
+_IMAGES = {"train", "test", "clean", "resize"}
+_USED = {f.name for f in fields(Options)} - _IMAGES - {"data", "weights", "images"}
 Measures = dict[str, float | int | None]
 #: Runs requests on a backend; an error stands for the outcome of one that fails.
 Simulate = Callable[[Backend, Sequence[Request]], list[Outcome | UserError]]
@@ -257,8 +260,17 @@ def _plan(model: spec.Model, options: Options) -> _Plan:
         if glia not in model.populations:
             raise UserError(f"model '{model.name}' has no glia to leave out for a control")
         control = model.without(str(glia))
+    recalls = model.experiment.get("kind") == "associative-memory"
+    used = _USED | (_IMAGES if recalls else set())
+    require_used(options, used, f"model '{model.name}'")
+    if options.resize and options.train is None:
+        raise UserError("--resize is for images that you give: add --train and --test")
+    if options.workers > 1 and options.replicas == 1:
+        raise UserError("--workers run replicas side by side: add --replicas")
+    if options.threads > 1 and not backend.threaded:
+        raise UserError(f"backend '{backend.name}' runs without --threads")
     images = None
-    if model.experiment.get("kind") == "associative-memory":
+    if recalls:
         images = functools.partial(
             memory.prepare_images,
             model,
@@ -267,12 +279,6 @@ def _plan(model: spec.Model, options: Options) -> _Plan:
             options.clean,
             options.resize,
         )
-    elif options.data is not None:
-        raise UserError(f"model '{model.name}' takes no data set (--data)")
-    elif options.weights is not None or options.images is not None:
-        raise UserError(f"model '{model.name}' is no classifier (--weights, --images)")
-    elif options.train or options.test or options.clean:
-        raise UserError(f"model '{model.name}' takes no images (its experiment is not a memory)")
     plan = _Plan(model, control, images, options, backend)
     plan.request(model, replica=options.replicas - 1)
     plan.request(model)  # refuses a bad seed, number of threads or image
@@ -438,6 +444,7 @@ def _event_rates(model: spec.Model, data: xr.Dataset) -> dict[str, float]:
     rates = {}
     for name, record in model.records.items():
         if record.events:
-            size = model.populations[record.population].size
-            rates[f"{name}_rate_Hz"] = data.sizes[f"event_{name}"] / size / model.duration
+            population = model.populations[record.population]
+            time = spec.steps(model.duration, population.dt) * population.dt
+            rates[f"{name}_rate_Hz"] = data.sizes[f"event_{name}"] / population.size / time
     return rates

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 from neuroglia_snn.errors import UserError
@@ -15,6 +15,12 @@ from neuroglia_snn.quantities import Amount
 
 #: Of the numbers of populations on the fastest clock; slower ones are always float64.
 PRECISIONS = ("float64", "float32")
+
+
+def steps(duration: float, dt: float) -> int:
+    """Number of steps of ``dt`` in a run, as Brian2 counts them: what is left over is one step more."""
+    whole = round(duration / dt)
+    return whole if abs(whole * dt - duration) <= 1e-4 * dt else ceil(duration / dt)
 
 
 @dataclass(frozen=True)
@@ -147,7 +153,7 @@ class Record:
     """What is kept during a run: variables of a population every ``every`` seconds.
 
     ``stride`` keeps each stride-th row and column; ``reduce = "mean"`` keeps the population mean;
-    ``events`` keeps event times instead.
+    ``events`` keeps the times of the population's ``event`` instead, with the variables at each.
     """
 
     name: str
@@ -157,6 +163,7 @@ class Record:
     stride: int = 1
     reduce: str | None = None
     events: bool = False
+    event: str = "spike"
 
 
 @dataclass(frozen=True)

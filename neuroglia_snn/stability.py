@@ -21,15 +21,17 @@ def initial_values(model: spec.Model, population: spec.Population) -> dict[str, 
         values[name] = _first_value(table)
     values |= {"t": 0.0, "dt": population.dt, "i": 0.0, "j": 0.0, "N": float(population.size)}
     values |= {"t_in_timesteps": 0.0, "lastspike": -1e9, "not_refractory": 1.0}
-    for name, equation in eqs.parse(population.equations).items():
+    own = eqs.parse(population.equations)
+    for name, equation in own.items():
         if equation.kind != "subexpression":
             values[name] = 0.0
         values |= dict.fromkeys(equation.noise_terms, 0.0)
-    for name, text in population.initial.items():
+    for name in eqs.initial_order(own, population.initial):
+        text = population.initial[name]
         try:
             values[name] = parse_quantity(text).si
         except UserError:
-            values[name] = expressions.evaluate(text, values)
+            values[name] = _value(own, text, values)
     return values  # type: ignore[return-value]
 
 
@@ -38,19 +40,23 @@ def _first_value(table: spec.Table) -> Callable[[float], float]:
 
 
 def _resolved(own: Mapping[str, eqs.Equation], name: str, values: Mapping) -> float:
-    """Value of an equation's right-hand side, subexpressions included (each worked out once)."""
+    """Value of an equation's right-hand side."""
+    return _value(own, own[name].expression or "0", values)
+
+
+def _value(own: Mapping[str, eqs.Equation], text: str, values: Mapping) -> float:
+    """Value of an expression, subexpressions included (each worked out once)."""
     scope = dict(values)
     known: set[str] = set()
 
-    def value(name: str) -> float:
-        text = own[name].expression or "0"
+    def value(text: str) -> float:
         for other in expressions.names(text):
             if other in own and own[other].kind == "subexpression" and other not in known:
                 known.add(other)
-                scope[other] = value(other)
+                scope[other] = value(own[other].expression or "0")
         return expressions.evaluate(text, scope)
 
-    return value(name)
+    return value(text)
 
 
 def noise_problems(model: spec.Model, population: spec.Population) -> list[tuple[str, str]]:

@@ -85,7 +85,8 @@ class Outcome:
     Attributes
     ----------
     records : the model's records by name
-    events : event times in s and unit indices of records with ``events = true``
+    events : event times in s and unit indices of records of events
+    event_values : variables of such records by name, at each event, SI units, (event,)
     final : state variables at the end, per population, SI units, (unit,)
     build_seconds, run_seconds : wall time
     compiled : False where a cached build was used or nothing is compiled
@@ -105,19 +106,21 @@ class Outcome:
     versions: Mapping[str, str]
     loop_seconds: float | None = None
     reached: float | None = None
+    event_values: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     details: Mapping[str, object] = field(default_factory=dict)
 
 
 class Backend(Protocol):
     """A way to run models.
 
-    ``precisions`` are those it can compute in; ``resumes`` says whether it heeds a request's
-    checkpoint and stops readably when interrupted, ``batch`` how many replicas it runs in the time of
-    one (1 where they run one by one).
+    ``precisions`` are those it can compute in; ``threaded`` says whether it uses the threads of a
+    request, ``resumes`` whether it heeds a request's checkpoint and stops readably when interrupted,
+    ``batch`` how many replicas it runs in the time of one (1 where they run one by one).
     """
 
     name: str
     precisions: tuple[str, ...]
+    threaded: bool
     resumes: bool
     batch: int
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from neuroglia_snn import spec
-from neuroglia_snn.catalog import fields, network, sections
+from neuroglia_snn.catalog import fields, inputs, network, sections
 from neuroglia_snn.catalog.ranges import ranges
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document, read_document
@@ -18,7 +18,7 @@ from neuroglia_snn.errors import ModelError, printable, shown
 
 
 def load(name_or_path: str, overrides: Mapping[str, str] | None = None) -> spec.Model:
-    """Load a model by catalogue name or path.
+    """Load a model by catalogue name or path, ready for a backend.
 
     Parameters
     ----------
@@ -33,9 +33,30 @@ def load(name_or_path: str, overrides: Mapping[str, str] | None = None) -> spec.
     ModelError
         With file, line, what is wrong and what would be right.
     """
+    return inputs.separate(declared(read(name_or_path, overrides)))
+
+
+def read(name_or_path: str, overrides: Mapping[str, str] | None = None) -> Document:
+    """A model file and what it extends, with settings from the command line.
+
+    Raises
+    ------
+    ModelError
+    """
     document = read_document(name_or_path)
     for key, value in (overrides or {}).items():
         _override(document, key, value)
+    return document
+
+
+def declared(document: Document) -> spec.Model:
+    """The model as its document declares it, which has no more problems.
+
+    Raises
+    ------
+    ModelError
+        With all texts that cannot be parsed, one line each.
+    """
     model = build(document)
     if document.problems:
         raise ModelError("\n".join(map(str, document.problems)))
@@ -102,6 +123,7 @@ def _override(document: Document, key: str, value: str) -> None:
         parameters = document.tables.get("parameters", {})
         if key not in parameters:
             raise document.error(f"no parameter '{key}' to set{nearest(key, parameters)}")
+        document.settings["parameters", key] = f"--set {key}={value}"
         old = parameters[key]
         parameters[key] = {**old, "value": value} if isinstance(old, dict) else value
         return
@@ -112,6 +134,7 @@ def _override(document: Document, key: str, value: str) -> None:
     if not isinstance(table, dict):
         raise document.error(f"no table '{'.'.join(parents)}' to set '{key}' in")
     table[last] = _parsed(key, value)
+    document.settings[tuple(path)] = f"--set {key}={value}"
 
 
 def _parsed(key: str, value: str) -> Any:

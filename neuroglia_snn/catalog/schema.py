@@ -58,7 +58,7 @@ TABLES: dict[str, dict[str, tuple[type, ...]]] = {
         "variables": LIST,
         "every": QUANTITY,
         "stride": INTEGER,
-        "events": FLAG,
+        "events": (bool, str),
     },
 }
 

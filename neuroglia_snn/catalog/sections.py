@@ -85,7 +85,7 @@ def stimulus(
         image=fields.name(document, table["image"], *where, "image") if "image" in table else None,
         start=fields.time(document, *where, "start", default=0.0, positive=False),
         duration=duration,
-        period=period,
+        period=period if count > 1 else duration,
         count=count,
     )
 
@@ -105,8 +105,14 @@ def record(
         )
     variables = table.get("variables", [])
     events = table.get("events", False)
-    if not events and (not variables or not all(isinstance(v, str) for v in variables)):
+    named = all(isinstance(v, str) for v in variables) and (variables or events)
+    if not named:
         raise document.error(f"record '{name}' needs 'variables', a list of names", *where)
+    for key in ("every", "stride", "reduce"):
+        if events and key in table:
+            raise document.error(
+                f"'{key}' means nothing in record '{name}', which keeps events", *where, key
+            )
     if table.get("reduce", "mean") != "mean":
         raise document.error("'reduce' can only be 'mean'", *where, "reduce")
     stride = table.get("stride", 1)
@@ -119,7 +125,8 @@ def record(
         every=fields.time(document, *where, "every", default=dt),
         stride=stride,
         reduce=table.get("reduce"),
-        events=events,
+        events=bool(events),
+        event=events if isinstance(events, str) else "spike",
     )
 
 

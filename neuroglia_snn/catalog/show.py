@@ -104,7 +104,9 @@ def _table(name: str, t: spec.Table) -> str:
 
 def _record(r: spec.Record) -> str:
     if r.events:
-        return f"record {r.name}: events of {r.population}"
+        kind = "events" if r.event == "spike" else f"events '{r.event}'"
+        beside = f", with {', '.join(r.variables)} at each" if r.variables else ""
+        return f"record {r.name}: {kind} of {r.population}{beside}"
     what = f"{r.reduce} of " if r.reduce else ""
     of = f"{what}{', '.join(r.variables)} of {r.population}"
     stride = f", 1 in {r.stride} rows and columns" if r.stride > 1 else ""

@@ -25,6 +25,11 @@ MAX_DEPTH = 20
 
 _HEADER = re.compile(r"^\s*\[+\s*[A-Za-z_\"'][^\]]*\]+\s*(?:#.*)?$")
 
+#: Tables whose other keys depend on one of them: a variant with another kind states all of them anew.
+_KINDS = {"connect": "rule", "experiment": "kind"}
+#: Keys of a population of which one says what the other would.
+_INSTEAD = {"size": ("shape",), "shape": ("size",)}
+
 
 @dataclass(frozen=True)
 class Source:
@@ -87,12 +92,16 @@ def _word(name: str) -> re.Pattern[str]:
 
 @dataclass
 class Document:
-    """A model file with everything that it extends: merged tables and their origins."""
+    """A model file with everything that it extends: merged tables and their origins.
+
+    ``settings`` holds what was set on the command line, by the path of its key.
+    """
 
     sources: list[Source] = field(default_factory=list)  # nearest first
     tables: dict = field(default_factory=dict)
     #: What a reader of the tables found wrong and read past, so that all is said at once.
     problems: list[ModelError] = field(default_factory=list)
+    settings: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -100,7 +109,13 @@ class Document:
         return self.sources[0].path
 
     def where(self, *path: str, needle: str | tuple[str, ...] | None = None) -> str:
-        """``file:line`` of a key, in the nearest file that states it (and defines ``needle``)."""
+        """``file:line`` of a key, in the nearest file that states it (and defines ``needle``).
+
+        For what was set on the command line it is the setting.
+        """
+        for depth in range(1, len(path) + 1):
+            if path[:depth] in self.settings:
+                return shown(self.settings[path[:depth]])
         needles = (needle,) if isinstance(needle, str) else needle or ()
         source = self._stating(path, needles)
         line = source.line_of(path, *needles)
@@ -259,11 +274,18 @@ def _merge(document: Document, source: Source) -> dict:
     return _overlay(base, source.tables, ())
 
 
+def _is_another(key: str, old: dict, new: dict) -> bool:
+    """Whether a table is of another kind than the one that it stands over, and so replaces it."""
+    kind = _KINDS.get(key)
+    return kind is not None and new.get(kind, old.get(kind)) != old.get(kind)
+
+
 def _overlay(base: dict, over: dict, path: tuple[str, ...]) -> dict:
     for key, value in over.items():
         old = base.get(key)
         if isinstance(old, dict) and isinstance(value, dict) and path != ("parameters",):
-            base[key] = _overlay(old, value, (*path, key))
+            another = _is_another(key, old, value)
+            base[key] = copy.deepcopy(value) if another else _overlay(old, value, (*path, key))
         elif key == "equations" and isinstance(old, str) and isinstance(value, str):
             try:
                 merged = {**split_equations(old), **split_equations(value)}
@@ -272,5 +294,8 @@ def _overlay(base: dict, over: dict, path: tuple[str, ...]) -> dict:
             else:
                 base[key] = "\n".join(merged.values())
         else:
+            for instead in _INSTEAD.get(key, ()):
+                if instead not in over and len(path) == 2 and path[0] == "population":
+                    base.pop(instead, None)
             base[key] = copy.deepcopy(value)
     return base

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
-from neuroglia_snn.catalog.load import build, load
-from neuroglia_snn.catalog.source import Document, read_document
+from neuroglia_snn.catalog import inputs
+from neuroglia_snn.catalog.load import build, declared, read
+from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.checks import numerics, populations, projections, references
 from neuroglia_snn.checks.findings import Finding, Reporter
 from neuroglia_snn.errors import ModelError, UserError
@@ -24,7 +25,7 @@ def check_file(name_or_path: str) -> list[Finding]:
     A file that cannot be read at all gives one finding.
     """
     try:
-        document = read_document(name_or_path)
+        document = read(name_or_path)
         model = build(document)
     except ModelError as error:
         return [_finding(error)]
@@ -54,12 +55,13 @@ def load_checked(
     ModelError
         With every error that the checks find, one line each.
     """
-    model = load(name_or_path, overrides)
-    findings = _check(model, read_document(name_or_path))
+    document = read(name_or_path, overrides)
+    model = declared(document)
+    findings = _check(model, document)
     errors = [f for f in findings if f.severity == "error"]
     if errors:
         raise ModelError("\n".join(f"{f.where}: {f.message}" for f in errors))
-    return model, findings
+    return inputs.separate(model), findings
 
 
 def _check(model: spec.Model, document: Document) -> list[Finding]:

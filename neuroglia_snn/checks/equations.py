@@ -128,7 +128,11 @@ def check_initial(
     symbols: eqs.Symbols,
     *path: str,
 ) -> None:
-    """Initial values: of variables, and in their units."""
+    """Initial values: of variables, in their units, and none that reads itself in the end."""
+    try:
+        eqs.initial_order(own, initial)
+    except eqs.EquationError as error:
+        reporter.error(str(error), *path, "initial", error.name)
     for name, text in initial.items():
         place = (*path, "initial", name)
         if name not in own or own[name].kind == "subexpression":

@@ -126,12 +126,26 @@ class Reporter:
         label: str,
         *path: str,
         shared: bool = False,
-    ) -> None:
+    ) -> bool:
         """Check abstract code: targets, symbols, units, types. Names assigned first are local.
 
-        ``shared``: the code may begin by setting variables that are the same for all units.
+        ``shared``: the code may begin by setting variables that are the same for all units. True if
+        nothing was found.
         """
-        symbols, local = dict(symbols), set()
+        before = len(self.findings)
+        self._statements(code, dict(symbols), assignable, label, path, shared)
+        return len(self.findings) == before
+
+    def _statements(
+        self,
+        code: str,
+        symbols: eqs.Symbols,
+        assignable: Collection[str],
+        label: str,
+        path: tuple[str, ...],
+        shared: bool,
+    ) -> None:
+        local: set[str] = set()
         try:
             parts = list(expressions.statements(code))
         except ExpressionError as error:
@@ -227,8 +241,13 @@ def _check_type(tree: Any, wanted: str | None) -> None:
 
 
 def _check_calls(text: str, symbols: eqs.Symbols) -> None:
-    called = set(re.findall(r"([A-Za-z_]\w*)\s*\(", text))
+    called = re.findall(r"([A-Za-z_]\w*)\s*\(", text)
     for name in expressions.names(text):
         if isinstance(symbols[name], Function) != (name in called):
             verb = "must be called" if name not in called else "is not a function"
             raise ExpressionError(f"'{name}' {verb} in '{text}'")
+        if name in expressions.RANDOM and called.count(name) > 1:
+            raise ExpressionError(
+                f"'{shown(text)}' calls '{name}' more than once, which Brian2 does not: give each number"
+                " that is drawn a variable of its own"
+            )

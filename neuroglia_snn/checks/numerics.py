@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import stability
+from neuroglia_snn import spec, stability
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.integrators import INTEGRATORS
@@ -34,6 +34,15 @@ def check_steps(reporter: Reporter) -> None:
                 " lower it or raise model.duration",
                 *path,
                 "dt",
+            )
+        elif abs(round(model.duration / dt) * dt - model.duration) > 1e-4 * dt:
+            count = spec.steps(model.duration, dt)
+            whose = f" of '{path[1]}'" if len(path) > 1 else ""
+            reporter.warn(
+                f"duration = {model.duration * 1e3:g} ms is no whole multiple of dt{whose}"
+                f" ({dt * 1e3:g} ms): {count} steps are made, to {count * dt * 1e3:g} ms",
+                "model",
+                "duration",
             )
 
 

@@ -47,7 +47,7 @@ def _spike(
         reporter.statements(population.reset, symbols, variables, "reset", *path, "reset")
     if population.refractory is not None:
         _needs_threshold(reporter, population, *path, "refractory")
-        _refractory(reporter, population.refractory, symbols, *path, "refractory")
+        _refractory(reporter, population.refractory, symbols, population.dt, *path, "refractory")
 
 
 def _needs_threshold(reporter: Reporter, population: spec.Population, *path: str) -> None:
@@ -57,7 +57,7 @@ def _needs_threshold(reporter: Reporter, population: spec.Population, *path: str
         )
 
 
-def _refractory(reporter: Reporter, text: str, symbols: eqs.Symbols, *path: str) -> None:
+def _refractory(reporter: Reporter, text: str, symbols: eqs.Symbols, dt: float, *path: str) -> None:
     if not reporter.expression(text, symbols, None, "refractory", *path, type_=None):
         return
     dims = expressions.dimensions_of(text, symbols)
@@ -66,5 +66,14 @@ def _refractory(reporter: Reporter, text: str, symbols: eqs.Symbols, *path: str)
         reporter.error(
             f"refractory '{shown(text)}' is in '{unit_name(dims)}'; it is a time such as"
             " '5 ms' or a condition such as 'v > v_threshold'",
+            *path,
+        )
+        return
+    value = None if condition else eqs.constant_value(reporter.model, text)
+    if value is not None and abs(round(value / dt) * dt - value) > 1e-3 * dt:
+        count = max(int(value / dt), 0)
+        reporter.warn(
+            f"refractory = {value * 1e3:.9g} ms is no whole multiple of dt ({dt * 1e3:g} ms): Brian2"
+            f" rounds it down, to {count * dt * 1e3:.9g} ms",
             *path,
         )

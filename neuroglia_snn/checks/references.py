@@ -1,10 +1,11 @@
-"""Names, and what stimuli, records and the experiment refer to; parameters that nothing uses."""
+"""Names, and what records and the experiment refer to; parameters that nothing uses."""
 
 from __future__ import annotations
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import TEST_PATTERNS, nearest
+from neuroglia_snn.checks import stimuli
 from neuroglia_snn.checks.findings import Reporter
 
 
@@ -27,8 +28,7 @@ def check_names(reporter: Reporter) -> None:
 
 def check(reporter: Reporter) -> None:
     """Stimuli, records and experiment, once every equation is known to parse."""
-    for stimulus in reporter.model.stimuli.values():
-        _stimulus(reporter, stimulus)
+    stimuli.check(reporter)
     for record in reporter.model.records.values():
         _record(reporter, record)
     _inputs(reporter)
@@ -36,38 +36,6 @@ def check(reporter: Reporter) -> None:
         _experiment_variables(reporter)
         _times(reporter)
     _unused(reporter)
-
-
-def _stimulus(reporter: Reporter, stimulus: spec.Stimulus) -> None:
-    name, path = stimulus.name, ("stimulus", stimulus.name)
-    population = reporter.model.populations[stimulus.population]
-    own = eqs.parse(population.equations)
-    target = own.get(stimulus.variable)
-    if target is None:
-        inputs = [n for n, e in own.items() if e.kind == "parameter"]
-        reporter.error(
-            f"stimulus '{name}' needs a variable '{stimulus.variable} : unit' in"
-            f" '{population.name}'{nearest(stimulus.variable, inputs)}",
-            *path,
-            "variable",
-        )
-        return
-    if target.kind != "parameter":
-        reporter.error(
-            f"stimulus '{name}' goes into '{stimulus.variable}', which has an equation of"
-            f" its own; declare an input such as 'I_app : 1' in '{population.name}'",
-            *path,
-            "variable",
-        )
-        return
-    symbols, label = eqs.base_symbols(reporter.model), f"amplitude of {name}"
-    reporter.expression(stimulus.amplitude, symbols, target.dimensions, label, *path, "amplitude")
-    if stimulus.image is not None and len(population.shape) != 2:
-        reporter.error(
-            f"an image needs a lattice; '{population.name}' has no rows and columns",
-            *path,
-            "image",
-        )
 
 
 def _record(reporter: Reporter, record: spec.Record) -> None:
@@ -84,9 +52,31 @@ def _record(reporter: Reporter, record: spec.Record) -> None:
             )
         elif record.variables.count(variable) > 1:
             reporter.error(f"record '{name}' names '{variable}' twice", *path, "variables")
-    if record.events and population.threshold is None:
+    if record.events:
+        _recorded_event(reporter, record, population, *path)
+
+
+def _recorded_event(
+    reporter: Reporter, record: spec.Record, population: spec.Population, *path: str
+) -> None:
+    known = [*(["spike"] if population.threshold else []), *population.events]
+    if record.event == "spike" and "spike" not in known:
         reporter.error(
-            f"record '{name}' wants events, but '{population.name}' has no threshold", *path
+            f"record '{record.name}' wants events, but '{population.name}' has no threshold", *path
+        )
+    elif record.event not in known:
+        reporter.error(
+            f"record '{record.name}' wants the event '{record.event}', which '{population.name}' does"
+            f" not have{nearest(record.event, known)} (known: {', '.join(known) or 'none'})",
+            *path,
+            "events",
+        )
+    if "count" in record.variables:
+        reporter.error(
+            f"record '{record.name}' wants 'count' at events, a name that Brian2 gives to the number"
+            " of them: rename the variable",
+            *path,
+            "variables",
         )
 
 
@@ -199,10 +189,8 @@ def _recorded(model: spec.Model, variable: str, time: float) -> bool:
 
 
 def _inputs(reporter: Reporter) -> None:
-    """No variable is filled twice: by two couplings, or by a coupling and a stimulus."""
-    filled: dict[tuple[str, str], str] = {
-        (s.population, s.variable): f"stimulus '{s.name}'" for s in reporter.model.stimuli.values()
-    }
+    """No variable is filled twice, by two couplings."""
+    filled: dict[tuple[str, str], str] = {}
     for projection in reporter.model.projections.values():
         for name, equation in eqs.parse(projection.equations).items():
             if "summed" not in equation.flags:

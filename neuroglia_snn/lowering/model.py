@@ -69,7 +69,7 @@ def lower(model: spec.Model, images: Mapping[str, np.ndarray]) -> Program:
     held.sort(key=lambda p: (not coupling.is_gather(model, p), p.name))  # Brian2's order
     couplings = {made.name: made for p in held for made in _held(model, p, base)}
     _require_one_exchange(couplings)
-    return Program(model.name, base, round(model.duration / base), populations, couplings)
+    return Program(model.name, base, spec.steps(model.duration, base), populations, couplings)
 
 
 def _require_one_exchange(couplings: Mapping[str, Coupling]) -> None:

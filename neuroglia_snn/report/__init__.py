@@ -62,7 +62,10 @@ def report(folder: Path, out: Path | None = None, force: bool = False) -> Path:
     if out.suffix not in (".html", ".md"):
         raise UserError(f"a report ends in .html or .md, not {out.name}")
     markdown = out.suffix == ".md"
-    taken = [p for p in (out, _folder_beside(out)) if p.exists() and (markdown or p == out)]
+    places = [out]
+    if markdown and _folder_beside(out).resolve() != folder.resolve():
+        places.append(_folder_beside(out))
+    taken = [p for p in places if p.exists()]
     if taken and not force and out != folder / results.REPORT:
         raise ResultError(f"{taken[0]} exists already: choose another --out, or add --force")
     try:
@@ -73,7 +76,7 @@ def report(folder: Path, out: Path | None = None, force: bool = False) -> Path:
 
 def _write(summary: Mapping, folder: Path, out: Path, markdown: bool) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
-    keep = _beside(out) if markdown else _embedded
+    keep = _beside(out, folder) if markdown else _embedded
     page = _template("report.md.jinja" if markdown else "report.html.jinja").render(
         title=summary.get("title") or folder.resolve().name,
         facts=_facts(summary),
@@ -169,13 +172,13 @@ def _sections(summary: Mapping) -> list[dict]:
     ]
 
 
-def _section(section: Mapping, folder: Path, keep: Callable[[Path, str], str]) -> dict:
+def _section(section: Mapping, folder: Path, keep: Callable[[Path, Path], str]) -> dict:
     """With its figures kept, each under a name that no other has."""
     figures = []
     for path in section["figures"]:
         found = _find(folder, Path(path))
         inside = found.relative_to(folder) if found.is_relative_to(folder) else Path(found.name)
-        figures.append(keep(found, "-".join(inside.parts)))
+        figures.append(keep(found, inside))
     return {**section, "figures": figures}
 
 
@@ -188,7 +191,7 @@ def _find(folder: Path, path: Path) -> Path:
     raise ResultError(f"{folder}: the figure {path.name} is gone")
 
 
-def _embedded(path: Path, name: str) -> str:
+def _embedded(path: Path, inside: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
@@ -197,11 +200,15 @@ def _folder_beside(out: Path) -> Path:
     return out.with_suffix("")
 
 
-def _beside(out: Path) -> Callable[[Path, str], str]:
-    """Copies of figures in a folder named as the file."""
+def _beside(out: Path, results_folder: Path) -> Callable[[Path, Path], str]:
+    """Copies of figures in a folder named as the file; in a results folder of that name they are."""
     folder = _folder_beside(out)
+    there = folder.resolve() == results_folder.resolve()
 
-    def copy(path: Path, name: str) -> str:
+    def copy(path: Path, inside: Path) -> str:
+        if there:
+            return quote(f"{folder.name}/{inside.as_posix()}")
+        name = "-".join(inside.parts)
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / name)
         return quote(f"{folder.name}/{name}")

@@ -80,3 +80,24 @@ def test_names_of_units_can_be_read_back(name):
 def test_units_behind_a_colon():
     assert parse_unit("molar") is molar.dim
     assert parse_unit("integer") is parse_unit("boolean") is parse_unit("1") is DIMENSIONLESS
+
+
+@pytest.mark.parametrize(
+    ("text", "si"),
+    [
+        ("0.01ms", 1e-5),
+        ("2e3ms", 2.0),
+        ("1e-3", 1e-3),
+        ("12", 12.0),
+        ("1.5e2", 150.0),
+        (".5mV", 5e-4),
+    ],
+)
+def test_a_unit_may_follow_its_number_at_once(text, si):
+    assert parse_quantity(text).si == pytest.approx(si, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["1e5x", "0x10", "2emV", "1e"])
+def test_what_looks_like_an_exponent_is_no_unit(text):
+    with pytest.raises(UserError, match="is not a number with units"):
+        parse_quantity(text)

@@ -181,3 +181,12 @@ def test_a_phone_shows_it_without_a_network(folder, tmp_path):
     found = json.loads(re.search(r"PHONE(\{.*?\})", shown)[1])
     assert found["screen"] == 390 and found["wide"] <= 390 and found["widest"] <= 390
     assert found["drawn"] == 2
+
+
+def test_a_report_beside_its_folder_links_to_the_figures_there(folder):
+    out = folder.with_suffix(".md")
+    text = report(folder, out).read_text()
+    assert "(result/part/curve.png)" in text
+    assert not (folder / "part-curve.png").exists()  # nothing is copied
+    with pytest.raises(ResultError, match=r"result\.md exists already"):
+        report(folder, out)

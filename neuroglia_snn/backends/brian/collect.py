@@ -32,7 +32,18 @@ def events(network: Network) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return {
         name: (np.array(monitor.t_), np.array(monitor.i))
         for name, monitor in network.monitors.items()
-        if isinstance(monitor, brian2.SpikeMonitor)
+        if isinstance(monitor, brian2.EventMonitor)
+    }
+
+
+def event_values(network: Network) -> dict[str, dict[str, np.ndarray]]:
+    """The variables of records of events, at each event."""
+    return {
+        name: {
+            v: np.array(getattr(monitor, f"{v}_")) for v in network.model.records[name].variables
+        }
+        for name, monitor in network.monitors.items()
+        if isinstance(monitor, brian2.EventMonitor)
     }
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,12 +20,12 @@ from neuroglia_snn import equations as eqs
 from neuroglia_snn import geometry, lanes, noise, spec, stages
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import coupling
-from neuroglia_snn.errors import BackendError, NumericalError, UserError
+from neuroglia_snn.backends.brian.gate import Gate
+from neuroglia_snn.errors import NumericalError, UserError
 from neuroglia_snn.integrators import INTEGRATORS
+from neuroglia_snn.pathways import in_full
 from neuroglia_snn.quantities import UNITS, parse_quantity
 
-#: Largest number of samples of a stimulus over time.
-MAX_GATE = 10_000_000
 #: Steps of a population between two checks for NaN.
 CHECK_EVERY = 500
 #: Order of records among what happens at the start of a step: before statements on slower clocks.
@@ -87,10 +85,11 @@ def build(
             synaptic.append(_synapses(network, projection))
     apply_settings(network)
     for population in model.populations.values():
-        _initial(network.groups[population.name], population.initial)
+        _initial(network.groups[population.name], population)
     for projection in synaptic:
         _connect(network, projection)
-        _initial(network.groups[projection.name], projection.initial)
+        _initial(network.groups[projection.name], projection)
+        _delays(network.groups[projection.name], projection)
     for record in () if own_loop else model.records.values():
         _record(network, record)
     return network
@@ -141,25 +140,8 @@ def _namespace(model: spec.Model) -> dict[str, object]:
         quantity = values if dims.is_dimensionless else Quantity(values, dim=dims)
         space[name] = brian2.TimedArray(quantity, dt=table.dt * SECOND, name=f"table_{name}")
     for stimulus in model.stimuli.values():
-        space[f"{stimulus.name}_on"] = _gate(stimulus)
+        space[f"{stimulus.name}_on"] = Gate(stimulus)
     return space | dict(UNITS)
-
-
-def _gate(stimulus: spec.Stimulus) -> brian2.TimedArray:
-    """1 while the stimulus is on, else 0; sampled at the greatest common divisor of its times."""
-    grid = 1e-9  # times are whole nanoseconds
-    times = [round(t / grid) for t in (stimulus.start, stimulus.duration, stimulus.period)]
-    dt = functools.reduce(math.gcd, times)
-    start, duration, period = (t // dt for t in times)
-    if start + stimulus.count * period > MAX_GATE:
-        raise BackendError(
-            f"the times of stimulus '{stimulus.name}' have only {dt} ns in common: choose times on a"
-            " coarser grid, such as whole multiples of dt"
-        )
-    values = np.zeros(start + (stimulus.count - 1) * period + duration + 1)
-    for n in range(stimulus.count):
-        values[start + n * period : start + n * period + duration] = 1
-    return brian2.TimedArray(values, dt=dt * grid * SECOND, name=f"gate_{stimulus.name}")
 
 
 def _population(
@@ -248,11 +230,8 @@ def _coupling_texts(model: spec.Model, projections: list[spec.Projection]) -> li
 def _refractory(text: str | None):
     if text is None:
         return False
-    try:
-        amount = parse_quantity(text)
-    except UserError:
-        return text
-    return Quantity(amount.si, dim=amount.dimensions)
+    number = _number(text)
+    return text if number is None else number
 
 
 def _stimulated(
@@ -269,10 +248,10 @@ def _stimulated(
             network.settings[population.name, f"{s.name}_image"] = (
                 images[s.image].astype(float).ravel()
             )
-    dimensions = eqs.parse(population.equations)[variable].dimensions
-    return SingleEquation(
-        SUBEXPRESSION, variable, dimensions, expr=Expression(" + ".join(terms)), flags=[]
-    )
+    declared = eqs.parse(population.equations)[variable]
+    shared = [flag for flag in declared.flags if flag == "shared"]
+    total = Expression(" + ".join(terms))
+    return SingleEquation(SUBEXPRESSION, variable, declared.dimensions, expr=total, flags=shared)
 
 
 def _gather(network: Network, projection: spec.Projection) -> None:
@@ -310,17 +289,23 @@ def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
     for name, parameter in used.items():
         network.settings[projection.name, names[name]] = parameter.value.si
     added = Equations([_shared(names[n], p.value.dimensions) for n, p in used.items()])
+    full = in_full(network.model, projection)
     projection = _renamed(projection, names)
+    on_pre, on_post = (
+        {n: word_substitute(code, full) for n, code in codes.items()}
+        for codes in (projection.on_pre, projection.on_post)
+    )
     delay = {}
     for pathway, text in projection.delay.items():
-        with contextlib.suppress(UserError):  # an expression: set after connecting
-            delay[pathway] = parse_quantity(text).si * SECOND
+        number = _number(text)
+        if number is not None:  # an expression is set after the synapses' initial values
+            delay[pathway] = number
     network.groups[projection.name] = brian2.Synapses(
         _endpoint(network, projection.source),
         _endpoint(network, projection.target),
         model=eqs.to_brian(eqs.parse(projection.equations)) + added,
-        on_pre=dict(projection.on_pre) or None,
-        on_post=dict(projection.on_post) or None,
+        on_pre=on_pre or None,
+        on_post=on_post or None,
         delay=delay or None,
         on_event={
             p: projection.on_event.get(p, "spike")
@@ -366,10 +351,12 @@ def _connect(network: Network, projection: spec.Projection) -> None:
     else:
         i, j = pairs(network.model, projection)
         synapses.connect(i=i, j=j)
+
+
+def _delays(synapses: brian2.Synapses, projection: spec.Projection) -> None:
+    """Delays by an expression, which may read the initial values of synapses."""
     for pathway, text in projection.delay.items():
-        try:
-            parse_quantity(text)
-        except UserError:
+        if _number(text) is None:
             getattr(synapses, pathway).delay = text
 
 
@@ -399,16 +386,21 @@ def pairs(model: spec.Model, projection: spec.Projection) -> tuple[np.ndarray, n
     return index[slot, target], target
 
 
-def _initial(group: brian2.Group, initial: Mapping[str, str]) -> None:
-    for name, text in initial.items():
-        try:
-            amount = parse_quantity(text)
-        except UserError:
-            setattr(group, name, text)
-        else:
-            value = amount.si
-            dims = amount.dimensions
-            setattr(group, name, value if dims.is_dimensionless else Quantity(value, dim=dims))
+def _number(text: str) -> float | Quantity | None:
+    """A number with its units; None for an expression."""
+    try:
+        amount = parse_quantity(text)
+    except UserError:
+        return None
+    bare = amount.dimensions.is_dimensionless
+    return amount.si if bare else Quantity(amount.si, dim=amount.dimensions)
+
+
+def _initial(group: brian2.Group, owner: spec.Population | spec.Projection) -> None:
+    for name in eqs.initial_order(eqs.parse(owner.equations), owner.initial):
+        text = owner.initial[name]
+        number = _number(text)
+        setattr(group, name, text if number is None else number)
 
 
 # ------------------------------------------------------------------------ recording
@@ -424,7 +416,9 @@ def _record(network: Network, record: spec.Record) -> None:
     group = network.groups[record.population]
     name = f"record_{record.name}"
     if record.events:
-        network.monitors[record.name] = brian2.SpikeMonitor(group, name=name)
+        network.monitors[record.name] = brian2.EventMonitor(
+            group, record.event, list(record.variables), name=name
+        )
         return
     every = record.every * SECOND
     if record.reduce is None:

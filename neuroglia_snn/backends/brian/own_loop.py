@@ -12,8 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from brian2.utils.stringtools import get_identifiers
-
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import expressions, spec
 from neuroglia_snn.backends.brian import coupling
@@ -22,7 +20,7 @@ from neuroglia_snn.backends.brian import coupling
 RULES = ("lattice", "footprint", "first-footprint", "one-to-one", "pairs")
 #: Names of per-unit values that the loop itself makes.
 _TAKEN = re.compile(r"normal(_xi\w*)?|(weight|mask)_\d+|\w+_predicted|\w+_\d+_neighbour")
-_FLAGS = {"shared", "constant over dt", "unless refractory", "linked"}
+_FLAGS = {"shared", "constant over dt", "unless refractory"}
 
 
 def reason(model: spec.Model) -> str | None:
@@ -116,22 +114,10 @@ def _stencil(model: spec.Model, population: spec.Population) -> str | None:
             for variable in record.variables:
                 code[f"'{variable}' in record '{record.name}'"] = variable
     for where, written in code.items():
-        within = _read(own, written or "") & inputs
+        within = eqs.reads(own, written or "") & inputs
         if within:
             return f"{where} reads '{within.pop()}', which exists only within a step"
     return None
-
-
-def _read(own: dict[str, eqs.Equation], code: str) -> set[str]:
-    """Names in some code, and in the subexpressions that it names, to any depth."""
-    found: set[str] = set()
-    pending = [code]
-    while pending:
-        new = get_identifiers(pending.pop()) - found
-        found |= new
-        named = [own[n] for n in new if n in own]
-        pending += [e.expression or "" for e in named if e.kind == "subexpression"]
-    return found
 
 
 def _random(texts: list[str]) -> str | None:
@@ -161,16 +147,25 @@ def _projection(model: spec.Model, projection: spec.Projection, fastest: float) 
         if equation.kind != "subexpression":
             return f"{equation.label} is a variable of every synapse"
     source = eqs.parse(model.populations[projection.source.name].equations)
+    sides = ((projection.source.name, "_pre"), (projection.target.name, "_post"))
+    stimulated = {
+        f"{s.variable}{end}": s.name
+        for s in model.stimuli.values()
+        for name, end in sides
+        if s.population == name
+    }
     for name, text in coupling.inlined(projection, source).items():
-        strange = expressions.names(text) & coupling.SYNAPTIC
-        if strange:
-            return f"{name} uses '{strange.pop()}'"
+        used = expressions.names(text)
+        if used & coupling.SYNAPTIC:
+            return f"{name} uses '{min(used & coupling.SYNAPTIC)}'"
+        for read in sorted(used & stimulated.keys()):
+            return f"{name} reads '{read}', which stimulus '{stimulated[read]}' fills"
     return None
 
 
 def _record(model: spec.Model, record: spec.Record, fastest: float) -> str | None:
     if record.events:
-        return None
+        return f"'{record.variables[0]}' at each event" if record.variables else None
     if not _multiple(record.every, fastest):
         return f"its interval is no whole multiple of {fastest * 1e3:g} ms"
     return None

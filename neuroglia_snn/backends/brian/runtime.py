@@ -12,6 +12,8 @@ from neuroglia_snn.backends.base import Outcome, Request, require_replicas
 from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import SECOND, Network, build
+from neuroglia_snn.errors import BackendError
+from neuroglia_snn.pathways import reads_what_it_changes
 
 
 class NumpyBackend:
@@ -19,12 +21,13 @@ class NumpyBackend:
 
     name = "numpy"
     precisions: tuple[str, ...] = ("float64",)
+    threaded = False
     resumes = False
     batch = 1
 
     def unsupported(self, model: spec.Model) -> str | None:
-        """Brian2's runtime runs every model of the format."""
-        return None
+        """What Brian2's NumPy code works out for all synapses at once, unlike its C++."""
+        return at_once(model)
 
     def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
         """Run replicas one after the other."""
@@ -33,6 +36,9 @@ class NumpyBackend:
 
     def run(self, request: Request) -> Outcome:
         """Run in this process."""
+        reason = self.unsupported(request.model)
+        if reason:
+            raise BackendError(reason)
         start = time.perf_counter()
         target, brian2.prefs.codegen.target = brian2.prefs.codegen.target, "numpy"
         brian2.set_device("runtime")
@@ -56,6 +62,7 @@ class NumpyBackend:
         return Outcome(
             records=collect.records(network),
             events=collect.events(network),
+            event_values=collect.event_values(network),
             final=collect.final(network),
             build_seconds=built - start,
             run_seconds=time.perf_counter() - built,
@@ -63,6 +70,18 @@ class NumpyBackend:
             versions=collect.versions(),
             loop_seconds=loop.seconds,
         )
+
+
+def at_once(model: spec.Model) -> str | None:
+    """A pathway whose synapses must act one after the other, as a reason not to run a model."""
+    for projection in model.projections.values():
+        statement = reads_what_it_changes(model, projection)
+        if statement:
+            return (
+                f"projection '{projection.name}': '{statement}' reads what several synapses change,"
+                " and would act for all of them at once (backend 'cpp' lets one act after the other)"
+            )
+    return None
 
 
 def _apply(network: Network) -> None:

@@ -27,6 +27,7 @@ class CppBackend:
 
     name = "cpp"
     precisions: tuple[str, ...] = ("float64",)
+    threaded = True
     resumes = False
     batch = 1
 
@@ -82,6 +83,7 @@ def run_program(
         return Outcome(
             records=collect.records(network),
             events=collect.events(network),
+            event_values=collect.event_values(network),
             final=collect.final(network),
             build_seconds=build_seconds,
             run_seconds=time.perf_counter() - start,

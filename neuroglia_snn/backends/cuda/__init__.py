@@ -20,7 +20,7 @@ import brian2
 from neuroglia_snn import noise, spec
 from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas, require_supported
-from neuroglia_snn.backends.brian import project, standalone
+from neuroglia_snn.backends.brian import project, runtime, standalone
 from neuroglia_snn.backends.brian.network import Network, recorded_indices
 from neuroglia_snn.backends.cuda import memory
 from neuroglia_snn.errors import BackendError
@@ -48,6 +48,7 @@ class CudaBackend:
 
     name = "cuda"
     precisions: tuple[str, ...] = ("float64",)
+    threaded = False
     resumes = False
     batch = 1
 
@@ -62,7 +63,7 @@ class CudaBackend:
             toolkit.find(toolkit.BRIAN2CUDA)
         except BackendError as error:
             return str(error)
-        return project.missing() or _too_much_recorded(model)
+        return project.missing() or _too_much_recorded(model) or runtime.at_once(model)
 
     def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
         """Run replicas one after the other."""

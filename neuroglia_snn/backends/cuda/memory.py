@@ -75,7 +75,7 @@ def _records(network: Network) -> int:
     total = 0
     for monitor in network.monitors.values():
         if isinstance(monitor, brian2.StateMonitor):
-            samples = round(network.model.duration / float(monitor.clock.dt)) + 1
+            samples = spec.steps(network.model.duration, float(monitor.clock.dt)) + 1
             values = [monitor.variables[name] for name in monitor.record_variables]
             pieces = [-(-samples * _bytes(v) // PIECE) * PIECE for v in values]
             total += len(monitor.record) * sum(pieces)

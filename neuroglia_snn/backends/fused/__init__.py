@@ -48,6 +48,7 @@ class FusedBackend:
 
     name = "fused"
     precisions: tuple[str, ...] = spec.PRECISIONS
+    threaded = True
     resumes = True
     batch = 1
 
@@ -214,7 +215,7 @@ def reached(model: spec.Model, said: str) -> float | None:
     found = re.search(rf"{REACHED} (\d+)", said)
     assert found is not None
     base = min(p.dt for p in model.populations.values())
-    return None if int(found[1]) == round(model.duration / base) else int(found[1]) * base
+    return None if int(found[1]) == spec.steps(model.duration, base) else int(found[1]) * base
 
 
 def _gpu_memory(said: str) -> dict[str, object]:

@@ -47,6 +47,7 @@ class FusedCudaBackend:
 
     name = "fused-cuda"
     precisions: tuple[str, ...] = spec.PRECISIONS
+    threaded = False
     resumes = True
     batch = 256
 

@@ -196,9 +196,9 @@ class _Generator:
             p.name: self._population(n, p) for n, p in enumerate(self.model.populations.values())
         }
 
-    def translate(self, code: str, population: _Population, given=None) -> Block:
+    def translate(self, code: str, population: _Population, given=None, dt=None) -> Block:
         group = self.network.groups[population.name]
-        return translate(code, group, self.network.namespace, population.real, given)
+        return translate(code, group, self.network.namespace, population.real, given, dt)
 
     def periods(self, interval: float) -> int:
         return round(interval / self.base)
@@ -502,10 +502,12 @@ class _Generator:
             separable=not post and "N_incoming" not in text,
             pre=pre,
             post=post,
-            code=translate(f"neuroglia_term = {text}", group, space, "double", given | counted),
+            code=translate(
+                f"neuroglia_term = {text}", group, space, "double", given | counted, clock.dt
+            ),
             term="int32_t" if _is_truth(ast.parse(text, mode="eval").body) else "double",
             weight=translate(
-                f"neuroglia_weight = {weight or '1'}", group, space, "double", counted
+                f"neuroglia_weight = {weight or '1'}", group, space, "double", counted, clock.dt
             ),
         )
 
@@ -553,7 +555,11 @@ class _Generator:
                     kept=min(population.size, PARTS) if record.reduce else kept[0] * kept[1],
                     mean=record.reduce == "mean",
                     variables=[
-                        SimpleNamespace(code=self.translate(f"neuroglia_value = {v}", population))
+                        SimpleNamespace(
+                            code=self.translate(
+                                f"neuroglia_value = {v}", population, dt=record.every
+                            )
+                        )
                         for v in record.variables
                     ],
                 )
@@ -571,8 +577,8 @@ class _Generator:
         for name, table in self.model.tables.items():
             values = ", ".join(repr(float(v.si)) for v in table.values)
             lines.append(
-                f"inline double {name}(const double t) {{ static const double values[]"
-                f" = {{ {values} }}; return fn::table(t, {table.dt!r}, values); }}"
+                f"inline double {name}(const double t, const int parts) {{ static const double values[]"
+                f" = {{ {values} }}; return fn::table(t, {table.dt!r}, parts, values); }}"
             )
         return lines
 
@@ -703,7 +709,7 @@ def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
     content = {
         "model": model.name,
         "base_dt": repr(generator.base),
-        "steps": round(model.duration / generator.base),
+        "steps": spec.steps(model.duration, generator.base),
         "populations": populations,
         "couplings": couplings,
         "records": records,

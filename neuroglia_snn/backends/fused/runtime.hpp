@@ -52,9 +52,10 @@ NEUROGLIA_BOTH inline double gate(const double t, const int64_t start, const int
     const int64_t since = (int64_t)std::floor(t*1e9 + 0.5) - start;
     return since >= 0 && since/period < count && since%period < duration;
 }
-template <int N> NEUROGLIA_BOTH inline double table(const double t, const double dt, const double (&values)[N])
+// As a TimedArray of Brian2: times are rounded to parts of an interval, and the ends go on for ever.
+template <int N> NEUROGLIA_BOTH inline double table(const double t, const double dt, const int parts, const double (&values)[N])
 {
-    const double position = t/dt + 1e-6;  // a time on the grid belongs to the interval that it opens
+    const double position = (t/(dt/parts) + 0.5)/parts;
     return values[position <= 0 ? 0 : position >= N ? N - 1 : (int)position];
 }
 }

@@ -57,9 +57,16 @@ class _Renderer(CPPNodeRenderer):
     Names of the model get a ``suffix`` with an underscore, so that they are never ours.
     """
 
-    def __init__(self, number: str, suffix: str = "_", shared: Collection[str] = ()):
+    def __init__(
+        self,
+        number: str,
+        suffix: str = "_",
+        shared: Collection[str] = (),
+        parts: Mapping[str, int] | None = None,
+    ):
         super().__init__()
         self._number, self._suffix, self._shared = number, suffix, shared
+        self._parts = parts or {}
         #: Names of the bounds of ``clip`` that are numbers.
         self.bounds: dict[str, str] = {}
 
@@ -114,6 +121,8 @@ class _Renderer(CPPNodeRenderer):
             arguments = [f"{self._number}({a})" for a in arguments]
         if name == "clip":
             arguments[1:] = [self._bound(a) for a in arguments[1:]]
+        if name in self._parts:
+            arguments.append(str(self._parts[name]))
         known = _FUNCTIONS.get(name)
         return f"{f'fn::{known}' if known else f'user::{name}'}({', '.join(arguments)})"
 
@@ -123,6 +132,11 @@ class _Renderer(CPPNodeRenderer):
             return text
         name = f"{RESULT}bound_{len(self.bounds)}_"
         return self.bounds.setdefault(text, name)
+
+
+def parts_of(table: brian2.TimedArray, dt: float) -> int:
+    """Parts of a table's interval to which Brian2 rounds a time, on a clock of ``dt`` seconds."""
+    return max(int(2 ** np.ceil(np.log2(8 / dt * table.dt))), 1)
 
 
 def _is_sum(node: ast.expr) -> bool:
@@ -135,6 +149,7 @@ def translate(
     namespace: Mapping[str, object],
     real: str,
     given: Mapping[str, np.dtype] | None = None,
+    dt: float | None = None,
 ) -> Block:
     """Translate abstract code of a group.
 
@@ -145,6 +160,7 @@ def translate(
     namespace : functions and constants by name
     real : C++ type of the group's numbers in the loop
     given : per-unit values that are no variables of the group, with their types
+    dt : of the clock that Brian2 would run the code on, in s; the group's if None
     """
     auxiliary = {
         name: AuxiliaryVariable(name, dtype=dtype) for name, dtype in (given or {}).items()
@@ -158,7 +174,9 @@ def translate(
     )
     _add_read_by_subexpressions(variables, group, namespace, auxiliary)
     scalar, vector = make_statements(code, variables, np.float64, optimise=True)
-    return _render(scalar, vector, variables, auxiliary, real)
+    tables = {n: v for n, v in namespace.items() if isinstance(v, brian2.TimedArray)}
+    parts = {n: parts_of(v, dt or group.clock.dt_) for n, v in tables.items()}
+    return _render(scalar, vector, variables, auxiliary, real, parts)
 
 
 def _add_read_by_subexpressions(variables, group, namespace, auxiliary) -> None:
@@ -183,7 +201,7 @@ def _is_shared(variable: Variable | Function | None) -> bool:
     )
 
 
-def _render(scalar, vector, variables, auxiliary, real: str) -> Block:
+def _render(scalar, vector, variables, auxiliary, real: str, parts: Mapping[str, int]) -> Block:
     used_in_loop: set[str] = set()
     for statement in vector:
         used_in_loop |= get_identifiers(statement.expr) | {statement.var}
@@ -193,13 +211,13 @@ def _render(scalar, vector, variables, auxiliary, real: str) -> Block:
     shared = sorted(n for n in used if _is_shared(variables.get(n)))
     prelude = [f"const double {n}{_DOUBLE} = {_source(n, variables[n])};" for n in shared]
     hoisted = {s.var: s for s in scalar}
-    outer = _Renderer("double", _DOUBLE)
+    outer = _Renderer("double", _DOUBLE, parts=parts)
     prelude += [f"const double {s.var}{_DOUBLE} = {outer.render_expr(s.expr)};" for s in scalar]
     for name in (*shared, *hoisted):
         if name in used_in_loop or name.startswith(RESULT):
             keep = real == "double" or _is_time(name, variables, hoisted)
             prelude.append(f"const {'double' if keep else real} {name}_ = {name}{_DOUBLE};")
-    inner = _Renderer(real, shared={*shared, *hoisted})
+    inner = _Renderer(real, shared={*shared, *hoisted}, parts=parts)
     body, reads, writes, local = [], set(), set(), set()
     for statement in vector:
         for name in get_identifiers(statement.expr):

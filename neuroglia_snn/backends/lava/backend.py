@@ -37,6 +37,7 @@ class LavaBackend:
 
     name = "lava"
     precisions: tuple[str, ...] = ("float", "fixed")
+    threaded = False
     resumes = False
     batch = 1
     messages = False

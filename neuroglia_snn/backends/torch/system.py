@@ -102,7 +102,9 @@ class System:
         """
         state = {n: torch.zeros(*shape, dtype=dtype, device=device) for n in self._names}
         unit = torch.arange(shape[-1] if shape else 1, dtype=dtype, device=device)
-        for name, text in self.population.initial.items():
+        initial = self.population.initial
+        for name in eqs.initial_order(eqs.parse(self.population.equations), initial):
+            text = initial[name]
             if name not in state:
                 continue
             values = self._scope(state, generator) | {"i": unit, "N": len(unit)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -15,7 +15,7 @@ from neuroglia_snn.experiments.self_organisation import ensembles, learning, net
 from neuroglia_snn.experiments.self_organisation.culture import from_events, sessions_of
 from neuroglia_snn.experiments.self_organisation.ensembles import EARLY, Culture
 from neuroglia_snn.experiments.self_organisation.reverse_engineering import analyse
-from neuroglia_snn.options import Options
+from neuroglia_snn.options import Options, require_used
 from neuroglia_snn.studies.base import Work
 from neuroglia_snn.studies.fep import figures, recordings
 
@@ -51,12 +51,7 @@ def model_identity(model: spec.Model, options: Options) -> dict:
     """See `neuroglia_snn.studies.base.Study`."""
     spiking = model.experiment["kind"] == "self-organisation"
     allowed = {"seed", "overrides", "resume", *(("backend", "threads") if spiking else ())}
-    for field in fields(Options):
-        if field.name not in allowed and getattr(options, field.name) != getattr(
-            Options(), field.name
-        ):
-            flag = "--" + field.name.replace("_", "-")
-            raise UserError(f"model '{model.name}' takes no {flag}")
+    require_used(options, allowed, f"model '{model.name}'")
     Request(model, seed=options.seed, threads=options.threads)  # refuses a bad seed or number
     sessions = sessions_of(model)
     if spiking:
