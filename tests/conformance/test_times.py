@@ -270,3 +270,32 @@ def test_custom_events_are_recorded(events):
     values = events.event_values["half"]
     assert (values["crossed"] == 0).all()  # before its action
     assert (values["v"] > 0.5).all() and (values["v"] < 0.52).all()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "fused"])
+def test_the_exact_scheme_holds_a_stimulus_over_a_step(tmp_path, backend):
+    """Also where its window opens and closes between two steps."""
+    text = f"""
+[model]
+integrator = "exact"
+dt = "0.3 ms"
+duration = "2.1 ms"
+[population.a]
+size = 1
+equations = '''
+dx/dt = (I - x)/ms : 1
+I : 1
+'''
+[stimulus.p]
+to = "a"
+variable = "I"
+{WINDOW}
+[record.a]
+population = "a"
+variables = ["x"]
+"""
+    found = outcome(text, tmp_path, backend).records["a"].values["x"][:, 0]
+    x = [0.0]
+    for on in ON[:-1]:
+        x.append(on + (x[-1] - on) * np.exp(-0.3))
+    np.testing.assert_allclose(found, x, rtol=1e-12)

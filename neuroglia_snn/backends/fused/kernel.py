@@ -310,7 +310,10 @@ class _Generator:
             given = _noise_names(step)
         else:
             method = StateUpdateMethod.stateupdaters[spec_.integrator]
-            code = method(group.equations, group.variables)
+            known = {
+                n: f for n, f in self.network.namespace.items() if isinstance(f, brian2.Function)
+            }
+            code = method(group.equations, {**known, **group.variables})
         population.update = self.translate(code, population, given)
         population.given_update = _noise_lines(given)
         population.normals = [n for n in given if n.startswith("normal_")]
