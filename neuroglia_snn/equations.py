@@ -29,7 +29,7 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_unit
 
 from neuroglia_snn import expressions, spec
 from neuroglia_snn.errors import UserError, shown
-from neuroglia_snn.names import is_attribute, refusal
+from neuroglia_snn.names import refusal
 from neuroglia_snn.quantities import UNITS, as_expression, canonical_unit, parse_unit
 
 #: Names with a meaning of their own; no variable or parameter may take them.
@@ -175,9 +175,8 @@ def _parse_one(name: str, line: str) -> Equation:
         raise EquationError(
             name, f"'{shown(line)}' is not an equation such as 'dx/dt = -x/tau : 1'"
         )
-    meaning = taken(name) or ("an attribute of Brian2's groups" if is_attribute(name) else None)
-    if meaning:
-        raise EquationError(name, f"'{name}' cannot be a variable: the name is {meaning}")
+    if taken(name):
+        raise EquationError(name, f"'{name}' cannot be a variable: the name is {taken(name)}")
     unit = match["unit"].strip()
     try:
         dimensions = parse_unit(unit)

@@ -26,7 +26,6 @@ from brian2.parsing.expressions import parse_expression_dimensions
 from brian2.units.fundamentalunits import Dimension, DimensionMismatchError
 
 from neuroglia_snn.errors import UserError, shown
-from neuroglia_snn.names import PATTERN
 from neuroglia_snn.quantities import UNITS, as_expression, parse_unit, unit_name, written
 
 _ALLOWED = (
@@ -41,7 +40,7 @@ FUNCTIONS: Mapping[str, Function] = dict(DEFAULT_FUNCTIONS)
 CONSTANTS: Mapping[str, float] = {"pi": math.pi, "e": math.e, "inf": math.inf}
 
 _ASSIGNMENT = re.compile(
-    r"\s*([A-Za-z]\w*)\s*(%|\*\*|//|[-+*/]?)=(?!=)\s*(.+)", re.ASCII | re.DOTALL
+    r"\s*([A-Za-z_]\w*)\s*(%|\*\*|//|[-+*/]?)=(?!=)\s*(.+)", re.ASCII | re.DOTALL
 )
 
 
@@ -98,8 +97,6 @@ def parse(text: str) -> ast.Expression:
             raise ExpressionError(f"'{shown(piece)}' is not allowed in an expression")
         if isinstance(node, ast.Compare) and len(node.ops) > 1:
             raise ExpressionError(f"'{_shown(node)}' compares twice; write {_pairs(node)}")
-        if isinstance(node, ast.Name) and not PATTERN.fullmatch(node.id):
-            raise ExpressionError(f"'{shown(node.id)}' is not a name (a letter comes first)")
         if isinstance(node, ast.Constant) and not _is_writable(node.value):
             raise ExpressionError(f"'{shown(flat)}' holds a number that is too large")
         for operand in _numbers(node):

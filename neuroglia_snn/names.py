@@ -42,21 +42,7 @@ _CALLED = _words(
     main malloc memcmp memcpy memmove memset modf nearbyint network pow powf printf ptrdiff_t
     puts raise random realloc rint round signal signbit size_t snprintf sprintf srand ssize_t
     std strtod strtoul system threadIdx time time_t trunc uint16_t uint32_t uint64_t uint8_t
-    uintptr_t usleep warpSize
-    """
-)
-
-#: Attributes of Brian2's groups, which a variable of this name would hide.
-_ATTRIBUTES = _words(
-    """
-    active add_attribute add_dependency add_to_magic_network after_run assign_id before_run
-    check_variable_write clock code_objects codeobj_class connect contained_objects
-    custom_operation default_event delay delay_ equations event_codes event_driven events
-    get_states id indices invalidates_magic_network method_choice multisynaptic_index name
-    namespace order post pre register_variable resetter resolve_all run run_on_event
-    run_regularly runner set_event_schedule set_states source spikes start state state_updater
-    stop subexpression_updater summed_updaters target thresholder unregister_variable updaters
-    user_equations variables verify_dependencies when
+    uintptr_t usleep variables warpSize
     """
 )
 
@@ -78,8 +64,3 @@ def refusal(name: str) -> str | None:
     if name in _CALLED or name in _macros():
         return "a name that generated programs use"
     return None
-
-
-def is_attribute(name: str) -> bool:
-    """Whether Brian2's groups have an attribute of this name, so that no variable can have it."""
-    return name in _ATTRIBUTES

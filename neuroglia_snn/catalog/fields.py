@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -136,11 +137,23 @@ def code(
         Empty where the text cannot be parsed; the document then has the problem.
     """
     try:
-        return _CANONICAL[kind](text)
+        written = _CANONICAL[kind](text)
+        _check_names(written)
+        return written
     except UserError as error:
         named = getattr(error, "name", None) or needle
         document.problems.append(document.error(f"{label}: {error}", *path, needle=named))
         return ""
+
+
+def _check_names(code: str) -> None:
+    """Refuse names that only generated programs have, and values of a block's own that hide others."""
+    for used in re.findall(r"\b_\w*", code):
+        raise UserError(f"'{used}' is not a name (a letter comes first)")
+    for assigned in re.findall(r"^(\w+) [-+*/]?= ", code, re.MULTILINE):
+        reason = refusal(assigned)
+        if reason:
+            raise UserError(f"'{assigned}' is {reason}")
 
 
 def optional_code(document: Document, kind: str, table: dict, key: str, *where: str) -> str | None:

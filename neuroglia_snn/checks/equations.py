@@ -30,6 +30,13 @@ def check_names(reporter: Reporter, own: Equations, *path: str) -> None:
                 "equations",
                 needle=name,
             )
+        if name == "delay" and path[0] == "projection":
+            reporter.error(
+                f"'delay' cannot be a variable of '{path[-1]}': Brian2's synapses have one already",
+                *path,
+                "equations",
+                needle=name,
+            )
         if name in reporter.model.parameters or name in reporter.model.tables:
             reporter.error(
                 f"'{name}' is both a variable of '{path[-1]}' and a parameter",

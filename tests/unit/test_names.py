@@ -8,8 +8,9 @@ import subprocess
 import pytest
 from helpers import zoo
 
-from neuroglia_snn import checks, names
+from neuroglia_snn import backends, checks, names
 from neuroglia_snn.backends import fused
+from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import project, standalone
 from neuroglia_snn.errors import ModelError
 
@@ -76,10 +77,15 @@ def test_no_place_takes_a_name_that_means_something(place, name, tmp_path):
         checks.load_checked(str(tmp_path / "m.toml"))
 
 
-@pytest.mark.parametrize("name", ["active", "clock", "variables", "thresholder", "state"])
-def test_no_variable_hides_an_attribute_of_brian2s_groups(name, tmp_path):
-    (found,) = model(tmp_path / "m.toml", VARIABLE=name)
-    assert "an attribute of Brian2's groups" in found.message
+@pytest.mark.parametrize("name", ["active", "clock", "when", "thresholder", "state", "delay"])
+def test_a_variable_may_be_called_as_an_attribute_of_brian2s_groups(name, tmp_path):
+    path = tmp_path / "m.toml"
+    assert model(path, VARIABLE=name) == []
+    initial = f'[population.population.initial]\n{name} = "1.5 mV"\n'
+    path.write_text(path.read_text().replace("[projection", initial + "[projection"))
+    outcome = backends.get("numpy").run(Request(checks.load_checked(str(path))[0]))
+    first = outcome.records["record"].values[name][0, 0]
+    assert first == pytest.approx(1.5e-3)
 
 
 @pytest.mark.parametrize("place", ["VARIABLE", "PARAMETER"])

@@ -400,7 +400,7 @@ def _initial(group: brian2.Group, owner: spec.Population | spec.Projection) -> N
     for name in eqs.initial_order(eqs.parse(owner.equations), owner.initial):
         text = owner.initial[name]
         number = _number(text)
-        setattr(group, name, text if number is None else number)
+        group.state(name)[:] = text if number is None else number  # whatever the variable is called
 
 
 # ------------------------------------------------------------------------ recording
