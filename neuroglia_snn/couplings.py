@@ -92,15 +92,16 @@ def recomputed(model: spec.Model, population: str) -> list[Sum]:
     connections of the population to itself, on its own clock, that depend on its differential
     variables, directly or through each other. All other sums are held over a step.
     """
-    owner = model.populations[population]
-    if owner.integrator != "heun":
+    owner = model.populations.get(population)
+    if owner is None or owner.integrator != "heun":
         return []
     own = eqs.parse(owner.equations)
     moving = {n for n, e in own.items() if e.kind == "differential"}
     candidates = [
-        s
-        for s in all_sums(model)
-        if s.projection.target.name == population and s.within and s.projection.dt == owner.dt
+        one
+        for p in model.projections.values()
+        if p.source.name == p.target.name == population and p.dt == owner.dt
+        for one in sums(model, p)
     ]
     found: list[Sum] = []
     while True:
