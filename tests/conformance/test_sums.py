@@ -84,6 +84,16 @@ def held(total: Callable[[np.ndarray], np.ndarray], every: int = 1) -> np.ndarra
     return u
 
 
+def standing(total: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """U after the run, where the total is of the state, times an input of the step's beginning."""
+    u = START.copy()
+    for n in range(STEPS):
+        scale = STEP * 0.2 * D * (1 + n * STEP)
+        k1 = scale * total(u)
+        u = u + (k1 + scale * total(u + k1)) / 2
+    return u
+
+
 def population(name: str, rate: str = "D*L", more: str = "", extra: str = "") -> str:
     return f"""
 [population.{name}]
@@ -133,6 +143,21 @@ def simple(connect: str, sums: str = SUM, of_projection: str = "", **of_populati
     )
 
 
+def fed(connect: str, sums: str):
+    """A population that is coupled to itself, times what another one gives it."""
+    return lambda n: (
+        population(n, rate="0.2*D*L", more="K : 1")
+        + projection(f"p_{n}", n, connect, sums)
+        + f"[population.clock_{n}]\nsize = 1\nequations = 'dx/dt = 1/ms : 1'\n"
+        + projection(
+            f"a_{n}",
+            (f"clock_{n}", n),
+            f"rule = 'pairs', pairs = {[[0, m] for m in range(SIZE)]}",
+            "K_post = 1 + x_pre : 1 (summed)",
+        )
+    )
+
+
 def chained(first: str, second: str):
     """K is the sum over the lattice, and L takes it over."""
     return lambda n: (
@@ -169,7 +194,7 @@ NETWORKS: dict[str, tuple[Callable[[], np.ndarray], dict[str, Callable[[str], st
             "of_units": simple(
                 LATTICE,
                 "L_post = g_pre*(U_pre - U_post)/g : 1 (summed)",
-                more="g : 1",
+                more="g : 1 (constant)",
                 extra="initial.g = '2'",
             ),
             "factor": simple(LATTICE, "L_post = (1 + 0*i_post)*(U_pre - U_post) : 1 (summed)"),
@@ -207,6 +232,14 @@ NETWORKS: dict[str, tuple[Callable[[], np.ndarray], dict[str, Callable[[str], st
         {
             "timed": simple(LATTICE, TIMED, rate="0.4*D*L"),
             "timed_pairs": simple(pairs(links()), TIMED, rate="0.4*D*L"),
+        },
+    ),
+    "with another input": (
+        lambda: standing(lambda u: matrix(links()) @ u),
+        {
+            "stands": fed(LATTICE, "L_post = K_post*(U_pre - U_post) : 1 (summed)"),
+            "stands_pre": fed(LATTICE, "L_post = K_pre*(U_pre - U) : 1 (summed)"),
+            "stands_pairs": fed(pairs(links()), "L_post = K*(U_pre - U_post) : 1 (summed)"),
         },
     ),
     "to itself": (
@@ -259,6 +292,8 @@ REFUSED = {
     "through_another": "'one-to-one' within a step",
     "part": "'one-to-one' within a step",
     "part_pairs": "'pairs' within a step",
+    "stands_pre": "reads 'K_pre' within a step",
+    "stands_pairs": "'pairs' within a step",
     "factor": "uses 'i_post'",
     "of_synapses": "g is a variable of every synapse",
     "slow_condition": "connections by 'condition'",

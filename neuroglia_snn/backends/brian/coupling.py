@@ -49,6 +49,7 @@ def is_gather(model: spec.Model, projection: spec.Projection) -> bool:
     clock = projection.dt == model.populations[projection.target.name].dt
     return not any(
         of_connections(model, one)
+        or _shared(model, one)
         or _singular(one.text)
         or (not clock and "t" in expressions.names(one.text))  # `t` would be the target's
         for one in couplings.sums(model, projection)
@@ -62,6 +63,13 @@ def of_connections(model: spec.Model, one: couplings.Sum) -> set[str]:
     for side, endpoint in (("pre", one.projection.source), ("post", one.projection.target)):
         known |= {f"{n}_{side}" for n in eqs.endpoint_variables(model, endpoint)}
     return expressions.names(one.text) - known
+
+
+def _shared(model: spec.Model, one: couplings.Sum) -> set[str]:
+    """Names in a sum of what all units of the source share: it has no links by unit."""
+    source = eqs.endpoint_variables(model, one.projection.source)
+    shared = {f"{n}_pre" for n, e in source.items() if "shared" in e.flags}
+    return shared & expressions.names(one.text)
 
 
 def sources(model: spec.Model, projection: spec.Projection) -> np.ndarray:

@@ -82,18 +82,34 @@ def _taken(names: Iterable[str]) -> str | None:
     return f"the name '{name}' is one that the fused loop gives to a value of its own: rename it"
 
 
-def _stencil(model: spec.Model, population: spec.Population) -> str | None:
-    """What a coupling that is recomputed within a step does not allow."""
-    within = couplings.recomputed(model, population.name)
-    inputs = couplings.inputs(within)
+def _within(population: spec.Population, within: list[couplings.Sum]) -> str | None:
+    """What makes sums that are recomputed within a step more than one stencil."""
+    own = eqs.parse(population.equations)
     names = list(dict.fromkeys(one.projection.name for one in within))
     for one in within:
         rule = one.projection.connect["rule"]
         if rule != "lattice":
             return f"'{one.projection.name}' couples it to itself by '{rule}' within a step"
+        for name in sorted(expressions.names(one.text)):
+            source = own.get(name.removesuffix("_pre")) if name.endswith("_pre") else None
+            if source and source.kind != "differential" and "constant" not in source.flags:
+                return (
+                    f"{one.variable}_post of projection '{one.projection.name}' reads '{name}' within a"
+                    f" step, which is neither differential nor flagged '(constant)'"
+                )
     if len(names) > 1:
         return f"it has {len(names)} lattice couplings, {' and '.join(names)}"
+    return None
+
+
+def _stencil(model: spec.Model, population: spec.Population) -> str | None:
+    """What a coupling that is recomputed within a step does not allow."""
     own = eqs.parse(population.equations)
+    within = couplings.recomputed(model, population.name)
+    said = _within(population, within)
+    if said:
+        return said
+    inputs = couplings.inputs(within)
     code: dict[str, str | None] = {
         f"the threshold '{population.threshold}'": population.threshold,
         f"the reset '{' '.join((population.reset or '').split())}'": population.reset,
