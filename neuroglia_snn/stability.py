@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from neuroglia_snn import couplings, expressions, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, spec
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import parse_quantity
@@ -33,6 +33,13 @@ def initial_values(model: spec.Model, population: spec.Population) -> dict[str, 
         except UserError:
             values[name] = _value(own, text, values)
     return values  # type: ignore[return-value]
+
+
+def _initial_value(text: str, values: Mapping[str, object]) -> float:
+    try:
+        return parse_quantity(text).si
+    except UserError:
+        return expressions.evaluate(text, values)
 
 
 def _first_value(table: spec.Table) -> Callable[[float], float]:
@@ -86,21 +93,20 @@ def noise_problems(model: spec.Model, population: spec.Population) -> list[tuple
 def jacobian(model: spec.Model, population: spec.Population, mode: float) -> np.ndarray:
     """Jacobian of the drift at the initial state, 1/s, for a spatial mode.
 
-    Lattice and one-to-one couplings of the population to itself are taken for a mode in which the
-    neighbours move ``mode`` times as much as a unit itself: +1 in phase, -1 in antiphase, which is
-    the stiffest.
+    Sums over connections of the population to itself are taken for a mode in which the neighbours
+    move ``mode`` times as much as a unit itself: +1 in phase, -1 in antiphase, which is the stiffest.
     """
     own = eqs.parse(population.equations)
     state = [n for n, e in own.items() if e.kind == "differential"]
     base = initial_values(model, population)
-    projections = [p for p in model.projections.values() if _couples(p, population)]
+    sums = [one for one in couplings.all_sums(model) if _couples(one, population)]
 
     def drift(change: Mapping[str, float]) -> np.ndarray:
         values = dict(base)
         for name, delta in change.items():
             values[name] = base[name] + delta
-        for projection in projections:
-            values |= _coupling(projection, own, base, values, mode)
+        for one in sums:
+            values[one.variable] = _summed(one, own, base, values, mode)
         return np.array([_resolved(own, n, values) for n in state])
 
     def slope(name: str, step: float) -> np.ndarray:
@@ -115,39 +121,49 @@ def jacobian(model: spec.Model, population: spec.Population, mode: float) -> np.
     return np.array(columns).T if columns else np.zeros((0, 0))
 
 
-def _couples(projection: spec.Projection, population: spec.Population) -> bool:
-    same = projection.source.name == projection.target.name == population.name
-    return same and projection.connect["rule"] in ("lattice", "one-to-one")
+#: Rules with which the number of connections of a unit is known here.
+_COUNTED = ("lattice", "one-to-one", "pairs")
 
 
-def _coupling(
-    projection: spec.Projection,
-    population: Mapping[str, eqs.Equation],
-    base: dict,
-    values: dict,
+def _couples(one: couplings.Sum, population: spec.Population) -> bool:
+    ends = (one.projection.source, one.projection.target)
+    whole = all(end.name == population.name and end.start is None for end in ends)
+    return whole and one.projection.connect["rule"] in _COUNTED
+
+
+def _count(connect: Mapping) -> int:
+    """Most connections to one unit."""
+    if connect["rule"] == "pairs":
+        return int(np.bincount([target for _, target in connect["pairs"]]).max())
+    return connect.get("neighbours", 4) if connect["rule"] == "lattice" else 1
+
+
+def _summed(
+    one: couplings.Sum,
+    own: Mapping[str, eqs.Equation],
+    base: Mapping,
+    values: Mapping,
     mode: float,
-) -> dict[str, float]:
-    count = (
-        projection.connect.get("neighbours", 4) if projection.connect["rule"] == "lattice" else 1
-    )
-    scope = dict(values)
-    for name in base:
-        scope[f"{name}_post"] = values[name]
-        if isinstance(base[name], float):
-            scope[f"{name}_pre"] = base[name] + mode * (values[name] - base[name])
-    scope |= {"N_incoming": float(count), "N_outgoing": float(count), "lastupdate": 0.0}
-    scope |= {"i_pre": 0.0, "i_post": 0.0, "N_pre": base["N"], "N_post": base["N"]}
-    for name, equation in population.items():
-        if equation.kind == "subexpression":
-            sources = {n.removesuffix("_pre"): v for n, v in scope.items() if n.endswith("_pre")}
-            scope[f"{name}_pre"] = _resolved(population, name, {**values, **sources})
-            scope[f"{name}_post"] = _resolved(population, name, values)
-    own = eqs.parse(projection.equations)
-    return {
-        name.removesuffix("_post"): count * _resolved(own, name, scope)
-        for name, equation in own.items()
-        if "summed" in equation.flags
-    }
+) -> float:
+    """Value of a sum at a unit that moved away from the initial state, and its neighbours with it."""
+    connect = one.projection.connect
+    if connect["rule"] == "one-to-one":
+        mode = 1.0  # a unit is its own neighbour
+    post = dict(values)
+    pre = {n: v + mode * (values[n] - v) if isinstance(v, float) else v for n, v in base.items()}
+    for side in (pre, post):
+        side |= {n: _resolved(own, n, side) for n, e in own.items() if e.kind == "subexpression"}
+    count = _count(connect)
+    scope = {**values, "N_incoming": float(count), "N_outgoing": float(count), "lastupdate": 0.0}
+    scope |= {f"{n}_pre": v for n, v in pre.items()} | {f"{n}_post": v for n, v in post.items()}
+    of_connections = eqs.parse(one.projection.equations)
+    scope |= {n: 0.0 for n, e in of_connections.items() if e.kind != "subexpression"}
+    for name, text in one.projection.initial.items():
+        scope[name] = _initial_value(text, scope)
+    for name, equation in of_connections.items():
+        if "constant over dt" in equation.flags:
+            scope[name] = _resolved(of_connections, name, scope)
+    return count * expressions.evaluate(one.text, scope)
 
 
 def stiffest_rate(model: spec.Model, population: spec.Population) -> float:

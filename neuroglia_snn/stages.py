@@ -16,10 +16,14 @@ from brian2.utils.stringtools import word_substitute
 
 @dataclass(frozen=True)
 class Terms:
-    """Right-hand side of one variable: dx/dt = drift + sum of factor * noise."""
+    """Right-hand side of one variable: dx/dt = drift + sum of factor * noise.
+
+    ``held`` while its unit is refractory (Brian2's ``unless refractory``).
+    """
 
     drift: str
     diffusion: Mapping[str, str]
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ def terms(equations: Equations) -> dict[str, Terms]:
         result[name] = Terms(
             drift.code if drift is not None else "0",
             {xi: factor.code for xi, factor in (diffusion or {}).items()},
+            "unless refractory" in equations[name].flags,
         )
     return result
 
@@ -65,7 +70,9 @@ Normal = Callable[[str], str]
 def heun(system: Mapping[str, Terms], normal: Normal, recomputed: Collection[str] = ()) -> Step:
     """Stochastic Heun: converges to the Stratonovich solution (Rumelin 1982, with order 1 strongly).
 
-    The corrector x + (k1 + k2)/2 is written as (x + x_predicted + k2)/2, which is the same.
+    The corrector x + (k1 + k2)/2 is written as (x + x_predicted + k2)/2, which is the same. Brian2
+    itself assigns nothing to a variable that is held; here it is predicted to stay, for all that
+    read it.
 
     Parameters
     ----------
@@ -77,7 +84,10 @@ def heun(system: Mapping[str, Terms], normal: Normal, recomputed: Collection[str
     predict, correct = [], []
     for x, term in system.items():
         slopes = [f"dt*({term.drift})", *(f"{xi}*({g})" for xi, g in term.diffusion.items())]
-        predict.append(f"{predicted(x)} = {x} + {' + '.join(slopes)}")
+        first = " + ".join(slopes)
+        if term.held:
+            first = f"int(not_refractory)*({first})"
+        predict.append(f"{predicted(x)} = {x} + {first}")
         second = [word_substitute(slope, later | {"dt": "dt"}) for slope in slopes]
         correct.append(f"{updated(x)} = 0.5*({x} + {predicted(x)} + {' + '.join(second)})")
     correct += [f"{x} = {updated(x)}" for x in system]

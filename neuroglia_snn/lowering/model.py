@@ -13,10 +13,10 @@ from brian2.equations.codestrings import Expression
 from brian2.parsing.sympytools import str_to_sympy
 from brian2.units.allunits import second
 
+from neuroglia_snn import couplings, expressions, geometry, noise, spec, stages
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, geometry, noise, spec, stages
 from neuroglia_snn.backends.base import blank_images
-from neuroglia_snn.backends.brian import coupling, own_loop
+from neuroglia_snn.backends.brian import own_loop
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.lowering.arithmetic import Builder, added, scaled
 from neuroglia_snn.lowering.operations import (
@@ -65,17 +65,15 @@ def lower(model: spec.Model, images: Mapping[str, np.ndarray]) -> Program:
         raise BackendError(said)
     base = min(p.dt for p in model.populations.values())
     populations = {p.name: _population(model, p, base, images) for p in model.populations.values()}
-    held = [p for p in model.projections.values() if not coupling.is_recomputed(model, p)]
-    held.sort(key=lambda p: (not coupling.is_gather(model, p), p.name))  # Brian2's order
-    couplings = {made.name: made for p in held for made in _held(model, p, base)}
-    _require_one_exchange(couplings)
-    return Program(model.name, base, spec.steps(model.duration, base), populations, couplings)
+    held = {made.name: made for made in (_held(model, one, base) for one in couplings.held(model))}
+    _require_one_exchange(held)
+    return Program(model.name, base, spec.steps(model.duration, base), populations, held)
 
 
-def _require_one_exchange(couplings: Mapping[str, Coupling]) -> None:
+def _require_one_exchange(held: Mapping[str, Coupling]) -> None:
     """All couplings of a step are given before any is taken, as messages are."""
     filled: set[tuple[str, str]] = set()
-    for made in couplings.values():
+    for made in held.values():
         for variable in made.give.reads():
             if (made.source, variable) in filled:
                 raise BackendError(
@@ -122,13 +120,8 @@ def _population(
     except BackendError as error:
         raise BackendError(f"population '{name}': {error}") from None
     stimulated = _stimulated(model, population, scope, images)
-    stencils = coupling.recomputed_inputs(model, name)
-    held = {
-        n.removesuffix("_post")
-        for p in model.projections.values()
-        if p.target.name == name and not coupling.is_recomputed(model, p)
-        for n in eqs.parse(p.equations)
-    }
+    stencils = couplings.inputs(couplings.recomputed(model, name))
+    held = couplings.inputs(s for s in couplings.held(model) if s.projection.target.name == name)
     return Population(
         name=name,
         shape=tuple(population.shape),
@@ -189,7 +182,7 @@ def _step(
     noises = {xi for term in terms.values() for xi in term.diffusion}
     if len(noises) > 1:
         raise BackendError("several independent noises in a population have no lowering")
-    inputs = coupling.recomputed_inputs(model, population.name)
+    inputs = couplings.inputs(couplings.recomputed(model, population.name))
     heun = population.integrator == "heun"
     first = scope.builder()
     _stencils(model, population, scope, first, {})
@@ -295,40 +288,32 @@ def _stencils(
     renamed: Mapping[str, str],
 ) -> None:
     """Sums over the neighbours within a step."""
-    for projection in model.projections.values():
-        if projection.target.name != population.name or not coupling.is_recomputed(
-            model, projection
-        ):
-            continue
-        if len(population.shape) != 2:
-            raise BackendError(f"the lattice coupling '{projection.name}' is on no lattice")
-        count = projection.connect.get("neighbours", 4)
+    for one in couplings.recomputed(model, population.name):
+        count = one.projection.connect.get("neighbours", 4)
         if count != 4:
             raise BackendError(
-                f"'{projection.name}' couples {count} neighbours; only 4 are lowered"
+                f"'{one.projection.name}' couples {count} neighbours; only 4 are lowered"
             )
         neighbours = (geometry.lattice_neighbours(population.shape, count) >= 0).sum(axis=0)
-        for name, text in coupling.inlined(projection, scope.own).items():
-            variable, pre, post = _weights(name, text, neighbours, scope)
-            whole, denominator = _whole(np.stack([pre, post]), name, text)
-            out = name.removesuffix("_post")
-            builder.operations.append(
-                Stencil(
-                    renamed.get(out, out),
-                    renamed.get(variable, variable),
-                    (population.shape[0], population.shape[1]),
-                    whole[0],
-                    whole[1],
-                    denominator,
-                )
+        variable, pre, post = _weights(one, neighbours, scope)
+        whole, denominator = _whole(np.stack([pre, post]), one)
+        builder.operations.append(
+            Stencil(
+                renamed.get(one.variable, one.variable),
+                renamed.get(variable, variable),
+                (population.shape[0], population.shape[1]),
+                whole[0],
+                whole[1],
+                denominator,
             )
+        )
 
 
 def _weights(
-    name: str, text: str, neighbours: np.ndarray, scope: _Scope
+    one: couplings.Sum, neighbours: np.ndarray, scope: _Scope
 ) -> tuple[str, np.ndarray, np.ndarray]:
     """The variable of a coupling that is linear in it, and the weights of neighbours and of itself."""
-    whole = str_to_sympy(text)
+    whole = str_to_sympy(one.text)
     symbols = {s.name: s for s in whole.free_symbols}
     variables = {n[:-4] for n in symbols if n.endswith("_pre")} | {
         n[:-5] for n in symbols if n.endswith("_post")
@@ -341,7 +326,7 @@ def _weights(
     rest = whole.subs({symbols[n]: 0 for n in symbols if re.search(r"_(pre|post)$", n)})
     constant = all(s.free_symbols <= {symbols.get("N_incoming"), *known} for s in slopes)
     if len(variables) != 1 or not constant or rest.subs(known) != 0:
-        raise BackendError(f"the lattice coupling {name} = '{text}' is not linear in one variable")
+        raise BackendError(f"the lattice coupling {one} is not linear in one variable")
     count = symbols.get("N_incoming", sympy.Symbol("N_incoming"))
     values = [{n: float(slope.subs(known).subs(count, n)) for n in range(1, 9)} for slope in slopes]
     pre = np.array([values[0][max(n, 1)] for n in neighbours])
@@ -349,60 +334,50 @@ def _weights(
     return variables.pop(), pre, post
 
 
-def _whole(weights: np.ndarray, name: str, text: str) -> tuple[np.ndarray, int]:
+def _whole(weights: np.ndarray, one: couplings.Sum) -> tuple[np.ndarray, int]:
     """Weights as whole numbers over a common denominator."""
     found = {Fraction(float(w)).limit_denominator(MAX_DENOMINATOR) for w in np.unique(weights)}
     denominator = math.lcm(*(f.denominator for f in found))
     whole = np.rint(weights * denominator)
     if denominator > MAX_DENOMINATOR or not np.allclose(whole, weights * denominator, atol=1e-9):
-        raise BackendError(f"the weights of {name} = '{text}' have no small common denominator")
+        raise BackendError(f"the weights of {one} have no small common denominator")
     return whole.astype(np.int64), denominator
 
 
-def _held(model: spec.Model, projection: spec.Projection, base: float) -> list[Coupling]:
-    """The sums of a projection that are held over a step."""
+def _held(model: spec.Model, one: couplings.Sum, base: float) -> Coupling:
+    """A sum that is held over a step."""
+    projection, text = one.projection, one.text
     source = model.populations[projection.source.name]
     target = model.populations[projection.target.name]
-    scope = _Scope(model, source)
     sources, targets = _pairs(projection, source, target)
     counts = np.unique(np.bincount(targets, minlength=target.size))
-    made = []
-    for name, text in coupling.inlined(projection, scope.own).items():
-        if "N_incoming" in text:
-            if counts.size > 1:
-                raise BackendError(
-                    f"projection '{projection.name}': {name} = '{text}' reads N_incoming, which differs"
-                    " between units"
-                )
-            text = re.sub(r"\bN_incoming\b", str(max(counts[0], 1)), text)
-        if re.search(r"\b\w+_post\b", text):
-            raise BackendError(
-                f"projection '{projection.name}': {name} = '{text}' reads its target"
-            )
-        builder = scope.builder()
-        try:
-            total = builder.sum(re.sub(r"\b(\w+)_pre\b", r"\1", text))
-        except UserError as error:
-            raise BackendError(f"projection '{projection.name}': {error}") from None
-        term = builder.value(total, "term")
-        variable = name.removesuffix("_post")
-        made.append(
-            Coupling(
-                name=f"{projection.name}_{variable}",
-                source=source.name,
-                target=target.name,
-                variable=variable,
-                period=round(projection.dt / base),
-                dt=projection.dt,
-                give=Block(tuple(builder.operations)),
-                term=term,
-                source_size=source.size,
-                sources=sources,
-                targets=targets,
-                weights=np.ones(sources.size, np.int64),
-            )
+    used = expressions.names(text)
+    if "N_incoming" in used and counts.size > 1:
+        raise BackendError(
+            f"projection '{projection.name}': {one} reads N_incoming, which differs between units"
         )
-    return made
+    if any(name.endswith("_post") for name in used):
+        raise BackendError(f"projection '{projection.name}': {one} reads its target")
+    names = {n: n.removesuffix("_pre") for n in used} | {"N_incoming": str(max(counts[0], 1))}
+    builder = _Scope(model, source).builder()
+    try:
+        total = builder.sum(couplings.substituted(text, names))
+    except UserError as error:
+        raise BackendError(f"projection '{projection.name}': {error}") from None
+    return Coupling(
+        term=builder.value(total, "term"),
+        name=f"{projection.name}_{one.variable}",
+        source=source.name,
+        target=target.name,
+        variable=one.variable,
+        period=round(projection.dt / base),
+        dt=projection.dt,
+        give=Block(tuple(builder.operations)),
+        source_size=source.size,
+        sources=sources,
+        targets=targets,
+        weights=np.ones(sources.size, np.int64),
+    )
 
 
 def _pairs(

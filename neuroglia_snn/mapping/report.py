@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from neuroglia_snn import couplings as couplings_of
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
-from neuroglia_snn.backends.brian import coupling as couplings_of
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.fixedpoint import recorded
 from neuroglia_snn.fixedpoint.quantise import FixedProgram
@@ -165,7 +165,7 @@ def _variables(program: Program, fixed: FixedProgram, model: spec.Model) -> Summ
     off = deviation.measure(program, fixed)
     result: Summary = {}
     for name, population in program.populations.items():
-        inputs = couplings_of.recomputed_inputs(model, name)
+        inputs = couplings_of.inputs(couplings_of.recomputed(model, name))
         own = eqs.parse(model.populations[name].equations)
         for variable in population.initial:
             if variable in inputs or variable in population.inputs:

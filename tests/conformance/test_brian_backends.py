@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuroglia_snn import backends
+from neuroglia_snn import backends, couplings
 from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.catalog.load import load
@@ -106,7 +106,7 @@ def test_a_gather_equals_brian2s_own_synapses(monkeypatch):
     Both held over a step, as synapses are; and without the feedback, whose two steps on the
     astrocytes' clock Brian2 orders by name.
     """
-    monkeypatch.setattr(coupling, "is_recomputed", lambda model, projection: False)
+    monkeypatch.setattr(couplings, "recomputed", lambda model, population: [])
     gathered = backends.get("numpy").run(small_request(I_glio="0"))
     monkeypatch.setattr(coupling, "is_gather", lambda model, projection: False)
     assert_same(gathered, backends.get("numpy").run(small_request(I_glio="0")), 1e-9)

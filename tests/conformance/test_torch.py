@@ -328,7 +328,7 @@ def test_noise_has_the_variance_of_its_process(tmp_path):
         ("fhn_excitable", {"mem": "z"}, "no 'z'"),
         ("fhn_excitable", {"learn": ["b"]}, "no parameter 'b'"),
         ("fhn_excitable", {"steps": 0}, "from 1 on"),
-        ("noise_induced_memory", {"population": "neuron"}, "neuron"),
+        ("noise_induced_memory", {"population": "neuron"}, "within a step by 'neighbours'"),
         ("tripartite_coba", {"population": "neurons"}, "neurons"),
     ],
 )

@@ -18,7 +18,7 @@ LAYERS = [
     {"quantities"},
     {"expressions", "spec"},
     {"catalog.files", "catalog.schema", "equations"},
-    {"geometry", "integrators", "noise", "stages"},
+    {"couplings", "geometry", "integrators", "noise", "stages"},
     {"catalog.source"},
     {"catalog.fields"},
     {"catalog.hardware", "catalog.network", "catalog.ranges", "catalog.sections"},

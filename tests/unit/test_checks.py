@@ -106,6 +106,17 @@ BAD: dict[str, tuple[list[tuple[str, str]], int, list[str]]] = {
     "assignment to a function": ([("v = 0", "exp = 1")], 22, ["'exp'", "not a variable"]),
     "no assignment": ([("v = 0", "v == 0")], 22, ["'v == 0'", "'x = y + 1'"]),
     "summed without a target": ([("L_post", "M_post")], 39, ["'M_post'", "add 'M : unit' there"]),
+    "summed into the source": (
+        [("L_post", "L_pre")], 39, ["'L_pre' is summed", "as 'L_post'", "turn 'from' and 'to' round"]),
+    "summed into neither side": ([("L_post = ", "L = ")], 39, ["'L' is summed", "as 'L_post'"]),
+    "sum of what is known at events": (
+        [('equations = "L_post = ', "on_pre = 's += 1'\nequations = '''\nds/dt = -s/tau : 1 (event-driven)\n"
+          "q = 2*s : 1\nL_post = q*"), ('(summed)"\n\n[projection.watch', "(summed)'''\n\n[projection.watch")],
+        43, ["'L_post' is worked out in every step and reads 's'", "make 's' clock-driven"]),
+    "known at events from every step": (
+        [('equations = "L_post = ', "on_pre = 's += 1'\nequations = '''\nds/dt = -r/tau : 1 (event-driven)\n"
+          "dr/dt = -r/tau : 1 (clock-driven)\nL_post = "), ('(summed)"\n\n[projection.watch', "(summed)'''\n\n[projection.watch")],
+        41, ["'s' is event-driven", "reads 'r'", "make 's' clock-driven"]),
     "footprint that does not fit": ([("[1, 1]", "[2, 1]")], 44, ["need 7 rows", "has 4"]),
     "record of nothing": ([('["v"]', '["vv"]')], 56, ["'trace'", "'vv'", "did you mean 'v'"]),
     "circular definition": ([("a = b + 1 : 1", "a = z + 1 : 1\nz = a : 1")], 18, ["'z' and 'a' define"]),

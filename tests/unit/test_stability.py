@@ -100,3 +100,19 @@ def test_a_long_chain_of_subexpressions_is_quick(write):
         str(write(("L : 1", f"L : 1\na0 = v : 1\na1 = v : 1\n{chain}"), ("(a - v)", "(a59 - v)")))
     )
     assert np.isfinite(stability.stiffest_rate(model, model.populations["cell"]))
+
+
+def test_the_rule_that_makes_the_links_is_no_matter(write):
+    lattice = LINEAR.format(terms="-v + 5*L", scheme="euler", dt=1.0)
+    near = [
+        [a, b] for a in range(9) for b in range(9) if abs(a // 3 - b // 3) + abs(a % 3 - b % 3) == 1
+    ]
+    pairs = lattice.replace('rule = "lattice"', f'rule = "pairs", pairs = {near}')
+    itself = lattice.replace('rule = "lattice"', 'rule = "one-to-one"')
+    of_synapses = lattice.replace(
+        'equations = "L_post = (', 'initial.g = "1"\nequations = "g : 1\\nL_post = g*('
+    )
+    for text, rate in ((lattice, 1100), (pairs, 1100), (of_synapses, 1100), (itself, 100)):
+        model = load(str(write(text=text)))
+        found = stability.stiffest_rate(model, model.populations["cell"])
+        assert found == pytest.approx(rate, rel=1e-5)

@@ -8,10 +8,9 @@ import subprocess
 import brian2
 import numpy as np
 
-from neuroglia_snn import __version__
+from neuroglia_snn import __version__, couplings
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import Recorded
-from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.network import Network, nonfinite_message
 from neuroglia_snn.errors import NumericalError
 
@@ -59,7 +58,7 @@ def final(network: Network) -> dict[str, dict[str, np.ndarray]]:
     stimulated = {(s.population, s.variable) for s in network.model.stimuli.values()}
     for population in network.model.populations.values():
         group = network.groups[population.name]
-        inputs = coupling.recomputed_inputs(network.model, population.name)
+        inputs = couplings.inputs(couplings.recomputed(network.model, population.name))
         values = {}
         for name, equation in eqs.parse(population.equations).items():
             if equation.kind == "subexpression" or (population.name, name) in stimulated:

@@ -14,17 +14,16 @@ import numpy as np
 from brian2.equations.codestrings import Expression
 from brian2.equations.equations import INTEGER, PARAMETER, SUBEXPRESSION, Equations, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, Quantity
-from brian2.utils.stringtools import word_substitute
 
+from neuroglia_snn import couplings, geometry, lanes, noise, spec, stages
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import geometry, lanes, noise, spec, stages
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.gate import Gate
 from neuroglia_snn.errors import NumericalError, UserError
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.pathways import in_full
-from neuroglia_snn.quantities import UNITS, parse_quantity
+from neuroglia_snn.quantities import UNITS, parse_quantity, unit_name
 
 #: Steps of a population between two checks for NaN.
 CHECK_EVERY = 500
@@ -77,8 +76,6 @@ def build(
         _population(network, population, images, seed, own_loop)
     synaptic = []
     for projection in () if own_loop else model.projections.values():
-        if coupling.is_recomputed(model, projection):
-            continue  # part of the population's own step
         if coupling.is_gather(model, projection):
             _gather(network, projection)
         else:
@@ -157,19 +154,20 @@ def _population(
     stimuli = [s for s in model.stimuli.values() if s.population == name]
     texts = eqs.texts(population) + [s.amplitude for s in stimuli]
     added = []
-    exchanged = _Exchange(model, population, own_loop)
-    plans: dict[str, coupling.Gather] = {}
+    exchanged = None if own_loop else _Exchange.of(model, population)
+    plans: list[coupling.Gather] = []
     if own_loop:
-        texts += _coupling_texts(model, incoming)
+        texts += [one.text for p in incoming for one in couplings.sums(model, p)]
     else:
-        gathers = [p for p in incoming if coupling.is_gather(model, p)]
-        plans = {p.name: coupling.gather(model, p) for p in gathers} | exchanged.plans()
+        gathered = [p for p in incoming if coupling.is_gather(model, p)]
+        plans = [coupling.gather(model, s) for p in gathered for s in couplings.sums(model, p)]
+        plans += exchanged.gathers.values() if exchanged else ()
     links: dict[str, Dimension] = {}
-    for plan in plans.values():
+    for plan in plans:
         texts.append(plan.code)
         links |= {link: dimensions for link, (_, dimensions, _) in plan.links.items()}
     added += [SingleEquation(PARAMETER, n, d, flags=["linked"]) for n, d in links.items()]
-    for constant in dict.fromkeys(c for plan in plans.values() for c in plan.constants):
+    for constant in dict.fromkeys(c for plan in plans for c in plan.constants):
         added.append(SingleEquation(PARAMETER, constant, DIMENSIONLESS, flags=["constant"]))
     for variable in {s.variable for s in stimuli}:
         added.append(_stimulated(network, population, variable, images))
@@ -189,8 +187,9 @@ def _population(
             SingleEquation(PARAMETER, eqs.NOISE_PLACE, DIMENSIONLESS, INTEGER, flags=["constant"])
         )
     equations = eqs.to_brian(declared) + Equations(
-        added + exchanged.variables() + _parameters(network, name, texts)
+        added + (exchanged.variables() if exchanged else []) + _parameters(network, name, texts)
     )
+    step = exchanged.first_stage(equations) if exchanged else None
     events = {n: e.condition for n, e in population.events.items()}
     group = brian2.NeuronGroup(
         population.size,
@@ -199,14 +198,15 @@ def _population(
         reset=population.reset,
         refractory=_refractory(population.refractory),
         events=events,
-        method=_method(population.integrator, _normal(population), exchanged.step(equations)),
+        method=_method(population.integrator, _normal(population), step),
         dt=population.dt * SECOND,
         name=name,
         namespace=network.namespace,
     )
     if placed:
         setattr(group, eqs.NOISE_PLACE, lanes.places(population.shape))
-    exchanged.link(group)
+    if exchanged:
+        exchanged.second_stage(group, equations)
     for event, entry in population.events.items():
         group.run_on_event(event, entry.action)
     for n, regular in enumerate(population.regularly):
@@ -214,17 +214,6 @@ def _population(
     if not own_loop:
         _guard(network, group, population, own)
     network.groups[name] = group
-
-
-def _coupling_texts(model: spec.Model, projections: list[spec.Projection]) -> list[str]:
-    """Summed expressions as they are evaluated, for the parameters that they name."""
-    return [
-        text
-        for p in projections
-        for text in coupling.inlined(
-            p, eqs.parse(model.populations[p.source.name].equations)
-        ).values()
-    ]
 
 
 def _refractory(text: str | None):
@@ -255,20 +244,36 @@ def _stimulated(
 
 
 def _gather(network: Network, projection: spec.Projection) -> None:
-    plan = coupling.gather(network.model, projection)
+    """The sums of a projection as statements of the target, one after the other."""
     source = network.groups[projection.source.name]
     target = network.groups[projection.target.name]
-    _link(plan, source, target)
-    target.run_regularly(
-        plan.code, dt=projection.dt * SECOND, when="before_groups", name=f"{projection.name}_gather"
-    )
+    for one in couplings.sums(network.model, projection):
+        plan = coupling.gather(network.model, one)
+        _link(plan, source, target)
+        target.run_regularly(
+            plan.code,
+            dt=projection.dt * SECOND,
+            when="groups",
+            order=_turn(network.model, one),
+            name=f"{projection.name}_gather_{one.variable}",
+        )
 
 
 def _link(plan: coupling.Gather, source: brian2.NeuronGroup, target: brian2.NeuronGroup) -> None:
     for link, (variable, _, index) in plan.links.items():
-        setattr(target, link, brian2.linked_var(source, variable, index=index))
+        if link not in target.variables:  # sums of a projection share what they read
+            setattr(target, link, brian2.linked_var(source, variable, index=index))
     for constant, values in plan.constants.items():
         setattr(target, constant, values)
+
+
+def _turn(model: spec.Model, one: couplings.Sum, again: bool = False) -> int:
+    """Order of a sum among all sums of a step, and before the populations' state updates.
+
+    ``again`` for a sum of predicted states, which comes after the first stage.
+    """
+    places = [other.place for other in couplings.all_sums(model)]
+    return places.index(one.place) + (1 if again else -len(places))
 
 
 # ---------------------------------------------------------------------- projections
@@ -284,6 +289,7 @@ def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
 
     Brian2 lets no synaptic variable share a name with one of the source or target group.
     """
+    projection = _with_sums_again(network.model, projection)
     used = eqs.used_parameters(network.model, eqs.texts(projection))
     names = {name: name + _of_projection(projection.name) for name in used}
     for name, parameter in used.items():
@@ -292,7 +298,7 @@ def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
     full = in_full(network.model, projection)
     projection = _renamed(projection, names)
     on_pre, on_post = (
-        {n: word_substitute(code, full) for n, code in codes.items()}
+        {n: couplings.substituted(code, full) for n, code in codes.items()}
         for codes in (projection.on_pre, projection.on_post)
     )
     delay = {}
@@ -300,7 +306,7 @@ def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
         number = _number(text)
         if number is not None:  # an expression is set after the synapses' initial values
             delay[pathway] = number
-    network.groups[projection.name] = brian2.Synapses(
+    synapses = brian2.Synapses(
         _endpoint(network, projection.source),
         _endpoint(network, projection.target),
         model=eqs.to_brian(eqs.parse(projection.equations)) + added,
@@ -317,7 +323,35 @@ def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
         name=projection.name,
         namespace=network.namespace,
     )
+    _order_sums(network.model, projection, synapses)
+    network.groups[projection.name] = synapses
     return projection
+
+
+def _with_sums_again(model: spec.Model, projection: spec.Projection) -> spec.Projection:
+    """The projection with sums of predicted states, for those that are recomputed within a step."""
+    lines = [projection.equations]
+    for one in couplings.recomputed(model, projection.target.name):
+        if one.projection.name == projection.name:
+            own = eqs.endpoint_variables(model, projection.target)
+            later = couplings.later(model, projection.target.name)
+            sides = {f"{n}_{side}": f"{later[n]}_{side}" for n in later for side in ("pre", "post")}
+            text = couplings.substituted(one.text, sides | {"t": later["t"]})
+            unit = unit_name(own[one.variable].dimensions)
+            lines.append(f"{later[one.variable]}_post = {text} : {unit} (summed)")
+    return dataclasses.replace(projection, equations="\n".join(lines))
+
+
+def _order_sums(model: spec.Model, projection: spec.Projection, made: brian2.Synapses) -> None:
+    """Let sums over synapses take their turns, on the projection's clock.
+
+    Brian2 has them on the target's clock, whatever that of the synapses.
+    """
+    for one in couplings.sums(model, model.projections[projection.name]):
+        for variable, again in ((one.variable, False), (stages.predicted(one.variable), True)):
+            updater = made.summed_updaters.get(f"{variable}_post")
+            if updater is not None:
+                updater.order, updater._clock = _turn(model, one, again), made.clock
 
 
 def _renamed(projection: spec.Projection, names: Mapping[str, str]) -> spec.Projection:
@@ -467,76 +501,75 @@ def _record(network: Network, record: spec.Record) -> None:
 class _Exchange:
     """A population whose units read each other's predicted states between the stages of a step.
 
-    The first stage is then an operation of its own, which stores the predicted values, and the
-    state update is the second. Gathers stand apart: compilers vectorise the stages, but not those.
-    Without recomputed couplings there is nothing to do.
+    The first stage is its state update, which stores the predicted values; sums of these and the
+    second stage come after the state updates of all groups. Gathers stand apart: compilers vectorise
+    the stages, but not those.
     """
 
-    def __init__(self, model: spec.Model, population: spec.Population, own_loop: bool):
-        self._model, self._population = model, population
-        self._projections = [
-            p
-            for p in model.projections.values()
-            if not own_loop
-            and p.target.name == population.name
-            and coupling.is_recomputed(model, p)
-        ]
+    def __init__(self, model: spec.Model, population: spec.Population, again: list[couplings.Sum]):
+        self._model, self._population, self._again = model, population, again
         self._own = eqs.parse(population.equations)
-        self._inputs = coupling.recomputed_inputs(model, population.name)
-        state = [n for n, e in self._own.items() if e.kind == "differential"]
-        self._renamed = {n: stages.predicted(n) for n in (*state, *self._inputs)}
-
-    def plans(self) -> dict[str, coupling.Gather]:
-        """The couplings from predicted states, by a name each."""
-        return {
-            stages.predicted(p.name): coupling.gather(self._model, p, self._renamed)
-            for p in self._projections
+        self._renamed = couplings.later(model, population.name)
+        #: The gathers among the sums of predicted states.
+        self.gathers = {
+            s.place: coupling.gather(model, s, self._renamed)
+            for s in again
+            if coupling.is_gather(model, s.projection)
         }
+
+    @classmethod
+    def of(cls, model: spec.Model, population: spec.Population) -> _Exchange | None:
+        """The exchange of a population, or None if nothing is computed again within its step."""
+        again = couplings.recomputed(model, population.name)
+        return cls(model, population, again) if again else None
 
     def variables(self) -> list[SingleEquation]:
         """What is stored between the stages: predicted values and Wiener increments."""
-        if not self._projections:
-            return []
         noises = sorted({xi for e in self._own.values() for xi in e.noise_terms})
         return [
             SingleEquation(PARAMETER, new, self._own[old].dimensions)
             for old, new in sorted(self._renamed.items())
-        ] + [SingleEquation(PARAMETER, f"{xi}_step", (SECOND**0.5).dim) for xi in noises]
+            if old in self._own
+        ] + [SingleEquation(PARAMETER, _stored(xi), (SECOND**0.5).dim) for xi in noises]
 
-    def step(self, equations: Equations) -> stages.Step | None:
-        """The step as two operations, or None."""
-        if not self._projections:
-            return None
+    def _step(self, equations: Equations) -> stages.Step:
+        """The stages, with the increments of the noise in variables."""
+        filled = couplings.inputs(self._again)
         normal = _normal(self._population)
-        whole = stages.step(self._population.integrator, equations, normal, self._inputs)
-        noises = [line.split(" = ", 1) for line in whole.noise]
-        own = {xi: f"{xi}_step" for xi, _ in noises}
+        step = stages.step(self._population.integrator, equations, normal, filled)
+        names = {xi: _stored(xi) for xi in (line.split(" = ", 1)[0] for line in step.noise)}
 
         def stored(lines: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(word_substitute(line, own) for line in lines)
+            return tuple(couplings.substituted(line, names) for line in lines)
 
-        gathers = [coupling.gather(self._model, p).code for p in self._projections]
-        again = [plan.code for plan in self.plans().values()]
-        predict = [*stored(whole.noise), *stored(whole.predict)]
-        self._operations = {"1_gather": gathers, "2_predict": predict, "3_gather": again}
-        return stages.Step((), (), stored(whole.correct))
+        return stages.Step(stored(step.noise), stored(step.predict), stored(step.correct))
 
-    def link(self, group: brian2.NeuronGroup) -> None:
-        """Connect the predicted values, and add the first stage."""
-        if not self._projections:
-            return
-        first = [coupling.gather(self._model, projection) for projection in self._projections]
-        for plan in (*first, *self.plans().values()):
-            # what is no state is read by both stages, under one name
-            new = {n: link for n, link in plan.links.items() if n not in group.variables}
-            _link(dataclasses.replace(plan, links=new), group, group)
-        for label, lines in self._operations.items():
-            group.run_regularly(  # before the state updater: Brian2 orders by name
-                "\n".join(lines),
-                dt=self._population.dt * SECOND,
-                when="groups",
-                name=f"{self._population.name}_exchange_{label}",
-            )
+    def first_stage(self, equations: Equations) -> stages.Step:
+        """What the state updater does."""
+        return dataclasses.replace(self._step(equations), correct=())
+
+    def second_stage(self, group: brian2.NeuronGroup, equations: Equations) -> None:
+        """Add the gathers of predicted states, and what follows all sums of these."""
+        turn = 0
+        for one in self._again:
+            turn = _turn(self._model, one, again=True)
+            plan = self.gathers.get(one.place)
+            if plan is None:
+                continue  # a sum of the synapses
+            _link(plan, group, group)
+            label = f"{one.projection.name}_gather_{stages.predicted(one.variable)}"
+            self._run(group, plan.code, turn, label)
+        code = "\n".join(self._step(equations).correct)
+        self._run(group, code, turn + 1, f"{group.name}_second_stage")
+
+    def _run(self, group: brian2.NeuronGroup, code: str, turn: int, name: str) -> None:
+        dt = self._population.dt * SECOND
+        group.run_regularly(code, dt=dt, when="groups", order=turn, name=name)
+
+
+def _stored(xi: str) -> str:
+    """Name of the variable that keeps a Wiener increment between the stages."""
+    return f"{xi}_step"
 
 
 def _normal(population: spec.Population) -> Callable[[str], str]:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from neuroglia_snn import couplings, expressions, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, spec
 from neuroglia_snn.backends.brian import coupling
 
 #: Connection rules that reduce to index lists known before the run.
@@ -82,41 +82,56 @@ def _taken(names: Iterable[str]) -> str | None:
     return f"the name '{name}' is one that the fused loop gives to a value of its own: rename it"
 
 
+def _within(population: spec.Population, within: list[couplings.Sum]) -> str | None:
+    """What makes sums that are recomputed within a step more than one stencil."""
+    own = eqs.parse(population.equations)
+    names = list(dict.fromkeys(one.projection.name for one in within))
+    for one in within:
+        rule = one.projection.connect["rule"]
+        if rule != "lattice":
+            return f"'{one.projection.name}' couples it to itself by '{rule}' within a step"
+        for name in sorted(expressions.names(one.text)):
+            source = own.get(name.removesuffix("_pre")) if name.endswith("_pre") else None
+            if source and source.kind != "differential" and "constant" not in source.flags:
+                return (
+                    f"{one.variable}_post of projection '{one.projection.name}' reads '{name}' within a"
+                    f" step, which is neither differential nor flagged '(constant)'"
+                )
+    if len(names) > 1:
+        return f"it has {len(names)} lattice couplings, {' and '.join(names)}"
+    return None
+
+
 def _stencil(model: spec.Model, population: spec.Population) -> str | None:
     """What a coupling that is recomputed within a step does not allow."""
-    lattices = [
-        p
-        for p in model.projections.values()
-        if p.target.name == population.name and coupling.is_recomputed(model, p)
-    ]
-    for projection in lattices:
-        rule = projection.connect["rule"]
-        if rule != "lattice":
-            return f"'{projection.name}' couples it to itself by '{rule}' within a step"
-    if len(lattices) > 1:
-        return f"it has {len(lattices)} lattice couplings, {' and '.join(p.name for p in lattices)}"
-    inputs = coupling.recomputed_inputs(model, population.name)
     own = eqs.parse(population.equations)
+    within = couplings.recomputed(model, population.name)
+    said = _within(population, within)
+    if said:
+        return said
+    inputs = couplings.inputs(within)
     code: dict[str, str | None] = {
         f"the threshold '{population.threshold}'": population.threshold,
         f"the reset '{' '.join((population.reset or '').split())}'": population.reset,
         **{f"regularly '{r.code.strip()}'": r.code for r in population.regularly},
     }
-    for projection in model.projections.values():
-        if projection.source.name == population.name:
-            for name, text in coupling.inlined(projection, own).items():
-                read = text if projection not in lattices else re.sub(r"\b\w+_post\b", "", text)
-                code[f"{name} of projection '{projection.name}'"] = re.sub(
-                    r"\b(\w+)_pre\b", r"\1", read
-                )
+    for one in couplings.all_sums(model):
+        read = expressions.names(one.text)
+        ends = {"pre": one.projection.source.name, "post": one.projection.target.name}
+        sides = [
+            f"{n}_{side}" for n in inputs for side, end in ends.items() if end == population.name
+        ]
+        for name in read.intersection(sides):
+            where = f"{one.variable}_post of projection '{one.projection.name}'"
+            code[where] = name.rpartition("_")[0]
     for record in model.records.values():
         if record.population == population.name:
             for variable in record.variables:
                 code[f"'{variable}' in record '{record.name}'"] = variable
     for where, written in code.items():
-        within = eqs.reads(own, written or "") & inputs
-        if within:
-            return f"{where} reads '{within.pop()}', which exists only within a step"
+        read = eqs.reads(own, written or "") & inputs
+        if read:
+            return f"{where} reads '{min(read)}', which exists only within a step"
     return None
 
 
@@ -146,7 +161,6 @@ def _projection(model: spec.Model, projection: spec.Projection, fastest: float) 
     for equation in eqs.parse(projection.equations).values():
         if equation.kind != "subexpression":
             return f"{equation.label} is a variable of every synapse"
-    source = eqs.parse(model.populations[projection.source.name].equations)
     sides = ((projection.source.name, "_pre"), (projection.target.name, "_post"))
     stimulated = {
         f"{s.variable}{end}": s.name
@@ -154,12 +168,12 @@ def _projection(model: spec.Model, projection: spec.Projection, fastest: float) 
         for name, end in sides
         if s.population == name
     }
-    for name, text in coupling.inlined(projection, source).items():
-        used = expressions.names(text)
-        if used & coupling.SYNAPTIC:
-            return f"{name} uses '{min(used & coupling.SYNAPTIC)}'"
-        for read in sorted(used & stimulated.keys()):
-            return f"{name} reads '{read}', which stimulus '{stimulated[read]}' fills"
+    for one in couplings.sums(model, projection):
+        strange = coupling.of_connections(model, one)
+        if strange:
+            return f"{one.variable}_post uses '{min(strange)}'"
+        for read in sorted(expressions.names(one.text) & stimulated.keys()):
+            return f"{one.variable}_post reads '{read}', which stimulus '{stimulated[read]}' fills"
     return None
 
 

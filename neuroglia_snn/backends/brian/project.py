@@ -206,6 +206,17 @@ def compiled(
         return folder, True
 
 
+def divide_in_double(folder: Path) -> None:
+    """Let generated code divide integers in double precision.
+
+    Brian2 writes their quotient as ``1.0f*a/b``: 24 bits, where Python has 53.
+    """
+    for path in (*folder.rglob("*.cpp"), *folder.rglob("*.cu")):
+        code = path.read_bytes()
+        if b"1.0f*" in code:
+            path.write_bytes(code.replace(b"1.0f*", b"1.0*"))
+
+
 def arguments(settings: Settings, results: Path) -> list[str]:
     """Parameters, seed and images as command-line arguments of the program."""
     given = []

@@ -128,4 +128,5 @@ def _generate(
         report_period=0.2 * SECOND,
     )
     device.build(directory=str(folder), compile=False, run=False, with_output=False)
+    project.divide_in_double(folder)
     return network

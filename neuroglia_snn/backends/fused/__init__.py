@@ -204,6 +204,7 @@ def _generate(request: Request, folder: Path, gpu: bool) -> tuple[Network, Kerne
         with_output=False,
         additional_source_files=[] if gpu else ["neuroglia_kernel.cpp"],
     )
+    project.divide_in_double(folder)
     for name, content in kernel.files.items():
         data = content.encode() if isinstance(content, str) else content
         (folder / name).write_bytes(data)

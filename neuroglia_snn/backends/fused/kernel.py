@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import itertools
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,8 +26,8 @@ from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.utils.stringtools import get_identifiers, word_substitute
 from sympy.logic.boolalg import Boolean
 
+from neuroglia_snn import couplings, lanes, noise, spec, stages
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import lanes, noise, spec, stages
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
 from neuroglia_snn.backends.brian.project import LOOP, PROGRESS
@@ -209,13 +210,9 @@ class _Generator:
         group = self.network.groups[spec_.name]
         period = self.periods(spec_.dt)
         real = self.real if period == 1 else "double"
-        lattice = [
-            p
-            for p in self.model.projections.values()
-            if p.target.name == spec_.name and coupling.is_recomputed(self.model, p)
-        ]
+        within = couplings.recomputed(self.model, spec_.name)
+        inputs = couplings.inputs(within)
         own = eqs.parse(spec_.equations)
-        inputs = coupling.recomputed_inputs(self.model, spec_.name)
         arrays = [
             self._array(name, variable, own, real)
             for name, variable in group.variables.items()
@@ -246,8 +243,8 @@ class _Generator:
             seed = group.variables["noise_seed"]
             population.seed = brian2.device.get_array_name(seed)
         self._threshold(population, spec_)
-        if lattice:
-            self._two_stages(population, spec_, lattice[0], group, inputs)
+        if within:
+            self._two_stages(population, spec_, within, group)
         else:
             self._one_stage(population, spec_, group)
         for entry in spec_.regularly:
@@ -320,20 +317,20 @@ class _Generator:
 
     # ------------------------------------------------------------------ stencils
 
-    def _two_stages(self, population, spec_, projection, group, inputs) -> None:
+    def _two_stages(self, population, spec_, within: list[couplings.Sum], group) -> None:
         own = eqs.parse(spec_.equations)
-        count = projection.connect.get("neighbours", 4)
+        count = within[0].projection.connect.get("neighbours", 4)
         population.slots = [
             SimpleNamespace(slot=n, row=r, column=c) for n, (r, c) in enumerate(_OFFSETS[:count])
         ]
         code: list[str] = []
         given: dict[str, np.dtype] = {}
-        for name, text in coupling.inlined(projection, own).items():
-            code += self._stencil(population, own, name.removesuffix("_post"), text, count, given)
-        step = stages.step(spec_.integrator, group.equations, _normal, inputs)
+        for one in within:
+            code += self._stencil(population, own, one.variable, one.text, count, given)
+        step = stages.step(spec_.integrator, group.equations, _normal, couplings.inputs(within))
         first = (*code, *step.noise, *step.predict)
-        later = {n: stages.predicted(n) for n in (*population.state, *inputs)}
-        second = tuple(word_substitute(line, later) for line in code)
+        later = couplings.later(self.model, spec_.name)
+        second = tuple(couplings.substituted(line, later) for line in code)
         second = (*second, *step.noise, *step.correct)
         given |= _noise_names(step)
         predicted = {stages.predicted(n): np.dtype(float) for n in population.state}
@@ -454,32 +451,28 @@ class _Generator:
     # ------------------------------------------------------------------ held couplings
 
     def couplings(self) -> tuple[list[SimpleNamespace], dict[str, bytes]]:
-        """Couplings in Brian2's order: gathers first, then summed synapses, each by name."""
-        held = [
-            p for p in self.model.projections.values() if not coupling.is_recomputed(self.model, p)
-        ]
-        held.sort(key=lambda p: (not coupling.is_gather(self.model, p), p.name))
+        """The sums that are held over a step, in their order, and who is connected to whom."""
         result, files = [], {}
-        for projection in held:
+        for name, found in itertools.groupby(
+            couplings.held(self.model), key=lambda one: one.projection.name
+        ):
+            projection = self.model.projections[name]
             source = self.populations[projection.source.name]
             target = self.populations[projection.target.name]
-            file = f"{projection.name}.sources"
+            file = f"{name}.sources"
             index = self._index(projection, source, target)
             beside = 1 if self.gpu else _beside(index, source)
             if not self.gpu:
                 positions = source.positions(np.arange(source.size))
                 index = np.append(0, positions).astype(np.int32)[index]
             files[file] = index.tobytes()
-            own = eqs.parse(self.model.populations[source.name].equations)
-            for name, text in coupling.inlined(projection, own).items():
-                result.append(
-                    self._held(projection, source, target, name.removesuffix("_post"), text, own)
-                )
+            for one in found:
+                result.append(self._held(projection, source, target, one.variable, one.text))
                 result[-1].file, result[-1].slots = file, len(index)
                 result[-1].beside = beside if result[-1].separable else 1
         return result, files
 
-    def _held(self, projection, source, target, variable, text, own) -> SimpleNamespace:
+    def _held(self, projection, source, target, variable, text) -> SimpleNamespace:
         weight, text = _split_weight(text, set(self.model.parameters))
         pre = [a for a in source.arrays if re.search(rf"\b{a.name}_pre\b", text)]
         post = [a for a in target.arrays if re.search(rf"\b{a.name}_post\b", text)]
@@ -490,10 +483,7 @@ class _Generator:
         steps = self.periods(projection.dt)
         group = self.network.groups[target.name]
         space = self.network.namespace
-        # where Brian2 would run it: as code of the target, or in synapses with a dt of their own
         clock = SimpleNamespace(period=steps, dt=projection.dt, size=target.size)
-        if coupling.is_gather(self.model, projection):
-            clock = SimpleNamespace(period=target.period, dt=target.dt, size=target.size)
         return SimpleNamespace(
             space=f"held_{projection.name}_{variable}",
             variable=variable,

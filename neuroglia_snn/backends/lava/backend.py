@@ -11,8 +11,8 @@ from importlib import metadata
 
 import numpy as np
 
+from neuroglia_snn import couplings, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Outcome, Recorded, Request, require_replicas
 from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.backends.brian.network import recorded_indices
@@ -258,10 +258,8 @@ class _Job:
 
 def lower_names(model: spec.Model, population: str) -> set[str]:
     """Variables of a population that outlive a step."""
-    from neuroglia_snn.backends.brian import coupling
-
     own = eqs.parse(model.populations[population].equations)
-    return set(own) - coupling.recomputed_inputs(model, population)
+    return set(own) - couplings.inputs(couplings.recomputed(model, population))
 
 
 def maker(program: Program, seed: int, fixed: bool) -> Callable[[Population], PopulationRun]:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from brian2.stateupdaters.base import StateUpdateMethod
 
+from neuroglia_snn import couplings, expressions, spec, stages
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, spec, stages
 from neuroglia_snn.backends.torch.code import RANDOM, Code, Value, integer, translate
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.catalog.schema import nearest
@@ -197,6 +197,11 @@ def _population(model: spec.Model, name: str | None) -> spec.Population:
     for what, there in (("events", population.events), ("'regularly'", population.regularly)):
         if there:
             raise BackendError(f"population '{name}' of '{model.name}' has {what}: not in a layer")
+    for one in couplings.recomputed(model, name):
+        raise BackendError(
+            f"population '{name}' of '{model.name}' is coupled to itself within a step by"
+            f" '{one.projection.name}': not in a layer (a file without this projection can be one)"
+        )
     return population
 
 
