@@ -7,16 +7,23 @@ What needs PyTorch (`AstrocyteModulated`) is imported when it is first asked for
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 __version__ = "0.2.0"
 
+_hook_before = sys.excepthook
+
 from neuroglia_snn.backends.brian.network import state_updater
+from neuroglia_snn.backends.brian.quiet import keep_hook
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.checks import check_file
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.options import Options
 from neuroglia_snn.run import run
+
+keep_hook(_hook_before)
+del keep_hook
 
 if TYPE_CHECKING:
     from neuroglia_snn.experiments.modulation import AstrocyteModulated as AstrocyteModulated

@@ -361,13 +361,19 @@ def _mismatch(reason: str, variables: Mapping[str, Variable | Function]) -> str:
     return " but ".join(said)
 
 
+def _exprel(x: np.ndarray | float) -> np.ndarray:
+    """``(exp(x) - 1)/x``, and its limit at 0."""
+    nonzero = np.where(x == 0, 1.0, x)
+    return np.where(x == 0, 1.0, np.expm1(nonzero) / nonzero)[()]
+
+
 #: Functions of expressions, for NumPy arrays.
 NUMERIC: dict[str, object] = {
     **{name: getattr(np, name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
     **{name: getattr(np, name) for name in ("exp", "log", "log10", "sqrt", "ceil", "floor")},
     **{name: getattr(np, name) for name in ("arcsin", "arccos", "arctan", "clip", "sign")},
     **{"abs": np.abs, "expm1": np.expm1, "log1p": np.log1p},
-    "exprel": lambda x: np.expm1(x) / x if x else 1.0,
+    "exprel": _exprel,
     "int": lambda x: np.trunc(np.asarray(x, dtype=float)),
     "rand": lambda: 0.5,
     "randn": lambda: 0.0,

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import numbers
+import os
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from neuroglia_snn.errors import UserError
+from neuroglia_snn.quantities import as_settings
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a user can ask of a run; the command line's flags by the same names."""
+    """What a user can ask of a run; the command line's flags by the same names.
+
+    ``overrides`` maps parameters and keys to texts, numbers, quantities of Brian2 or lists of numbers,
+    as `neuroglia_snn.load` takes them; paths may be texts.
+
+    Raises
+    ------
+    UserError
+        For a value of another type.
+    """
 
     backend: str = "auto"
     precision: str | None = None
@@ -22,7 +35,7 @@ class Options:
     workers: int = 1
     resume: bool = False
     fast_math: bool = False
-    overrides: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     no_astrocytes: bool = False
     control: bool = False
@@ -33,6 +46,10 @@ class Options:
     data: Path | None = None
     weights: Path | None = None
     images: int | None = None
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            object.__setattr__(self, one.name, _read(one.name, getattr(self, one.name)))
 
     def flags(self) -> list[str]:
         """These options as the command line takes them; what is as usual is left out."""
@@ -55,6 +72,41 @@ def require_used(options: Options, used: Collection[str], who: str) -> None:
         name = field_.name
         if name not in used and getattr(options, name) != getattr(usual, name):
             raise UserError(f"{who} takes no --{name.replace('_', '-')}")
+
+
+def _read(name: str, value: Any) -> Any:
+    """An option's value in the type that it is used in."""
+    if name == "overrides":
+        return as_settings(value)
+    if name == "without":
+        if not isinstance(value, (list, tuple)) or not all(isinstance(n, str) for n in value):
+            raise _wrong(name, "a list of populations, such as ['astrocyte']", value)
+        return tuple(value)
+    if value is None and name in _OPTIONAL:
+        return None
+    for names, kinds, made, what in _KINDS:
+        if name in names:
+            if not isinstance(value, kinds) or (isinstance(value, bool) and made is not bool):
+                raise _wrong(name, what, value)
+            return made(value)
+    raise AssertionError(name)
+
+
+_WORDS, _PATHS = ("backend", "precision"), ("train", "test", "clean", "data", "weights")
+_NUMBERS = ("seed", "threads", "replicas", "workers", "images")
+_SWITCHES = ("resume", "fast_math", "no_astrocytes", "control", "resize")
+_OPTIONAL = {"precision", "images", *_PATHS}
+#: Options, the types that they may have, the one that they are used in, and what they are.
+_KINDS: tuple[tuple[tuple[str, ...], Any, Callable[[Any], Any], str], ...] = (
+    (_WORDS, str, str, "a name"),
+    (_PATHS, (str, os.PathLike), Path, "the path of a file (numpy.save writes one of an array)"),
+    (_NUMBERS, numbers.Integral, int, "a whole number"),
+    (_SWITCHES, bool, bool, "True or False"),
+)
+
+
+def _wrong(name: str, what: str, value: object) -> UserError:
+    return UserError(f"Options.{name} is {what}, not a value of type {type(value).__name__}")
 
 
 def as_flags(values: Mapping[str, object]) -> list[str]:

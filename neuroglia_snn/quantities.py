@@ -6,13 +6,17 @@ The text is parsed, never evaluated as code: numbers, unit names, ``* / **`` and
 from __future__ import annotations
 
 import ast
+import json
 import math
+import numbers
 import re
 import warnings
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import brian2.units.allunits as _all_units
 import brian2.units.stdunits as _std_units
+import numpy as np
 from brian2.units.fundamentalunits import (
     DIMENSIONLESS,
     Dimension,
@@ -75,6 +79,57 @@ def parse_quantity(text: str | int | float) -> Amount:
     if not math.isfinite(si):
         raise UserError(f"'{shown(text)}' has no finite value")
     return Amount(si, get_dimensions(value))
+
+
+def as_settings(values: Mapping[str, object]) -> dict[str, str]:
+    """Python values by name as the texts that ``--set NAME=VALUE`` would have.
+
+    Parameters
+    ----------
+    values : texts, numbers, truth values, scalar quantities of Brian2, or lists of these
+
+    Raises
+    ------
+    UserError
+        For anything else.
+    """
+    if not isinstance(values, Mapping):
+        kind = type(values).__name__
+        raise UserError(
+            f"overrides are settings by name, such as {{'sigma2': '0.1'}}, not a {kind}"
+        )
+    return {name: _setting(name, value) for name, value in values.items()}
+
+
+def _setting(name: object, value: object) -> str:
+    if not isinstance(name, str):
+        raise UserError(f"a setting has a name such as 'sigma2' or 'model.dt', not {name!r}")
+    try:
+        plain = _plain(value)
+    except TypeError:
+        kind = type(value).__name__
+        raise UserError(
+            f"'{shown(name)}' cannot be set to a value of type {kind}: give a text such as '0.1 mV',"
+            " a number, a quantity of Brian2 or a list of numbers"
+        ) from None
+    return plain if isinstance(plain, str) else json.dumps(plain)
+
+
+def _plain(value: object) -> object:
+    """What JSON can write of a value; a quantity as text."""
+    if isinstance(value, Quantity) and value.shape == ():
+        unit = unit_name(value.dim)
+        return _plain(float(value)) if unit == "1" else f"{float(value)!r} {unit}"
+    if isinstance(value, np.ndarray) and not isinstance(value, Quantity):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    for kind, written in ((str, str), ((bool, np.bool_), bool), (numbers.Integral, int)):
+        if isinstance(value, kind):
+            return written(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    raise TypeError(value)
 
 
 def as_expression(text: str) -> str:

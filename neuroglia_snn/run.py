@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -40,8 +41,8 @@ Simulate = Callable[[Backend, Sequence[Request]], list[Outcome | UserError]]
 
 
 def run(
-    name_or_path: str,
-    out: Path | str,
+    name_or_path: str | os.PathLike[str],
+    out: os.PathLike[str] | str,
     options: Options | None = None,
     force: bool = False,
     progress: Callable[[str], Progress] | None = None,
@@ -50,9 +51,9 @@ def run(
 
     Parameters
     ----------
-    name_or_path : str
+    name_or_path : str or path
         Catalogue name or path of a model file.
-    out : path
+    out : str or path
         Folder for the results.
     options : Options
     force : bool
@@ -78,9 +79,15 @@ def run(
     """
     start = time.perf_counter()
     options = options or Options()
+    if not isinstance(options, Options):
+        kind = type(options).__name__
+        raise UserError(f"options are Options(seed=1, ...), not a value of type {kind}")
+    if not isinstance(out, (str, os.PathLike)):
+        kind = type(out).__name__
+        raise UserError(f"out is the path of a folder for the results, not a value of type {kind}")
     folder = Path(out)
     model, study = _read(name_or_path, options)
-    again = command("run", name_or_path, *options.flags())
+    again = command("run", str(name_or_path), *options.flags())
     if study is not None:
         return studies.run(study, model, folder, options, again, force, progress)
     plan = _plan(model, options)
@@ -226,7 +233,9 @@ class _Plan:
         return self.images(self.options.seed + replica) if self.images else None
 
 
-def _read(name_or_path: str, options: Options) -> tuple[spec.Model, studies.Study | None]:
+def _read(
+    name_or_path: str | os.PathLike[str], options: Options
+) -> tuple[spec.Model, studies.Study | None]:
     """The model, checked, and the study that carries out its experiment, if there is one."""
     model, warnings = checks.load_checked(name_or_path, dict(options.overrides))
     for warning in warnings:
@@ -303,6 +312,7 @@ def _carry_out(plan: _Plan, folder: Path, progress: Callable[[str], Progress] | 
         kept = folder / checkpoint.FOLDER / label
         shown = progress(label) if progress else None
         outcome = plan.backend.run(plan.request(model, shown, kept))
+        _warn(outcome.warnings)
         return outcome, results.dataset(model, outcome)
 
     model, images = plan.model, plan.images_of(0)
@@ -332,6 +342,11 @@ def _carry_out(plan: _Plan, folder: Path, progress: Callable[[str], Progress] | 
     return summary
 
 
+def _warn(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
+
+
 def _interrupted(outcome: Outcome) -> dict:
     assert outcome.reached is not None
     return {"interrupted_at_ms": outcome.reached * 1e3, "results": {}, "figures": []}
@@ -355,6 +370,7 @@ def _carry_out_replicas(
     pace = _Pace(shown, count)
     requests = [plan.request(model, pace.of(n), replica=n) for n in range(count)]
     outcomes = plan.backend.run_many(requests, plan.options.workers)
+    _warn(dict.fromkeys(said for outcome in outcomes for said in outcome.warnings))
     summary = _summary(plan, outcomes[0])
     runs, sets = [], []
     for n, outcome in enumerate(outcomes):

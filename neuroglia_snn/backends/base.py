@@ -95,6 +95,7 @@ class Outcome:
         backend does not take it
     reached : model time in s at which an interrupted run stopped; None for a complete one
     details : what else the backend has to say, for the summary
+    warnings : sentences for the user
     """
 
     records: Mapping[str, Recorded]
@@ -108,6 +109,7 @@ class Outcome:
     reached: float | None = None
     event_values: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     details: Mapping[str, object] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 class Backend(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,9 +16,12 @@ from neuroglia_snn.catalog.ranges import ranges
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document, read_document
 from neuroglia_snn.errors import ModelError, printable, shown
+from neuroglia_snn.quantities import as_settings
 
 
-def load(name_or_path: str, overrides: Mapping[str, str] | None = None) -> spec.Model:
+def load(
+    name_or_path: str | os.PathLike[str], overrides: Mapping[str, object] | None = None
+) -> spec.Model:
     """Load a model by catalogue name or path, ready for a backend.
 
     Parameters
@@ -26,7 +30,8 @@ def load(name_or_path: str, overrides: Mapping[str, str] | None = None) -> spec.
         ``"noise_induced_memory"`` or ``"mine.toml"``.
     overrides : mapping, optional
         ``{"sigma2": "0.1"}`` for parameters, dotted paths (``"model.dt"``,
-        ``"population.neuron.shape"``) for anything else.
+        ``"population.neuron.shape"``) for anything else; texts, numbers, quantities of Brian2 or
+        lists of numbers.
 
     Raises
     ------
@@ -36,7 +41,9 @@ def load(name_or_path: str, overrides: Mapping[str, str] | None = None) -> spec.
     return inputs.separate(declared(read(name_or_path, overrides)))
 
 
-def read(name_or_path: str, overrides: Mapping[str, str] | None = None) -> Document:
+def read(
+    name_or_path: str | os.PathLike[str], overrides: Mapping[str, object] | None = None
+) -> Document:
     """A model file and what it extends, with settings from the command line.
 
     Raises
@@ -44,7 +51,7 @@ def read(name_or_path: str, overrides: Mapping[str, str] | None = None) -> Docum
     ModelError
     """
     document = read_document(name_or_path)
-    for key, value in (overrides or {}).items():
+    for key, value in as_settings({} if overrides is None else overrides).items():
         _override(document, key, value)
     return document
 

@@ -194,8 +194,22 @@ def _check_depth(source: Source) -> None:
         )
 
 
-def locate(name_or_path: str) -> Path:
-    """The file of a catalogue name (``noise_induced_memory``) or of a path (``mine.toml``)."""
+def locate(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file of a catalogue name (``noise_induced_memory``) or of a path (``mine.toml``).
+
+    Raises
+    ------
+    UserError
+        For what is neither.
+    """
+    if isinstance(name_or_path, os.PathLike):
+        return Path(name_or_path)
+    if not isinstance(name_or_path, str):
+        kind = type(name_or_path).__name__
+        raise ModelError(
+            "a model is given by its name in the catalogue or the path of its file, not by a value of"
+            f" type {kind}; write what changes as overrides, such as {{'sigma2': '0.1'}}"
+        )
     if "\0" in name_or_path:
         raise ModelError(f"'{shown(name_or_path)}' is not the name of a file")
     if "/" in name_or_path or name_or_path.endswith(".toml"):
@@ -203,7 +217,7 @@ def locate(name_or_path: str) -> Path:
     return files.find("models", name_or_path)
 
 
-def read_document(name_or_path: str) -> Document:
+def read_document(name_or_path: str | os.PathLike[str]) -> Document:
     """Read a model file and what it extends, merged; the nearest file wins.
 
     Equations merge by left-hand side, so a variant states only the lines that differ.

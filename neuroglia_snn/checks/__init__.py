@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from neuroglia_snn import equations as eqs
@@ -19,7 +20,7 @@ __all__ = ["Finding", "check_file", "load_checked"]
 _Owner = TypeVar("_Owner", spec.Population, spec.Projection)
 
 
-def check_file(name_or_path: str) -> list[Finding]:
+def check_file(name_or_path: str | os.PathLike[str]) -> list[Finding]:
     """Everything wrong with a model file, errors first.
 
     A file that cannot be read at all gives one finding.
@@ -42,7 +43,7 @@ def _finding(error: ModelError) -> Finding:
 
 
 def load_checked(
-    name_or_path: str, overrides: dict[str, str] | None = None
+    name_or_path: str | os.PathLike[str], overrides: Mapping[str, object] | None = None
 ) -> tuple[spec.Model, list[Finding]]:
     """Load a model that a backend may run.
 

@@ -16,6 +16,7 @@ from neuroglia_snn.fixedpoint import ranges
 from neuroglia_snn.fixedpoint.formats import MANTISSA_BITS, STATE_BITS, SUM_BITS, Format, fitting
 from neuroglia_snn.fixedpoint.integers import NORMAL_SCALE
 from neuroglia_snn.fixedpoint.ranges import Range, Ranges
+from neuroglia_snn.lowering.arithmetic import added
 from neuroglia_snn.lowering.execute import evaluate_function
 from neuroglia_snn.lowering.operations import (
     Block,
@@ -43,6 +44,9 @@ NEAR = 1 / 4
 #: Bits below the finest step of its terms to which a comparison is exact.
 COMPARED_BITS = 6
 
+#: Change in a time step, in counts of the format, below which rounding takes a tenth of it and more.
+LEAST_CHANGE = 5.0
+
 Formats = dict[str, Format]
 
 
@@ -56,12 +60,14 @@ class FixedProgram:
     formats : of every variable, by population
     values : of every value in a block, by population and block
     ranges : of every variable, by population, in SI units
+    standing : a sentence for every variable whose steps are lost, or nearly so, in rounding
     """
 
     program: Program
     formats: Mapping[str, Formats]
     values: Mapping[tuple[str, str], Formats]
     ranges: Mapping[str, Ranges]
+    standing: tuple[str, ...]
 
 
 def quantise(
@@ -69,6 +75,7 @@ def quantise(
     state: Mapping[str, Mapping[str, Range]],
     bits: Mapping[str, Mapping[str, int]] | None = None,
     stochastic: Mapping[str, frozenset[str]] | None = None,
+    inputs: Mapping[str, Formats] | None = None,
 ) -> FixedProgram:
     """Turn a program into integers.
 
@@ -78,6 +85,7 @@ def quantise(
     state : range of each variable that a population holds, by population, in SI units
     bits : of variables that shall have others than 24, by population
     stochastic : variables whose steps are rounded at random, by population
+    inputs : formats of what arrives from outside the program, by population
 
     Raises
     ------
@@ -89,9 +97,12 @@ def quantise(
             f"fixed point counts time in {STATE_BITS} bits: at most {2 ** (STATE_BITS - 1) - 2} steps,"
             f" not {program.steps}; shorten the run or raise dt"
         )
-    known = ranges.of_inputs(program, state)
+    arriving = {name: dict((inputs or {}).get(name, {})) for name in program.populations}
+    from_outside = {n: {v: f.range for v, f in own.items()} for n, own in arriving.items()}
+    known = ranges.of_inputs(program, {n: {**own, **from_outside[n]} for n, own in state.items()})
     formats = {
         name: _variables(program, population, known[name], (bits or {}).get(name, {}))
+        | arriving[name]
         for name, population in program.populations.items()
     }
     values: dict[tuple[str, str], Formats] = {}
@@ -106,8 +117,10 @@ def quantise(
         formats[coupling.target].setdefault(coupling.variable, summed)
     couplings = {name: couplings[name] for name in program.couplings}
     populations = {}
+    standing: list[str] = []
     for name, population in program.populations.items():
         random = (stochastic or {}).get(name, frozenset())
+        standing += _standing(population, known[name], formats[name], random)
         blocks, found = _blocks(population, known[name], formats[name], random)
         values |= {(name, label): made for label, made in found.items()}
         populations[name] = replace(
@@ -122,7 +135,7 @@ def quantise(
             ),
         )
     fixed = replace(program, populations=populations, couplings=couplings)
-    return FixedProgram(fixed, formats, values, known)
+    return FixedProgram(fixed, formats, values, known, tuple(standing))
 
 
 def _given(coupling: Coupling, known: Ranges) -> Formats:
@@ -143,7 +156,7 @@ def _variables(
         if name not in formats and name not in population.inputs:
             formats[name] = fitting(low, high, bits.get(name, STATE_BITS))
     for stimulated in population.stimulated:
-        formats[f"{stimulated.variable}_later"] = formats[stimulated.variable]
+        formats[f"{stimulated.variable}_later_"] = formats[stimulated.variable]
     if population.noise:
         formats[population.noise] = Format(12, 0, NORMAL_SCALE)
     return formats
@@ -168,7 +181,7 @@ def _blocks(
     for label, block in population.blocks().items():
         same = {value: variable for variable, value in block.assign.items()}
         for x in population.state:
-            same |= {f"{x}_predicted": x, f"{x}_new": x}
+            same |= {f"{x}_predicted": x, f"{x}_new_": x}
         fixed = {v: available[x] for v, x in same.items()}
         random = frozenset(v for v, x in same.items() if x in stochastic)
         quantised = _Block(block, seen, available, fixed, random)
@@ -179,6 +192,28 @@ def _blocks(
                 available[f"{x}_predicted"] = formats[x]
                 seen[f"{x}_predicted"] = known[x]
     return made, found
+
+
+def _standing(
+    population: Population, known: Ranges, formats: Formats, stochastic: frozenset[str]
+) -> list[str]:
+    """Variables whose largest change in a step is a few counts: rounded to nearest, less is nothing."""
+    seen = ranges.of_block(population.predict, known)
+    said = []
+    for operation in population.predict.operations:
+        x = operation.out.removesuffix("_predicted")
+        if not (isinstance(operation, Linear) and x in population.state) or x in stochastic:
+            continue
+        change = added(operation.sum, Sum(((x, -1.0),)))
+        counts = max(map(abs, ranges.of_sum(change, seen))) / formats[x].scale
+        if 0 < counts < LEAST_CHANGE:
+            said.append(
+                f"fixed point: '{x}' of population '{population.name}' changes by at most"
+                f" {counts:.2g} counts of {formats[x].scale:.3g} (SI units) in a time step, and less"
+                " than half a count is nothing; give it a narrower range, a longer dt or"
+                ' "stochastic" rounding'
+            )
+    return said
 
 
 class _Block:
@@ -197,12 +232,16 @@ class _Block:
         self._outside = outside
         self.formats: Formats = {}
         self._operations: list[Operation] = []
+        saturating = {name: made.range for name, made in fixed.items()}
+        reach = {n: _united(r, outside[n].range) for n, r in known.items() if n in outside}
+        everything = ranges.of_block(block, known) | reach
+        matter = ranges.that_matter(block, everything, saturating)
+        limits = {o.out: matter[o.out] for o in block.operations if _is_cut(o) and o.out in matter}
         for operation in block.operations:
             self._known = ranges.of_block(Block((operation,)), self._known)
-            if operation.out in fixed:  # it saturates there
-                low, high = self._known[operation.out]
-                limits = fixed[operation.out].range
-                self._known[operation.out] = (max(low, limits[0]), min(high, limits[1]))
+            limit = (limits | saturating).get(operation.out)
+            if limit:
+                self._known[operation.out] = _within(self._known[operation.out], limit)
             self._add(operation)
 
     def made(self) -> Block:
@@ -247,12 +286,17 @@ class _Block:
         """A value in another format."""
         if self._of(name).scale == wanted.scale:
             return name
-        out = f"{name}_as_{len(self._operations)}"
+        out = f"{name}_as_{len(self._operations)}_"
         self.formats[out] = wanted
         self._operations.append(self._rounded(out, Sum(((name, 1.0),)), wanted))
         return out
 
     def _linear(self, out: str, total: Sum) -> Linear:
+        kept = self._whole(out, total)
+        if kept:
+            self.formats[out] = kept
+            terms = tuple((name, round(factor)) for name, factor in total.terms)
+            return Linear(out, Sum(terms, 0), Rounding(0, kept.bits))
         if out not in self._fixed and len(total.terms) == 1 and total.constant == 0:
             name, factor = total.terms[0]  # another unit, the same integer
             old = self._of(name)
@@ -261,6 +305,17 @@ class _Block:
             return Linear(out, whole, Rounding(0, old.bits))
         self.formats[out] = self._fitting(out)
         return self._rounded(out, total, self.formats[out])
+
+    def _whole(self, out: str, total: Sum) -> Format | None:
+        """The format of a sum that needs no rounding: differences of times stay exact."""
+        formats = [self._of(name) for name, _ in total.terms]
+        whole = total.constant == 0 and all(float(k).is_integer() for _, k in total.terms)
+        same = len(formats) > 1 and len({f.scale for f in formats}) == 1
+        if out in self._fixed or not (whole and same):
+            return None
+        made = Format(STATE_BITS, formats[0].fraction, formats[0].unit)
+        low, high = self._known[out]
+        return made if made.range[0] <= low and high <= made.range[1] else None
 
     def _rounded(self, out: str, total: Sum, made: Format) -> Linear:
         """A sum with whole coefficients, and the shift that rounds it into a format."""
@@ -312,6 +367,21 @@ class _Block:
             return Sum(terms, round(total.constant / unit))
 
         return whole(left), whole(right)
+
+
+def _is_cut(operation: Operation) -> bool:
+    """Whether a result can be cut to what matters of it: the entries of a table can."""
+    return isinstance(operation, Function)
+
+
+def _within(found: Range, limit: Range) -> Range:
+    """The part of an interval within a limit; the end of the limit that is nearest where there is none."""
+    low, high = (min(max(end, limit[0]), limit[1]) for end in found)
+    return low, high
+
+
+def _united(a: Range, b: Range) -> Range:
+    return min(a[0], b[0]), max(a[1], b[1])
 
 
 def _coefficient(factor: float) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from neuroglia_snn.lowering.operations import (
     Stencil,
     Sum,
     Test,
+    operands,
 )
 
 Range = tuple[float, float]
@@ -93,6 +94,56 @@ def _of(operation: Operation, known: Ranges) -> Range:
     raise TypeError(operation)
 
 
+def that_matter(block: Block, known: Ranges, limits: Mapping[str, Range]) -> Ranges:
+    """Intervals outside which values make no difference, as what they are added to saturates or is cut.
+
+    Parameters
+    ----------
+    block : in floating point
+    known : intervals of everything that the block reads and makes
+    limits : where values saturate, by name
+
+    Returns
+    -------
+    Of every value that a sum with such limits (or one that is added to such a sum) or a clip reads,
+    and nothing else does.
+    """
+    matter: Ranges = {}
+    free = set(block.assign.values()) - set(limits)
+    for operation in reversed(block.operations):
+        out = operation.out
+        if out in limits:
+            wanted: Range | None = limits[out]
+        else:
+            wanted = None if out in free else matter.get(out)
+        read = _read_within(operation, wanted, known)
+        for name in operands(operation):
+            if name not in read:
+                free.add(name)
+            else:
+                low, high = matter.get(name, read[name])
+                matter[name] = min(low, read[name][0]), max(high, read[name][1])
+    return {name: interval for name, interval in matter.items() if name not in free}
+
+
+def _read_within(operation: Operation, wanted: Range | None, known: Ranges) -> Ranges:
+    """Intervals of an operation's operands that matter if only ``wanted`` of its result does."""
+    match operation:
+        case Clip(x=x, low=low, high=high):
+            return {x: (low, high)}
+        case Select(then=then, otherwise=otherwise) if wanted:
+            return {then: wanted, otherwise: wanted}
+        case Linear(sum=total) if wanted:
+            result: Ranges = {}
+            for name, factor in total.terms:
+                rest = Sum(tuple(t for t in total.terms if t[0] != name), total.constant)
+                low, high = of_sum(rest, known)
+                ends = sorted(((wanted[0] - high) / factor, (wanted[1] - low) / factor))
+                result[name] = ends[0], ends[1]
+            return result
+    return {}
+
+
 def of_inputs(program: Program, state: Mapping[str, Mapping[str, Range]]) -> dict[str, Ranges]:
     """Ranges of all variables of each population: its state, its stimuli, what couplings sum up."""
     known = {
@@ -121,11 +172,11 @@ def _pooled(coupling: Coupling, term: Range) -> Range:
 
 def _given(program: Program, population: Population) -> Ranges:
     end = program.steps * program.dt
-    known: Ranges = {"t": (0.0, end), "t_later": (0.0, end + population.dt)}
+    known: Ranges = {"t": (0.0, end), "t_later_": (0.0, end + population.dt)}
     for s in population.stimulated:
         low = sum(min(0.0, float(v.min())) for v in s.values)
         high = sum(max(0.0, float(v.max())) for v in s.values)
-        known[s.variable] = known[f"{s.variable}_later"] = (low, high)
+        known[s.variable] = known[f"{s.variable}_later_"] = (low, high)
     if population.noise:
         known[population.noise] = (-NORMAL, NORMAL)
     return known

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from neuroglia_snn import spec
-from neuroglia_snn.fixedpoint.quantise import FixedProgram, quantise
+from neuroglia_snn.fixedpoint.quantise import FixedProgram, Formats, quantise
 from neuroglia_snn.fixedpoint.ranges import Range
 from neuroglia_snn.lowering.execute import in_floats
 from neuroglia_snn.lowering.operations import Population, Program
@@ -18,8 +18,15 @@ ROOM = 0.5
 MAX_STEPS = 20_000
 
 
-def formats(model: spec.Model, program: Program, seed: int) -> FixedProgram:
+def formats(
+    model: spec.Model,
+    program: Program,
+    seed: int,
+    inputs: Mapping[str, Formats] | None = None,
+) -> FixedProgram:
     """The program in integers, with formats from the file's ranges and a recorded run.
+
+    ``inputs`` are formats of what arrives from outside the program, by population.
 
     Raises
     ------
@@ -46,7 +53,7 @@ def formats(model: spec.Model, program: Program, seed: int) -> FixedProgram:
         found = record(program, seed)
         given = {name: found[name] | given[name] for name in held}
     state = {name: {v: given[name][v] for v in held[name]} for name in held}
-    return quantise(program, state, bits, stochastic)
+    return quantise(program, state, bits, stochastic, inputs)
 
 
 def _constant(program: Program, population: Population) -> dict[str, Range]:
@@ -98,4 +105,7 @@ def _widened(low: float, high: float) -> Range:
 
 def states(fixed: FixedProgram) -> Mapping[str, Mapping[str, str]]:
     """Formats of all variables as text, by population."""
-    return {n: {v: str(f) for v, f in found.items()} for n, found in fixed.formats.items()}
+    return {
+        n: {v: str(f) for v, f in found.items() if not v.endswith("_")}  # those are a step's own
+        for n, found in fixed.formats.items()
+    }

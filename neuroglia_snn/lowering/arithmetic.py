@@ -99,7 +99,7 @@ class Builder:
         return self.value(scaled(total, 1 / factor)), factor
 
     def _new(self) -> str:
-        return f"value_{len(self.operations)}"
+        return f"value_{len(self.operations)}_"
 
     # ------------------------------------------------------------------ nodes
 

@@ -177,9 +177,9 @@ class PopulationRun:
         values: Values = {
             **self.arrays,
             "t": self.arithmetic.time(step, population),
-            "t_later": self.arithmetic.time(later, population),
+            "t_later_": self.arithmetic.time(later, population),
             **self._stimuli(step, ""),
-            **self._stimuli(later, "_later"),
+            **self._stimuli(later, "_later_"),
         }
         if population.noise:
             values[population.noise] = self.arithmetic.normals(step // population.period)

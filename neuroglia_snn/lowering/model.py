@@ -28,6 +28,7 @@ from neuroglia_snn.lowering.operations import (
     Stimulated,
     Sum,
 )
+from neuroglia_snn.quantities import as_expression
 
 #: Schemes with a lowering.
 SCHEMES = ("heun", "euler-maruyama", "euler")
@@ -130,7 +131,7 @@ def _population(
         state=state,
         initial=_initial(population, scope, stencils | {s.variable for s in stimulated}),
         times=frozenset(
-            {n for n, e in scope.own.items() if e.dimensions is second.dim} | {"t", "t_later"}
+            {n for n, e in scope.own.items() if e.dimensions is second.dim} | {"t", "t_later_"}
         ),
         predict=predict,
         correct=correct,
@@ -150,7 +151,7 @@ def _initial(
     for name, equation in scope.own.items():
         if equation.kind == "subexpression" or name in without:
             continue
-        text = population.initial.get(name, "0")
+        text = as_expression(population.initial.get(name, "0"))
         used = expressions.names(text)
         if used & expressions.RANDOM:
             raise BackendError(
@@ -186,8 +187,8 @@ def _step(
     heun = population.integrator == "heun"
     first = scope.builder()
     _stencils(model, population, scope, first, {})
-    later = {n: stages.predicted(n) for n in (*state, *inputs)} | {"t": "t_later"}
-    later |= {s.variable: f"{s.variable}_later" for s in _stimuli(model, population)}
+    later = {n: stages.predicted(n) for n in (*state, *inputs)} | {"t": "t_later_"}
+    later |= {s.variable: f"{s.variable}_later_" for s in _stimuli(model, population)}
     second_stage = scope.builder(later)
     if heun:
         _stencils(model, population, scope, second_stage, later)
@@ -200,8 +201,8 @@ def _step(
             continue
         half = Sum(((x, 0.5), (out, 0.5)))
         increment = scaled(_increment(second_stage, terms[x], population.dt), 0.5)
-        second_stage.value(added(half, increment), f"{x}_new")
-        corrected[x] = f"{x}_new"
+        second_stage.value(added(half, increment), f"{x}_new_")
+        corrected[x] = f"{x}_new_"
     predict = Block(tuple(first.operations), assign)
     correct = Block(tuple(second_stage.operations), corrected) if heun else Block()
     return predict, correct, "normal" if noises else None
@@ -228,22 +229,28 @@ def _increment(builder: Builder, term: stages.Terms, dt: float) -> Sum:
 
 
 def _fire(population: spec.Population, scope: _Scope) -> tuple[Block, str | None]:
-    """Threshold and reset; variables that the reset changes are read changed by what follows."""
+    """Threshold and reset; what the reset has written is read so by what follows.
+
+    Its local variables are values of the block, which nothing keeps.
+    """
     if not population.threshold:
         return Block(), None
-    names: dict[str, str] = {}
-    builder = scope.builder(names)
+    builder = scope.builder()
     condition = builder.value(builder.condition(expressions.parse(population.threshold).body))
-    assign: dict[str, str] = {}
+    written: dict[str, str] = {}
     for target, operator, text in expressions.statements(population.reset or ""):
         if operator != "=":
             text = f"{target} {operator[0]} ({text})"
-        inner = scope.builder(assign)
+        inner = scope.builder(written)
         inner.operations = builder.operations
         then = inner.sum(text)
-        out = f"{target}_reset_{len(builder.operations)}"
-        inner.select(condition, then, assign.get(target, target), out)
-        assign[target] = out
+        out = f"{target}_reset_{len(builder.operations)}_"
+        if target in scope.own:
+            inner.select(condition, then, written.get(target, target), out)
+        else:
+            inner.value(then, out)
+        written[target] = out
+    assign = {name: value for name, value in written.items() if name in scope.own}
     return Block(tuple(builder.operations), assign), condition
 
 
@@ -365,7 +372,7 @@ def _held(model: spec.Model, one: couplings.Sum, base: float) -> Coupling:
     except UserError as error:
         raise BackendError(f"projection '{projection.name}': {error}") from None
     return Coupling(
-        term=builder.value(total, "term"),
+        term=builder.value(total, "term_"),
         name=f"{projection.name}_{one.variable}",
         source=source.name,
         target=target.name,

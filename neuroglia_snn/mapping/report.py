@@ -16,7 +16,7 @@ from neuroglia_snn.fixedpoint.quantise import FixedProgram
 from neuroglia_snn.lowering import lower
 from neuroglia_snn.lowering.messages import with_messages
 from neuroglia_snn.lowering.operations import Coupling, Program
-from neuroglia_snn.mapping import deviation, messages
+from neuroglia_snn.mapping import messages
 from neuroglia_snn.mapping.place import (
     CORES,
     NOWHERE,
@@ -26,6 +26,7 @@ from neuroglia_snn.mapping.place import (
     fan,
     place,
 )
+from neuroglia_snn.native import deviation
 from neuroglia_snn.results import display_unit
 
 Summary = dict[str, Any]

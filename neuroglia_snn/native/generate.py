@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from neuroglia_snn import lanes, noise
+from neuroglia_snn import lanes, noise, stages
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.lowering.operations import (
     Block,
@@ -27,7 +27,8 @@ from neuroglia_snn.lowering.operations import (
     Test,
 )
 
-_FUNCTIONS = {
+#: Functions of expressions in C++.
+FUNCTIONS = {
     **{n: f"std::{n}" for n in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log")},
     **{n: f"std::{n}" for n in ("log10", "sqrt", "ceil", "floor", "expm1", "log1p")},
     **{"arcsin": "std::asin", "arccos": "std::acos", "arctan": "std::atan", "abs": "std::fabs"},
@@ -166,19 +167,19 @@ class _Population:
         period = self._population.period
         if self._fixed:
             return [
-                "const T t = (T)step; (void)t;",
-                f"const T t_later = (T)(step + {period}); (void)t_later;",
+                "const T v_t = (T)step; (void)v_t;",
+                f"const T v_t_later_ = (T)(step + {period}); (void)v_t_later_;",
             ]
         dt = repr(self._population.dt)
         return [
-            f"const T t = (T)(step/{period})*{dt}; (void)t;",
-            f"const T t_later = (T)(step/{period} + 1)*{dt}; (void)t_later;",
+            f"const T v_t = (T)(step/{period})*{dt}; (void)v_t;",
+            f"const T v_t_later_ = (T)(step/{period} + 1)*{dt}; (void)v_t_later_;",
         ]
 
     def _stimuli(self) -> list[str]:
         lines = []
         for n, s in enumerate(self._population.stimulated):
-            for name, at in ((s.variable, "n"), (f"{s.variable}_later", "n + 1")):
+            for name, at in ((s.variable, "n"), (f"{s.variable}_later_", "n + 1")):
                 lines.append(
                     f"const T* __restrict {name}_array = frames[{n}] + (size_t)shown[{n}][{at}]*size; (void){name}_array;"
                 )
@@ -234,30 +235,32 @@ class _Population:
                         f"stencil<T, {'int32_t' if self._fixed else 'double'}>({o.out}_sum, {o.x}_array,"
                         f" pre_{label}_{o.out}, post_{label}_{o.out}, {o.shape[0]}, {o.shape[1]}, {o.denominator});"
                     )
-                    inside.append(f"const T {o.out} = {o.out}_sum[i];")
+                    inside.append(f"const T {_named(o.out)} = {o.out}_sum[i];")
         predicted = [
             x
             for x in p.state
             if any(o.out == f"{x}_predicted" for b in blocks for o in b.operations)
         ]
         variables = [v for v in self._variables if v in read | assigned]
-        loads = [f"T {v} = {v}_array[i]; (void){v};" for v in variables]
+        loads = [f"T {_named(v)} = {v}_array[i]; (void){_named(v)};" for v in variables]
         for s in p.stimulated:
             loads += [
-                f"const T {n} = {n}_array[i]; (void){n};"
-                for n in (s.variable, f"{s.variable}_later")
+                f"const T {_named(n)} = {n}_array[i]; (void){_named(n)};"
+                for n in (s.variable, f"{s.variable}_later_")
                 if n in read
             ]
         if p.noise and p.noise in read:
-            loads.append(f"const T {p.noise} = normal_array[i];")
+            loads.append(f"const T {_named(p.noise)} = normal_array[i];")
         if later:
             loads += [
-                f"const T {x}_predicted = {x}_predicted_array[i]; (void){x}_predicted;"
-                for x in p.state
+                f"const T {_named(y)} = {y}_array[i]; (void){_named(y)};"
+                for y in map(stages.predicted, p.state)
             ]
         else:
-            loads += [f"T {x}_predicted; (void){x}_predicted;" for x in predicted]
-        stores = [f"{v}_array[i] = {v};" for v in variables if v in assigned]
+            loads += [
+                f"T {_named(y)}; (void){_named(y)};" for y in map(stages.predicted, predicted)
+            ]
+        stores = [f"{v}_array[i] = {_named(v)};" for v in variables if v in assigned]
         if any(isinstance(o, Linear) and _random(o) for b in blocks for o in b.operations):
             loads.append("uint32_t word = roundings[i];")
             stores.append("roundings[i] = word;")
@@ -266,13 +269,13 @@ class _Population:
             and f"{next(iter(p.state), '')}_predicted"
             and any(isinstance(o, Stencil) for o in p.correct.operations)
         ):
-            stores += [f"{x}_predicted_array[i] = {x}_predicted;" for x in predicted]
+            stores += [f"{y}_array[i] = {_named(y)};" for y in map(stages.predicted, predicted)]
         for n, block in enumerate(blocks):
             inside.append("{")
             for o in block.operations:
                 if not isinstance(o, Stencil):
                     inside.append(self._operation(o, f"{number}_{n}", set(predicted), tables))
-            inside += [f"{x} = {value};" for x, value in block.assign.items()]
+            inside += [f"{_named(x)} = {_named(y)};" for x, y in block.assign.items()]
             inside.append("}")
         count, counted = (
             (["int64_t beyond = 0;"], ["saturated += beyond;"]) if self._fixed else ([], [])
@@ -294,28 +297,31 @@ class _Population:
 
     def _operation(self, o: Operation, label: str, predicted: set[str], tables: list[str]) -> str:
         declared = o.out.removesuffix("_predicted") in predicted and o.out.endswith("_predicted")
-        return f"{'' if declared else 'const T '}{o.out} = {self._value(o, label, tables)};"
+        return f"{'' if declared else 'const T '}{_named(o.out)} = {self._value(o, label, tables)};"
 
     def _value(self, o: Operation, label: str, tables: list[str]) -> str:
         match o:
             case Linear(sum=total, rounding=rounding):
                 return self._rounded(self._sum(total), rounding)
             case Product(a=a, b=b, rounding=rounding):
-                return self._rounded(f"(int64_t){a}*{b}", rounding) if self._fixed else f"{a}*{b}"
+                return self._product(_named(a), _named(b), rounding)
             case Clip(x=x, low=low, high=high):
-                return f"std::min(std::max({x}, (T){low!r}), (T){high!r})"
+                return f"std::min(std::max({_named(x)}, (T){low!r}), (T){high!r})"
             case Test(relation=relation, left=left, right=right):
                 return f"(T)(({self._sum(left)}) {relation} ({self._sum(right)}))"
             case Select(condition=condition, then=then, otherwise=otherwise):
-                return f"{condition} != 0 ? {then} : {otherwise}"
+                return f"{_named(condition)} != 0 ? {_named(then)} : {_named(otherwise)}"
             case Function(x=x) if self._fixed:
                 name = f"entries_{label}_{o.out}"
                 numbers = ",".join(map(str, o.entries))
                 tables.append(f"static const int32_t {name}[] = {{ {numbers} }};")
-                return f"looked_up<{o.step}>({x}, {o.origin}LL, {name})"
+                return f"looked_up<{o.step}>({_named(x)}, {o.origin}LL, {name})"
             case Function(x=x, text=text):
-                return f"[](const double x) {{ return {_expression(text)}; }}({x})"
+                return f"[](const double x) {{ return {_expression(text)}; }}({_named(x)})"
         raise TypeError(o)
+
+    def _product(self, a: str, b: str, rounding: Rounding | None) -> str:
+        return self._rounded(f"(int64_t){a}*{b}", rounding) if self._fixed else f"{a}*{b}"
 
     def _rounded(self, text: str, rounding: Rounding | None) -> str:
         if rounding is None:
@@ -326,15 +332,21 @@ class _Population:
 
     def _sum(self, total: Sum) -> str:
         if not self._fixed:
-            terms = [name if factor == 1 else f"{factor!r}*{name}" for name, factor in total.terms]
+            named = [(_named(name), factor) for name, factor in total.terms]
+            terms = [name if factor == 1 else f"{factor!r}*{name}" for name, factor in named]
             return " + ".join([*terms, repr(float(total.constant))])
-        terms = [f"(int64_t){name}*{self._integer(factor)}" for name, factor in total.terms]
+        terms = [f"(int64_t){_named(name)}*{self._integer(factor)}" for name, factor in total.terms]
         return " + ".join([*terms, f"{int(total.constant)}LL"])
 
     @staticmethod
     def _integer(factor: float) -> str:
         """A coefficient; one of 32 bits keeps the product a 32 by 32 bit one."""
         return f"({int(factor)})" if abs(factor) < 2**31 else f"({int(factor)}LL)"
+
+
+def _named(value: str) -> str:
+    """A value's name in C++, which is none of the loop's own."""
+    return f"v_{value}"
 
 
 def _random(operation: Linear) -> bool:
@@ -361,6 +373,6 @@ def _render(node: ast.expr) -> str:
                 return f"({_render(left)} {sign} {_render(right)})"
         case ast.Call(func=ast.Name(id="clip"), args=[x, low, high]):
             return f"std::min(std::max({_render(x)}, {_render(low)}), {_render(high)})"
-        case ast.Call(func=ast.Name(id=name), args=[x]) if name in _FUNCTIONS:
-            return f"{_FUNCTIONS[name]}({_render(x)})"
+        case ast.Call(func=ast.Name(id=name), args=[x]) if name in FUNCTIONS:
+            return f"{FUNCTIONS[name]}({_render(x)})"
     raise BackendError(f"'{ast.unparse(node)}' has no C++ here")

@@ -87,6 +87,104 @@ def test_astrocytes_alone_keep_their_resting_calcium():
     np.testing.assert_allclose(found, calcium["floating_pt"], atol=1e-8)  # 1e-5 uM
 
 
+def driven(tag: str, sent: float, units=None, variable: str = "I_app", steps: int = 100):
+    """U of 4 x 4 neurons that receive a number in every step, and of what format it is."""
+    from lava.magma.core.run_conditions import RunSteps
+    from lava.magma.core.run_configs import Loihi2SimCfg
+
+    from neuroglia_snn.backends.lava import FHN, Connection, Frames
+
+    source = Frames(frames=np.ones((1, 16)), interval=1)
+    weights = Connection(weights=np.eye(16) * sent)
+    neurons = FHN(shape=(4, 4), sigma2=0.0, units=units)
+    source.s_out.connect(weights.s_in)
+    weights.a_out.connect(getattr(neurons, f"a_{variable}"))
+    try:
+        neurons.run(condition=RunSteps(num_steps=steps), run_cfg=Loihi2SimCfg(select_tag=tag))
+        found = neurons.U.get()
+    finally:
+        neurons.stop()
+    return neurons.formats["U"].decode(found) if tag == "fixed_pt" else found
+
+
+@pytest.mark.parametrize("variable", ["I_app", "I_astro"])
+def test_a_number_at_a_current_port_is_the_same_current_in_both_arithmetics(variable):
+    units = None if variable == "I_app" else {"I_astro": 1}
+    rest, expected = (driven("floating_pt", sent, variable=variable) for sent in (0, 60))
+    assert expected[0] - rest[0] > 0.5
+    found = driven("fixed_pt", 60, units, variable)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_count_at_a_port_is_worth_what_units_say():
+    whole, halves = driven("fixed_pt", 60), driven("fixed_pt", 120, {"I_app": 0.5})
+    np.testing.assert_array_equal(whole, halves)
+
+
+def test_what_arrives_at_a_port_saturates():
+    largest = driven("fixed_pt", 2**23 - 1, steps=5)
+    np.testing.assert_array_equal(driven("fixed_pt", 2**30, steps=5), largest)
+
+
+def test_counts_of_neurons_arrive_as_counts():
+    from neuroglia_snn.backends.lava import LiRinzel
+
+    formats = LiRinzel(shape=(1, 1)).formats
+    assert formats["n_active"].scale == formats["n_delayed"].scale == 1
+
+
+@pytest.mark.parametrize(
+    ("process", "arguments", "said"),
+    [
+        ("FHN", {"shape": (8,)}, r"shape is \(rows, columns\), two whole numbers such as"),
+        ("FHN", {"shape": 16}, "shape is"),
+        ("FHN", {"shape": (4.0, 4)}, "shape is"),
+        ("LiRinzel", {"shape": (0, 1)}, "shape is"),
+        ("LiRinzel", {"shape": "44"}, "shape is"),
+        ("FHNLattice", {"shape": 16}, "shape is"),
+        ("laplacian", {"shape": (4,)}, "shape is"),
+        ("FHN", {"shape": (4, 4), "dt": 0.001}, "dt is a time with its unit, such as '0.001 ms'"),
+        ("FHN", {"shape": (4, 4), "dt": "0.001"}, "has no unit"),
+        ("LiRinzel", {"shape": (2, 2), "dt": 0.1}, "dt is a time"),
+        ("FHN", {"shape": (4, 4), "seed": -1}, "seed is a whole number from 0 to"),
+        ("FHN", {"shape": (4, 4), "seed": 1.5}, "seed is a whole number"),
+        ("FHN", {"shape": (4, 4), "sigma": 1}, "did you mean 'sigma2'"),
+        ("FHN", {"shape": (4, 4), "sigma2": -1}, "below its minimum"),
+        ("FHN", {"shape": (4, 4), "sigma2": None}, "cannot be set to a value of type NoneType"),
+        ("FHN", {"shape": (4, 4), "units": 3}, "units are numbers by input"),
+        ("FHN", {"shape": (4, 4), "units": {"I": 1}}, "no input 'I'"),
+        ("FHN", {"shape": (4, 4), "units": {"I_app": 0}}, "a number above 0"),
+        ("Connection", {"weights": np.zeros(3)}, "weights is an array of finite numbers"),
+        ("Connection", {"weights": "a"}, "weights is an array"),
+        ("Connection", {"weights": np.eye(2), "denominator": 0}, "denominator is a number above 0"),
+        ("Connection", {"weights": np.eye(2), "period": 0.5}, "period is a whole number from 1 up"),
+        ("Frames", {"frames": np.zeros(3), "interval": 1}, "frames is an array"),
+        ("Frames", {"frames": [[1, 2]], "interval": 0}, "interval is a whole number"),
+        ("Winners", {"classes": 2.5, "frames": 1, "interval": 1}, "classes is a whole number"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence(process, arguments, said):
+    from neuroglia_snn.backends import lava
+
+    with pytest.raises(UserError, match=said) as error:
+        getattr(lava, process)(**arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_fractions_are_refused_in_fixed_point():
+    """By the models, as the processes do not know which arithmetic they will run in."""
+    from neuroglia_snn.backends.lava.processes import connection, frames
+
+    half = connection.Connection(weights=np.eye(2) / 2).proc_params
+    with pytest.raises(UserError, match="weights are whole numbers in the fixed-point model"):
+        connection.PyConnectionFixed(half)
+    connection.PyConnectionFloat(half)
+    shown = frames.Frames(frames=np.full((1, 2), 0.5), interval=1).proc_params
+    with pytest.raises(UserError, match="frames are whole numbers"):
+        frames.PyFramesFixed(shown)
+    frames.PyFramesFloat(shown)
+
+
 def test_a_lattice_too_small_is_refused():
     from neuroglia_snn.backends.lava import FHN
 

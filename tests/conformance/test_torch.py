@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -15,7 +18,7 @@ from snntorch import surrogate, utils  # noqa: E402
 
 from neuroglia_snn import backends, expressions  # noqa: E402
 from neuroglia_snn.backends.base import Request  # noqa: E402
-from neuroglia_snn.backends.torch import Neuron, System  # noqa: E402
+from neuroglia_snn.backends.torch import Neuron, System, reset  # noqa: E402
 from neuroglia_snn.backends.torch.code import translate  # noqa: E402
 from neuroglia_snn.catalog.load import load  # noqa: E402
 from neuroglia_snn.errors import BackendError  # noqa: E402
@@ -84,6 +87,37 @@ I = "0.3*i - 0.4"
 population = "cell"
 variables = ["v"]
 every = "0.5 ms"
+'''
+
+
+CLOCKED = '''
+[model]
+title = "Units that read the time"
+integrator = "{integrator}"
+dt = "0.5 ms"
+duration = "40 ms"
+
+[population.cell]
+size = 3
+equations = """
+dv/dt = (1.5 + sin(t/(3*ms)) + I - v)/(5*ms) : 1
+last : second
+I : 1
+"""
+threshold = "v > 1 + 0.3*int(t > 20*ms)"
+reset = "v = 0.01*(t + last)/ms; last = t"
+
+[population.cell.initial]
+I = "0.2*i"
+
+[record.state]
+population = "cell"
+variables = ["v"]
+every = "0.5 ms"
+
+[record.spikes]
+population = "cell"
+events = true
 '''
 
 
@@ -267,6 +301,142 @@ def test_hidden_state_can_be_cut_off_the_graph():
     assert layer.mem.numel() == 0
 
 
+# ------------------------------------------------------------------ the hidden state
+
+
+def nested(layer):
+    torch.manual_seed(1)
+    return torch.nn.Sequential(torch.nn.Sequential(torch.nn.Linear(3, 3), layer))
+
+
+def test_copies_and_pickles_go_on_from_the_state_that_they_were_made_in():
+    network, x = nested(Neuron("fhn_excitable", steps=50, init_hidden=True)), torch.ones(2, 3)
+    network(x)
+    copies = [copy.deepcopy(network), pickle.loads(pickle.dumps(network))]
+    network(x)
+    for other in copies:
+        assert not torch.equal(other[0][1].mem, network[0][1].mem)  # it is its own
+        other(x)
+        assert torch.equal(other[0][1].mem, network[0][1].mem)
+
+
+def test_snntorchs_reset_finds_copied_layers():
+    network, x = nested(Neuron("fhn_excitable", steps=50, init_hidden=True)), torch.ones(2, 3)
+    network(x)
+    for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        utils.reset(other[0])
+        assert other[0][1].mem.numel() == 0
+
+
+def test_our_reset_finds_nested_layers_and_no_others():
+    layers = [Neuron("fhn_excitable", init_hidden=True) for _ in range(2)]
+    network = torch.nn.Sequential(nested(layers[0]), snntorch.Leaky(0.9, init_hidden=True))
+    x = torch.ones(2, 3)
+    network(x)
+    layers[1](x)
+    reset(network)
+    assert layers[0].mem.numel() == 0 and layers[1].mem.numel() > 0
+    assert not network[1].mem.any()
+
+
+def test_the_hidden_state_goes_where_the_network_goes():
+    network = nested(Neuron("fhn_excitable", init_hidden=True))
+    network(torch.ones(2, 3))
+    assert network.double()[0][1].mem.dtype == torch.float64
+    assert network.to("meta")[0][1].mem.device.type == "meta"
+
+
+def test_state_is_not_kept_in_the_state_dict_as_with_snntorchs_layers():
+    layer = Neuron("fhn_excitable", init_hidden=True)
+    before = set(layer.state_dict())
+    layer(torch.ones(2, 3))
+    assert set(layer.state_dict()) == before
+
+
+# -------------------------------------------------------------- types, shapes and time
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_in_half_precision_the_state_stays_float32_and_spikes_have_the_inputs_type(kind):
+    layer = Neuron("fhn_excitable", steps=600, init_hidden=True, output=True)
+    x = torch.tensor([-0.5, 0.0])
+    expected, mem = layer(x)
+    layer.reset_mem()
+    spk, found = layer.to(kind)(x.to(kind))
+    assert spk.dtype == kind and found.dtype == torch.float32
+    assert torch.equal(spk.float(), expected) and torch.equal(found, mem)  # -0.5 is exact in both
+
+
+def test_under_autocast_the_state_stays_float32_as_that_of_leaky():
+    layer = Neuron("fhn_excitable", steps=400, init_hidden=True, output=True)
+    network = torch.nn.Sequential(torch.nn.Linear(3, 3), layer)
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        current = network[0](x)
+        spk, mem = network(x)
+        leaky = snntorch.Leaky(0.9)(current)[1]
+    assert current.dtype == spk.dtype == torch.bfloat16
+    assert mem.dtype == leaky.dtype == torch.float32
+    layer.reset_mem()
+    assert torch.equal(layer(current.float())[1], mem)
+
+
+@pytest.mark.parametrize("kind", [torch.int32, torch.uint8, torch.bool])
+def test_whole_numbers_and_truth_values_are_currents_like_others(kind):
+    layer = Neuron("fhn_excitable", steps=20)
+    x = torch.tensor([0, 1])
+    for found, expected in zip(layer(x.to(kind)), layer(x.float()), strict=True):
+        assert found.dtype == torch.float32 and torch.equal(found, expected)
+
+
+def test_complex_input_is_refused():
+    with pytest.raises(BackendError, match="complex"):
+        Neuron("fhn_excitable")(torch.ones(2, dtype=torch.complex64))
+
+
+def test_a_state_broadcasts_to_the_input_or_is_refused():
+    layer, x = Neuron("fhn_excitable"), torch.zeros(4, 1)
+    one, all_of_it = torch.full((1, 1), 0.5), torch.full((4, 1), 0.5)
+    for found, expected in zip(layer(x, one, one), layer(x, all_of_it, all_of_it), strict=True):
+        assert torch.equal(found, expected)
+    with pytest.raises(BackendError, match=r"'y' .* shape \(3, 1\), the input \(4, 1\)"):
+        layer(x, torch.zeros(3, 1), torch.zeros(3, 1))
+    with pytest.raises(BackendError, match="shape"):
+        layer(x[:1], all_of_it, all_of_it)
+    assert layer(torch.tensor(0.1))[-1].shape == ()
+
+
+@pytest.mark.parametrize("integrator", ["euler", "rk2", "rk4", "heun"])
+def test_the_time_goes_on_from_call_to_call(tmp_path, integrator):
+    text = CLOCKED.format(integrator=integrator)
+    if integrator == "heun":
+        text = text.replace("[model]", "[model]\nnoise = 'stratonovich'")
+    m = model(tmp_path, text)
+    values, events = by_brian(m)
+    inputs = 0.2 * torch.arange(3, dtype=torch.float64)
+    layer = Neuron(m, init_hidden=True, output=True).double()
+    calls = [layer(inputs) for _ in range(len(values["v"]))]
+    found = torch.stack([mem for _, mem in calls])
+    assert np.allclose(found[:-1], values["v"][1:], rtol=1e-12, atol=1e-12)
+    assert sum(spk.sum() for spk, _ in calls) == len(events["spikes"][0]) > 10
+    explicit, state = Neuron(m, steps=2).double(), ()
+    for n in range(10):
+        _, *state = explicit(inputs, *state, t=2 * n * m.dt)
+    assert torch.allclose(state[-1], found[19], rtol=1e-12)
+    with pytest.raises(BackendError, match="read t"):
+        explicit(inputs, *state)
+
+
+def test_the_time_begins_anew_with_the_state(tmp_path):
+    layer = Neuron(model(tmp_path, CLOCKED.format(integrator="euler")), init_hidden=True)
+    first = [layer(torch.zeros(3)) for _ in range(20)]
+    layer.reset_mem()
+    again = [layer(torch.zeros(3)) for _ in range(20)]
+    assert torch.equal(torch.stack(first), torch.stack(again))
+    other_batch = [layer(torch.zeros(2, 3)) for _ in range(20)]
+    assert torch.equal(torch.stack(other_batch)[:, 0], torch.stack(first))
+
+
 # ------------------------------------------------------------------------ gradients
 
 
@@ -335,6 +505,12 @@ def test_noise_has_the_variance_of_its_process(tmp_path):
 def test_what_cannot_be_a_layer_is_refused_in_a_sentence(name, options, said):
     with pytest.raises(BackendError, match=said):
         Neuron(name, **options)
+
+
+def test_a_parameter_named_like_an_attribute_cannot_learn(tmp_path):
+    text = LEAKY.format(integrator="euler").replace("tau", "threshold")
+    with pytest.raises(BackendError, match="rename it"):
+        Neuron(model(tmp_path, text), learn=["threshold"])
 
 
 def test_an_integrator_without_a_layer_is_refused(tmp_path):

@@ -14,9 +14,9 @@ import neuroglia_snn
 PACKAGE = Path(neuroglia_snn.__file__).parent
 #: From the bottom up; a module imports only from groups before its own, or from its own.
 LAYERS = [
-    {"errors", "lanes", "names", "options"},
+    {"errors", "lanes", "names"},
     {"quantities"},
-    {"expressions", "spec"},
+    {"expressions", "options", "spec"},
     {"catalog.files", "catalog.schema", "equations"},
     {"couplings", "geometry", "integrators", "noise", "stages"},
     {"catalog.source"},

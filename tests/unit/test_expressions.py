@@ -43,6 +43,23 @@ def test_nothing_but_arithmetic_passes(text):
     assert "\n" not in str(error.value)
 
 
+def test_every_function_works_on_arrays_as_on_numbers():
+    points = np.array([-0.9, -1e-12, 0.0, 1e-12, 0.3, 0.9])
+    for name, function in expressions.NUMERIC.items():
+        if name in (*expressions.RANDOM, "clip", "timestep"):
+            continue
+        with np.errstate(all="ignore"):
+            found = np.asarray(function(points))
+            expected = [function(np.float64(x)) for x in points]
+        np.testing.assert_array_equal(found, expected, err_msg=name)
+
+
+def test_exprel_has_its_limit_at_0():
+    for x in (0.0, 1e-300, -1e-9):
+        assert expressions.evaluate(f"exprel({x})", {}) == pytest.approx(1.0, abs=1e-8)
+    assert expressions.evaluate("exprel(1)", {}) == pytest.approx(math.e - 1)
+
+
 @given(st.text(max_size=40) | st.text("xy01.+-*/()<>=!&|~%'\"#;, \\[]{}", max_size=25))
 def test_no_text_does_more_than_raise(text):
     with warnings.catch_warnings():

@@ -17,9 +17,17 @@ from neuroglia_snn.fixedpoint import integers, recorded
 from neuroglia_snn.fixedpoint.formats import Format, fitting
 from neuroglia_snn.fixedpoint.integers import Integers, in_integers
 from neuroglia_snn.fixedpoint.quantise import _coefficient, _mantissa
-from neuroglia_snn.fixedpoint.ranges import RangeError, of_block
+from neuroglia_snn.fixedpoint.ranges import RangeError, of_block, that_matter
 from neuroglia_snn.lowering.execute import in_floats
-from neuroglia_snn.lowering.operations import Block, Function, Linear, Product, Rounding, Sum
+from neuroglia_snn.lowering.operations import (
+    Block,
+    Clip,
+    Function,
+    Linear,
+    Product,
+    Rounding,
+    Sum,
+)
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -101,6 +109,27 @@ def test_intervals_hold_what_operations_give():
 def test_a_function_with_a_pole_in_its_range_is_refused():
     with pytest.raises(RangeError, match=r"'1/x' is not finite for every x between -1 and 1"):
         of_block(Block((Function("f", "x", "1/x"),)), {"x": (-1.0, 1.0)})
+
+
+def test_what_matters_of_a_value_is_what_its_saturating_sum_can_show():
+    block = Block(
+        (
+            Function("f", "x", "exp(x)"),
+            Function("g", "x", "exp(x)"),
+            Function("h", "x", "exp(x)"),
+            Linear("s", Sum((("f", 0.5), ("y", 1.0)), 1.0)),
+            Product("p", "g", "y"),
+            Linear("out", Sum((("s", 2.0), ("p", 1.0)))),
+            Clip("c", "h", -2.0, 3.0),
+        ),
+        {"z": "out", "w": "c"},
+    )
+    known = of_block(block, {"x": (0.0, 20.0), "y": (-1.0, 1.0)}) | {"p": (0.0, 4.0)}
+    matter = that_matter(block, known, {"out": (-10.0, 10.0)})
+    assert matter["s"] == (-7.0, 5.0)  # 2 s + p reaches -10 or 10 from there on, whatever p is
+    assert matter["f"] == (-18.0, 10.0)
+    assert matter["h"] == (-2.0, 3.0)
+    assert not {"g", "x", "c"} & set(matter)  # a product, a function and a variable need all
 
 
 # ------------------------------------------------------------------------ noise
@@ -225,6 +254,40 @@ def test_stochastic_rounding_is_right_in_the_mean():
         assert abs(found.mean() - 7 - part) < 4 * error
 
 
+CLOCKED = """
+[model]
+dt = "0.1 ms"
+integrator = "euler"
+duration = "20 ms"
+[population.a]
+size = 2
+equations = '''
+dx/dt = (2 - x)/ms : 1
+last : second
+n : 1
+'''
+threshold = "x > 1"
+reset = "d = t - last; n += int(d RELATION 0.1*ms); last = t"
+initial = { x = "2" }
+range = { n = ["0", "300"] }
+"""
+
+
+@pytest.mark.parametrize(("relation", "count"), [(">=", 199), ("==", 199), (">", 0), ("<", 1)])
+def test_times_are_compared_exactly_also_through_a_local_variable(tmp_path, relation, count):
+    """A unit that is always above its threshold fires in every one of 200 steps, the first at t = 0."""
+    path = tmp_path / "m.toml"
+    path.write_text(CLOCKED.replace("RELATION", relation), encoding="utf-8")
+    model = load(str(path))
+    program = lowering.lower(model, {})
+    fixed = recorded.formats(model, program, 0)
+    run = in_integers(fixed.program, 0)
+    while run.step < program.steps:
+        run.advance()
+    found = fixed.formats["a"]["n"].decode(run.populations["a"].arrays["n"])
+    np.testing.assert_allclose(found, count, atol=0.01)
+
+
 SLOW = """
 [model]
 dt = "0.1 ms"
@@ -252,6 +315,7 @@ def test_a_slow_16_bit_state_stands_still_unless_it_is_rounded_at_random(tmp_pat
         for _ in range(fixed.program.steps):
             run.advance()
         found[rounding] = fixed.formats["a"]["x"].decode(run.populations["a"].arrays["x"])
+        assert bool(fixed.standing) == (rounding == "nearest")
     assert np.abs(found["nearest"] - 0.1).max() < fixed.formats["a"]["x"].scale
     error = found["stochastic"].std() / math.sqrt(400)
     assert 0 < error < 1e-4  # of a decay by 0.04; four of them: 6e-5 of all seeds

@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuroglia_snn import expressions, lowering
+from neuroglia_snn import backends, expressions, lowering
+from neuroglia_snn.backends.base import Request
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.lowering.arithmetic import Builder
 from neuroglia_snn.lowering.execute import Floats, evaluate, in_floats
 from neuroglia_snn.lowering.messages import with_messages
-from neuroglia_snn.lowering.operations import Block, Function, Linear, Product
+from neuroglia_snn.lowering.operations import FUNCTIONS, Block, Function, Linear, Product
+from neuroglia_snn.native import build, generate
+from neuroglia_snn.native.run import native
 
 CONSTANTS = {"p": 0.7, "q": -1.3}
 VALUES = {"x": np.array([0.3, 1.1]), "y": np.array([-0.4, 2.0]), "z": np.array([0.9, 0.2])}
@@ -98,6 +101,87 @@ def test_a_time_constant_that_is_a_reciprocal_needs_no_division():
 def test_what_has_no_operation_is_named(text, said):
     with pytest.raises(BackendError, match=said.replace("(", r"\(")):
         lowered(text)
+
+
+WHOLE = """
+[model]
+integrator = "heun"
+dt = "0.1 ms"
+duration = "10 ms"
+[parameters]
+thr = "0.4"
+[population.a]
+size = 7
+equations = '''
+dT/dt = (n - T)/(5*ms) : 1
+dn/dt = (size*word - n)/(3*ms) : 1
+dv/dt = (-50*mV - v)/(5*ms) : volt
+size : 1
+word : 1
+count : 1
+beyond : 1
+value_0 : 1
+value_1 : 1
+term : 1
+last : second
+'''
+threshold = "n > thr"
+reset = '''
+long = t - last
+step = 0.5*n*value_0*value_1
+last = t
+n -= 0.2 + step
+count += int(long > 0.25*ms) + term
+beyond = count*step
+'''
+[population.a.initial]
+size = "1 + 0.3*i"
+word = "1.5"
+v = "-70 mV"
+value_0 = "0.5"
+value_1 = "0.1*i"
+term = "2"
+[population.b]
+size = 7
+equations = "x : 1"
+[projection.f]
+from = "a"
+to = "b"
+connect = { rule = "one-to-one" }
+equations = "x_post = 2*term_pre + T_pre : 1 (summed)"
+[record.a]
+population = "a"
+variables = ["n"]
+"""
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """A model with local variables, an initial value with a unit and names like those of the loops."""
+    path = tmp_path / "m.toml"
+    path.write_text(WHOLE.replace('"heun"', '"heun"\nnoise = "stratonovich"'), encoding="utf-8")
+    return load(str(path))
+
+
+@pytest.mark.parametrize("generated", [False, True])
+def test_a_whole_model_has_brian2s_numbers(whole, generated):
+    if generated and build.missing():
+        pytest.skip(str(build.missing()))
+    program = lowering.lower(whole, {})
+    run = native(program, 0, False) if generated else in_floats(program, 0)
+    while run.step < program.steps:
+        run.advance()
+    final = backends.get("numpy").run(Request(whole)).final
+    assert final["a"]["count"].max() > 4
+    for population, variables in final.items():
+        for name, expected in variables.items():
+            found = run.populations[population].arrays[name]
+            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15, err_msg=name)
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS - {"clip"}))
+def test_every_function_has_a_value_in_numpy_and_in_c(name):
+    assert name in expressions.NUMERIC and name in generate.FUNCTIONS
 
 
 MODEL = """

@@ -25,7 +25,7 @@ from neuroglia_snn.lowering import lower, reason
 from neuroglia_snn.lowering.execute import Floats, PopulationRun
 from neuroglia_snn.lowering.messages import with_messages
 from neuroglia_snn.lowering.operations import Population, Program
-from neuroglia_snn.native import build
+from neuroglia_snn.native import build, deviation
 from neuroglia_snn.native.generate import source
 from neuroglia_snn.native.run import NativeRun
 
@@ -77,6 +77,7 @@ class LavaBackend:
             compiled=False,
             versions=collect.versions() | {"lava-nc": metadata.version("lava-nc")},
             details={"lava": job.details()},
+            warnings=job.warnings(),
         )
 
 
@@ -134,11 +135,12 @@ class _Job:
     def __init__(self, request: Request, messages: bool):
         self._request, self._messages = request, messages
         program = lower(request.model, request.images)
-        self._program = with_messages(program) if messages else program
+        program = self._program = with_messages(program) if messages else program
         self._fixed: FixedProgram | None = None
         if request.precision == "fixed":
-            self._fixed = recorded.formats(request.model, self._program, request.seed)
+            self._fixed = recorded.formats(request.model, program, request.seed)
             self._program = self._fixed.program
+            self._compared = deviation.compare(program, self._fixed, request.seed, messages)
         self._dtype = np.int64 if self._fixed else np.float64
         self._block = 1 if messages else self._common_period()
         self._report = shared.Report()
@@ -253,7 +255,15 @@ class _Job:
         if self._fixed:
             said["formats"] = recorded.states(self._fixed)
             said["saturated"] = {n: int(v[0]) for n, v in self._saturated.items()}
+            said["against_float"] = self._compared.details()
+            said["warnings"] = list(self.warnings())
         return said
+
+    def warnings(self) -> tuple[str, ...]:
+        """Where integers do not do what floating point does."""
+        if not self._fixed:
+            return ()
+        return (*self._fixed.standing, *self._compared.warnings())
 
 
 def lower_names(model: spec.Model, population: str) -> set[str]:

@@ -65,6 +65,7 @@ class Plan:
     receives, sends : couplings by port
     pooled : whether sources' terms arrive and are summed up here in the step in which they are
         given; otherwise their sums arrive a step later, from a connection process
+    limits : smallest and largest integer that an input can be, by port; what arrives is cut there
     reset_interval, reset_offset : Lava steps from one return to the initial values to the next (0:
         none), and before the first, as of Lava's ``LIFReset``
     """
@@ -80,6 +81,7 @@ class Plan:
     final: Mapping[str, np.ndarray] = field(default_factory=dict)
     saturated: np.ndarray | None = None
     report: shared.Report | None = None
+    limits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     reset_interval: int = 0
     reset_offset: int = 0
 
@@ -159,6 +161,8 @@ class PopulationModel(PyLoihiProcessModel):
                 arrived = getattr(self, port).recv()
                 if plan.pooled:
                     arrived = coupling.pooled(arrived, plan.population.size)
+                if port in plan.limits:
+                    arrived = np.clip(arrived, *plan.limits[port])
                 run.take(coupling.variable, arrived)
 
     def _advance(self, step: int) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
+from neuroglia_snn.backends.lava import arguments
 from neuroglia_snn.backends.lava.population import Plan, PopulationProcess, model_class
 from neuroglia_snn.catalog.load import load
+from neuroglia_snn.catalog.schema import nearest
+from neuroglia_snn.checks import load_checked
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.expressions import parse
 from neuroglia_snn.fixedpoint import recorded
-from neuroglia_snn.fixedpoint.formats import Format
+from neuroglia_snn.fixedpoint.formats import STATE_BITS, Format
 from neuroglia_snn.fixedpoint.integers import Integers
 from neuroglia_snn.fixedpoint.quantise import FixedProgram
 from neuroglia_snn.lowering import lower
@@ -27,9 +31,9 @@ from neuroglia_snn.lowering.operations import (
     Linear,
     Population,
     Program,
-    Rounding,
     Sum,
 )
+from neuroglia_snn.noise import MAX_SEED
 
 MODEL = "noise_induced_memory"
 #: Extent of an astrocyte's footprint on the neurons' lattice, and distance to the next.
@@ -47,15 +51,20 @@ class CataloguePopulation(PopulationProcess):
         shape: tuple[int, int],
         seed: int = 0,
         dt: str | None = None,
+        units: Mapping[str, float] | None = None,
         name: str | None = None,
         **parameters: float | str,
     ) -> None:
-        settings = {n: str(v) for n, v in parameters.items()}
+        settings: dict[str, object] = dict(parameters)
         if dt is not None:
+            if isinstance(dt, (int, float)):
+                raise UserError(f"dt is a time with its unit, such as '{dt:g} ms', not {dt!r}")
             key = "model.dt" if self.population == "neuron" else f"population.{self.population}.dt"
             settings[key] = dt
-        model = load(MODEL, settings | _shapes(self.population, shape))
-        self._alone = _Alone(model, self.population, seed)
+        seed = arguments.whole("seed", seed, 0, MAX_SEED)
+        sides = arguments.lattice(shape)
+        model, _ = load_checked(MODEL, settings | _shapes(self.population, sides))
+        self._alone = _Alone(model, self.population, seed, arguments.units(units or {}))
         plan = self._alone.plan(False)
         super().__init__(plan=plan, plan_of=self._alone.plan, name=name)
 
@@ -89,14 +98,25 @@ class _Alone:
     model: spec.Model
     name: str
     seed: int
+    units: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = self.program.populations[self.name].inputs
+        for name in self.units:
+            if name not in known:
+                raise UserError(
+                    f"units: there is no input '{name}'{nearest(name, known)}"
+                    f" (there are {', '.join(known)})"
+                )
 
     @functools.cached_property
     def program(self) -> Program:
         """The model with messages, and one more coupling for each output of the population."""
         images = {n: np.ones(s, bool) for n, s in self.model.images().items()}
         program = with_messages(lower(self.model, images))
-        population = program.populations[self.name]
-        outputs = {f"s_{x}": Block((Linear("term", Sum(((x, 1.0),))),)) for x in population.state}
+        population = _with_ports(program.populations[self.name])
+        program = replace(program, populations={**program.populations, self.name: population})
+        outputs = {f"s_{x}": Block((Linear("term_", Sum(((x, 1.0),))),)) for x in population.state}
         outputs["s_out"] = self._firing(population)
         for coupling in program.couplings.values():
             if coupling.source == self.name != coupling.target:
@@ -109,7 +129,7 @@ class _Alone:
         constants = {n: p.value.si for n, p in self.model.parameters.items()}
         names = {n: n for n in eqs.parse(own.equations)} | {"t": "t"}
         builder = Builder(constants, {}, names)
-        builder.value(builder.condition(parse(str(own.threshold)).body), "term")
+        builder.value(builder.condition(parse(str(own.threshold)).body), "term_")
         return Block(tuple(builder.operations))
 
     def _output(self, population: Population, port: str, block: Block) -> Coupling:
@@ -122,7 +142,7 @@ class _Alone:
             period=1,
             dt=self.program_dt,
             give=block,
-            term="term",
+            term="term_",
             source_size=population.size,
             sources=none,
             targets=none,
@@ -137,12 +157,19 @@ class _Alone:
     @functools.cached_property
     def fixed(self) -> FixedProgram:
         """The same in integers."""
-        return recorded.formats(self.model, self.program, self.seed)
+        return recorded.formats(self.model, self.program, self.seed, {self.name: self._arriving()})
+
+    def _arriving(self) -> dict[str, Format]:
+        """Formats of inputs that are counted in units of their own; stimuli in units of the model."""
+        stimulated = {
+            s.variable: 1.0 for s in self.model.stimuli.values() if s.population == self.name
+        }
+        return {n: Format(STATE_BITS, 0, u) for n, u in {**stimulated, **self.units}.items()}
 
     def plan(self, fixed: bool) -> Plan:
         """What the process does: one step of the population in each Lava step."""
         program = self.fixed.program if fixed else self.program
-        population = _with_ports(program.populations[self.name], fixed)
+        population = program.populations[self.name]
         arithmetic = Integers if fixed else Floats
 
         def make() -> PopulationRun:
@@ -158,15 +185,17 @@ class _Alone:
             receives={port: replace(pattern, variable=v) for v, port in inputs.items()},
             sends={n: c for n, c in program.couplings.items() if n.startswith("s_")},
             pooled=False,
+            limits=self._limits() if fixed else {},
         )
 
+    def _limits(self) -> dict[str, tuple[int, int]]:
+        return {f"a_{n}": (-f.limit - 1, f.limit) for n, f in self._arriving().items()}
 
-def _with_ports(population: Population, fixed: bool) -> Population:
+
+def _with_ports(population: Population) -> Population:
     """Stimuli become inputs, the same at both ends of a step."""
     names = [s.variable for s in population.stimulated]
-    later = tuple(
-        Linear(f"{n}_later", Sum(((n, 1),), 0), Rounding(0, 32) if fixed else None) for n in names
-    )
+    later = tuple(Linear(f"{n}_later_", Sum(((n, 1.0),))) for n in names)
     correct = replace(population.correct, operations=(*later, *population.correct.operations))
     zeros = {n: np.zeros(population.size) for n in names}
     return replace(

@@ -95,10 +95,17 @@ def _call(name: str, *arguments: ast.expr) -> ast.Call:
 
 @dataclass(frozen=True)
 class Code:
-    """Compiled statements; ``reads`` are the names that must have a value before."""
+    """Compiled statements; ``reads`` are the names that must have a value before.
+
+    ``statements`` are those that it was made from, and is made from again where it is unpickled.
+    """
 
     compiled: CodeType
     reads: frozenset[str]
+    statements: tuple[str, ...]
+
+    def __reduce__(self) -> tuple:
+        return translate, (self.statements,)
 
     def run(self, values: dict) -> None:
         """Run the statements in ``values``: tensors and numbers in SI units, by name."""
@@ -125,6 +132,7 @@ def translate(statements: Iterable[str]) -> Code:
     body: list[ast.stmt] = []
     reads: set[str] = set()
     written: set[str] = set()
+    statements = tuple(statements)
     for statement in statements:
         for target, operator, text in expressions.statements(statement):
             tree = copy.deepcopy(expressions.parse(text)).body
@@ -138,4 +146,4 @@ def translate(statements: Iterable[str]) -> Code:
             value = _Rewritten().visit(tree)
             body.append(ast.Assign([ast.Name(target, ast.Store())], value))
     module = ast.fix_missing_locations(ast.Module(body, []))
-    return Code(compile(module, "<model>", "exec"), frozenset(reads))
+    return Code(compile(module, "<model>", "exec"), frozenset(reads), statements)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import snntorch
@@ -70,13 +71,13 @@ class Neuron(snntorch.Lapicque):
         snntorch.SpikingNeuron.__init__(
             self,
             threshold=threshold,
-            spike_grad=spike_grad or surrogate.atan(),
+            spike_grad=spike_grad or _atan,
             init_hidden=init_hidden,
             output=output,
             reset_mechanism="none",
         )
         self.system = System(model, population)
-        who = f"population '{self.system.population.name}' of '{self.system.model.name}'"
+        who = self._who
         self.input = _one_of("input", input, self.system.inputs, who)
         variables = self.system.variables
         self.potential = require_variable("mem", mem or variables[0], variables, who)
@@ -89,10 +90,21 @@ class Neuron(snntorch.Lapicque):
                 raise BackendError(
                     f"{who} has no parameter '{name}' to learn{nearest(name, known)}"
                 )
+            if hasattr(self, name):
+                raise BackendError(
+                    f"the parameter '{name}' of {who} cannot learn: layers have a '{name}' of their"
+                    " own; rename it in the model file"
+                )
             value = torch.tensor(float(self.system.parameters[name]))
             self.register_parameter(name, torch.nn.Parameter(value))
         self.learn = tuple(learn)
-        self._hidden: State = {}
+        for name in variables:
+            self.register_buffer(_buffer(name), None, persistent=False)
+        self._done = 0  # steps since the start, of the hidden state
+
+    @property
+    def _who(self) -> str:
+        return f"population '{self.system.population.name}' of '{self.system.model.name}'"
 
     @classmethod
     def load(cls, name_or_path: str, settings: Mapping[str, str], **options) -> Neuron:
@@ -112,6 +124,20 @@ class Neuron(snntorch.Lapicque):
         return tuple(n for n in self.system.variables if n != self.potential)
 
     @property
+    def _hidden(self) -> State:
+        """What is there of the hidden state, by variable.
+
+        Its tensors are buffers, so that they go where the network goes.
+        """
+        kept = {n: getattr(self, _buffer(n)) for n in self.system.variables}
+        return {name: value for name, value in kept.items() if value is not None}
+
+    @_hidden.setter
+    def _hidden(self, state: State) -> None:
+        for name in self.system.variables:
+            setattr(self, _buffer(name), state.get(name))
+
+    @property
     def mem(self) -> torch.Tensor:
         """The membrane variable of every unit; empty before the first call."""
         return self._hidden.get(self.potential, torch.zeros(0))
@@ -120,13 +146,13 @@ class Neuron(snntorch.Lapicque):
     def mem(self, value: torch.Tensor) -> None:
         """Set it; to zeros, as ``snntorch.utils.reset`` does, puts units back to their start."""
         if value.numel() and bool(value.any()):
-            self._hidden[self.potential] = value
+            self._hidden = {**self._hidden, self.potential: value}
         else:
             self.reset_mem()
 
     def reset_mem(self) -> torch.Tensor:
-        """Forget the hidden state: the next call starts from the file's initial values."""
-        self._hidden = {}
+        """Forget the hidden state: the next call starts from the file's initial values, at t = 0."""
+        self._hidden, self._done = {}, 0
         return self.mem
 
     @classmethod
@@ -145,73 +171,145 @@ class Neuron(snntorch.Lapicque):
     def _layers(cls) -> list[Neuron]:
         return [layer for layer in cls.instances if isinstance(layer, Neuron)]
 
+    def __getstate__(self) -> dict:
+        """For copies and pickles, whose hidden state is cut off the graph."""
+        state = self.__dict__.copy()
+        buffers = {n: None if b is None else b.detach() for n, b in self._buffers.items()}
+        return state | {"_buffers": buffers}
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__(state)
+        self.instances.append(self)  # where snnTorch looks for layers to reset
+
     # ----------------------------------------------------------------------- forward
 
-    def forward(self, input_: torch.Tensor, *state: torch.Tensor):
+    def forward(self, input_: torch.Tensor, *state: torch.Tensor, t: float | None = None):
         """Advance the layer.
 
         Parameters
         ----------
         input_ : tensor (batch, ...)
-            Current of every unit, in SI units; its type and device are those of the computation.
+            Current of every unit, in SI units. Spikes have its type, and everything is computed
+            where it lives, in its precision but at least in float32; whole numbers and truth values
+            count as float32.
         *state : tensors
-            `others`, then ``mem``, as the last call returned them; none for the initial state. Not
-            with ``init_hidden``.
+            `others`, then ``mem``, as the last call returned them, of the input's shape or one that
+            broadcasts to it; none for the initial state. Not with ``init_hidden``.
+        t : float, optional
+            Time at the beginning of the call, in seconds; needed with a state where the equations
+            read ``t``. A layer with ``init_hidden`` counts its own.
 
         Returns
         -------
         ``spk`` with ``init_hidden``; ``spk, mem`` with ``output`` too; else ``spk, *others, mem``.
         A spike is 1 where the threshold was passed in any of the ``steps``.
+
+        Raises
+        ------
+        BackendError
+            For an input of complex numbers, a state whose shape does not fit the input's, or a time
+            that is missing.
         """
         if self.init_hidden:
-            if state:
-                raise TypeError("no state is passed to a layer with init_hidden=True")
+            if state or t is not None:
+                raise TypeError("no state or time is passed to a layer with init_hidden=True")
             before = self._hidden
+            if any(value.shape != input_.shape for value in before.values()):
+                self.reset_mem()  # another batch, as for every layer of snnTorch
+                before = {}
+            start = self._done * self.system.dt
         elif state and len(state) != len(self.system.variables):
             raise TypeError(f"the state is ({', '.join((*self.others, 'mem'))}), or nothing")
         else:
             before = dict(zip((*self.others, self.potential), state, strict=False))
+            start = self._time(t, bool(state))
         values = self._begin(input_, before)
-        spk = torch.zeros_like(input_)
+        current = values[self.input]
+        spk = torch.zeros_like(current)
         self.system.parameters.update({name: getattr(self, name) for name in self.learn})
-        margin = self._margin(values)
-        for _ in range(self.steps):
-            values, margin, fired = self._advance(values, margin)
+        margin = self._margin(values, start)
+        for n in range(self.steps):
+            values, margin, fired = self._advance(values, margin, start + n * self.system.dt)
             spk = torch.maximum(spk, fired)
         self._hidden = {name: values[name] for name in self.system.variables}
+        self._done += self.steps
+        spk = spk.to(input_.dtype if input_.is_floating_point() else current.dtype)
         if self.init_hidden:
             return (spk, self.mem) if self.output else spk
         return (spk, *(values[name] for name in self.others), self.mem)
 
+    def _time(self, t: float | None, going_on: bool) -> float:
+        if t is None and going_on and self.system.reads_time:
+            raise BackendError(
+                f"the equations of {self._who} read t: pass t=..., in seconds, with a state, or use"
+                " init_hidden=True"
+            )
+        return t or 0.0
+
     def _begin(self, input_: torch.Tensor, before: State) -> State:
-        values = self.system.initial(input_.shape, input_.dtype, input_.device)
-        if all(v.shape == input_.shape for v in before.values()):
-            values |= before
-        return values | {self.input: input_}
+        """Everything that a step reads, in one type and place."""
+        if input_.is_complex():
+            raise BackendError(f"the input of {self._who} is of complex numbers; pass real ones")
+        kind = input_.dtype if input_.is_floating_point() else torch.get_default_dtype()
+        kind = functools.reduce(torch.promote_types, (v.dtype for v in before.values()), kind)
+        kind = torch.promote_types(kind, torch.float32)
+        values = self.system.initial(input_.shape, kind, input_.device)
+        for name, given in before.items():
+            try:
+                values[name] = given.to(input_.device, kind).expand(input_.shape)
+            except RuntimeError:
+                raise BackendError(
+                    f"the state '{name}' of {self._who} has shape {tuple(given.shape)}, the input"
+                    f" {tuple(input_.shape)}: give one of the input's shape"
+                ) from None
+        return values | {self.input: input_.to(kind)}
 
     def _advance(
-        self, values: State, before: torch.Tensor
+        self, values: State, before: torch.Tensor, t: float
     ) -> tuple[State, torch.Tensor, torch.Tensor]:
-        """State, margin and spikes one step later; ``before`` is the margin now."""
-        after = self.system.step(values)
-        margin = self._margin(after)
+        """State, margin and spikes a step after time t; ``before`` is the margin at t.
+
+        As in Brian2, threshold and reset still belong to time t.
+        """
+        after = self.system.step(values, t=t)
+        margin = self._margin(after, t)
         fired = self.spike_grad(margin)
         if self.system.once_a_crossing:
             fired = fired * (before <= 0)
         if self.system.resets:
-            spiked, reset = fired.detach() > 0, self.system.reset(after)
+            spiked, reset = fired.detach() > 0, self.system.reset(after, t)
             after = {n: torch.where(spiked, reset[n], v) for n, v in after.items()}
-            margin = self._margin(after)
+            margin = self._margin(after, t)
         return after, margin, fired
 
-    def _margin(self, values: State) -> torch.Tensor:
-        margin = self.system.margin(values)
+    def _margin(self, values: State, t: float) -> torch.Tensor:
+        margin = self.system.margin(values, t)
         return values[self.potential] - self.threshold if margin is None else margin
 
     def extra_repr(self) -> str:
         """What ``print(network)`` says of the layer."""
         system = self.system
         return f"{system.model.name}, population={system.population.name}, steps={self.steps}"
+
+
+def reset(network: torch.nn.Module) -> None:
+    """Put every layer of a network that has a hidden state back to its start, however deep it stands.
+
+    ``snntorch.utils.reset`` looks at a network's own layers, not at those within its parts, and then
+    resets all layers there are, also those of other networks.
+    """
+    for layer in network.modules():
+        if isinstance(layer, snntorch.SpikingNeuron) and hasattr(layer, "reset_mem"):
+            layer.reset_mem()
+
+
+def _buffer(variable: str) -> str:
+    return f"hidden_{variable}"
+
+
+def _atan(margin: torch.Tensor) -> torch.Tensor:
+    """The default surrogate gradient, `snntorch.surrogate.atan`, as something that can be pickled."""
+    return surrogate.atan()(margin)
 
 
 def _one_of(what: str, name: str | None, known: Sequence[str], who: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ class System:
     Attributes
     ----------
     variables : tuple of str
-        Differential variables, in the order of the file.
+        Differential variables, then those that the reset sets, in the order of the file.
     inputs : tuple of str
         Variables that are given from outside (``I : 1``).
     parameters : dict
@@ -56,9 +57,12 @@ class System:
         self.model = load(model) if isinstance(model, str) else model
         self.population = _population(self.model, population)
         own = eqs.parse(self.population.equations)
-        self.variables = tuple(n for n, e in own.items() if e.kind == "differential")
-        self.inputs = tuple(n for n, e in own.items() if e.kind == "parameter")
-        if not self.variables:
+        integrated = tuple(n for n, e in own.items() if e.kind == "differential")
+        given = tuple(n for n, e in own.items() if e.kind == "parameter")
+        written = {name for name, _, _ in expressions.statements(self.population.reset or "")}
+        self.variables = (*integrated, *(n for n in given if n in written))
+        self.inputs = tuple(n for n in given if n not in written)
+        if not integrated:
             raise BackendError(f"{self._who} has no differential equation, so it is no layer")
         self.dt = self.population.dt
         used = eqs.used_parameters(self.model, eqs.texts(self.population))
@@ -71,7 +75,7 @@ class System:
         self._derived = self._translate(self._subexpressions)
         self._margin = self._reset = None
         if self.threshold:
-            self._margin = self._translate([*self._subexpressions, f"_margin = {self.threshold}"])
+            self._margin = self._translate([*self._subexpressions, f"margin_ = {self.threshold}"])
         if self.population.reset:
             self._reset = self._translate([*self._subexpressions, self.population.reset])
 
@@ -83,6 +87,12 @@ class System:
     def once_a_crossing(self) -> bool:
         """Whether a unit spikes only as it crosses its threshold, not while above it."""
         return self.population.refractory is not None
+
+    @property
+    def reads_time(self) -> bool:
+        """Whether what a population does depends on the time ``t``."""
+        used = (self._step, self._margin, self._reset)
+        return any("t" in code.reads for code in used if code is not None)
 
     @property
     def resets(self) -> bool:
@@ -100,17 +110,18 @@ class System:
 
         The last axis of ``shape`` counts the population's units (``i`` in an initial value).
         """
-        state = {n: torch.zeros(*shape, dtype=dtype, device=device) for n in self._names}
+        state = {n: torch.zeros(tuple(shape), dtype=dtype, device=device) for n in self._names}
         unit = torch.arange(shape[-1] if shape else 1, dtype=dtype, device=device)
+        unit = unit.reshape(tuple(shape[-1:]))
         initial = self.population.initial
         for name in eqs.initial_order(eqs.parse(self.population.equations), initial):
             text = initial[name]
             if name not in state:
                 continue
-            values = self._scope(state, generator) | {"i": unit, "N": len(unit)}
-            self._translate([f"_value = {_as_number(text)}"], "i", "N").run(values)
-            filled = torch.as_tensor(values["_value"], dtype=dtype, device=device)
-            state[name] = filled.expand(*shape).clone()
+            values = self._scope(state, generator) | {"i": unit, "N": unit.numel()}
+            self._translate([f"value_ = {_as_number(text)}"], "i", "N").run(values)
+            filled = torch.as_tensor(values["value_"], dtype=dtype, device=device)
+            state[name] = filled.expand(tuple(shape)).clone()
         return state
 
     def step(
@@ -130,13 +141,16 @@ class System:
         self._step.run(values)
         return {name: values[name] for name in state}
 
-    def margin(self, state: State) -> torch.Tensor | None:
-        """How far above threshold every unit is; None where the model has no threshold."""
+    def margin(self, state: State, t: float = 0.0) -> torch.Tensor | None:
+        """How far above threshold every unit is at time t, in seconds.
+
+        None where the model has no threshold.
+        """
         if self._margin is None:
             return None
-        values = self._scope(state, None)
+        values = self._scope(state, None, t)
         self._margin.run(values)
-        return values["_margin"]
+        return values["margin_"]
 
     def reset(self, state: State, t: float = 0.0) -> State:
         """What the state is after a spike at time t, in seconds."""
@@ -145,9 +159,9 @@ class System:
             self._reset.run(values)
         return {name: values[name] for name in state}
 
-    def value(self, name: str, state: State) -> torch.Tensor:
-        """A variable or subexpression of the population in a state."""
-        values = self._scope(state, None)
+    def value(self, name: str, state: State, t: float = 0.0) -> torch.Tensor:
+        """A variable or subexpression of the population in a state at time t, in seconds."""
+        values = self._scope(state, None, t)
         self._derived.run(values)
         if name not in values:
             raise BackendError(f"{self._who} has no '{name}'{nearest(name, values)}")
@@ -242,7 +256,8 @@ def _scheme(population: spec.Population, own: Mapping[str, eqs.Equation], who: s
             f"{who}: the integrator '{population.integrator}' has no layer"
             f" (set model.integrator to one of {', '.join(known)})"
         )
-    return StateUpdateMethod.stateupdaters[population.integrator](brian).splitlines()
+    code = StateUpdateMethod.stateupdaters[population.integrator](brian)
+    return re.sub(r"\b_+(\w+)", r"\1_", code).splitlines()  # ``__k_1_x``: no model has such names
 
 
 def _threshold(population: spec.Population, who: str) -> str | None:

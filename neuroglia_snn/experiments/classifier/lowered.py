@@ -156,9 +156,9 @@ class _Maker:
 
     def program(self, w_in, below_in: float, w_out, below_out: float) -> Program:
         """Pixels, units and classes, with these weights."""
-        grey = Block((Linear("term", Sum(((GREY, 1.0),))),))
+        grey = Block((Linear("term_", Sum(((GREY, 1.0),))),))
         builder = Builder({}, {}, {n: n for n in self.units.state})
-        builder.value(builder.sum(self.given), "term")
+        builder.value(builder.sum(self.given), "term_")
         output = Block(tuple(builder.operations))
         populations = (
             self._passive(PIXELS, GREY, w_in.shape[1], ()),
@@ -213,7 +213,7 @@ class _Maker:
             period=self.block,
             dt=self.block * self.units.dt,
             give=give,
-            term="term",
+            term="term_",
             source_size=weights.shape[1],
             sources=sources,
             targets=targets,

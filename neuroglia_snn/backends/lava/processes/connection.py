@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuroglia_snn.backends.lava import _compat
+from neuroglia_snn.backends.lava import _compat, arguments
 from neuroglia_snn.geometry import lattice_neighbours
 
 _compat.prepare()
@@ -17,7 +17,7 @@ from lava.magma.core.process.ports.ports import InPort, OutPort  # noqa: E402
 from lava.magma.core.process.process import AbstractProcess  # noqa: E402
 from lava.magma.core.resources import CPU  # noqa: E402
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol  # noqa: E402
-from scipy.sparse import csr_matrix, spmatrix  # noqa: E402
+from scipy.sparse import csr_matrix, sparray, spmatrix  # noqa: E402
 
 
 class Connection(AbstractProcess):
@@ -44,6 +44,8 @@ class Connection(AbstractProcess):
     a_out : OutPort, (target units,)
     """
 
+    _runtime = None  # so that a refused one can be deleted
+
     def __init__(
         self,
         *,
@@ -52,8 +54,15 @@ class Connection(AbstractProcess):
         period: int = 1,
         name: str | None = None,
     ) -> None:
+        if not isinstance(weights, spmatrix | sparray):
+            weights = arguments.table("weights", weights, "(target units, source units)")
         matrix = csr_matrix(weights)
-        super().__init__(name=name, weights=matrix, denominator=denominator, period=period)
+        super().__init__(
+            name=name,
+            weights=matrix,
+            denominator=arguments.positive("denominator", denominator),
+            period=arguments.whole("period", period, 1),
+        )
         self.s_in = InPort(shape=(matrix.shape[1],))
         self.a_out = OutPort(shape=(matrix.shape[0],))
 
@@ -65,6 +74,7 @@ def laplacian(shape: tuple[int, int], name: str | None = None) -> Connection:
     another step, and the error would be of the size of the coupling. The weights are even, so that
     Lava's ``Sparse`` with the same weights drops no bit of them.
     """
+    shape = arguments.lattice(shape)
     index = lattice_neighbours(shape)
     slot, unit = np.nonzero(index >= 0)
     own = np.arange(shape[0] * shape[1])
@@ -83,8 +93,11 @@ class _ConnectionModel(PyLoihiProcessModel):
     def __init__(self, proc_params) -> None:
         super().__init__(proc_params)
         weights, below = proc_params["weights"], proc_params["denominator"]
-        fixed = self.number is np.int32
-        self._weights = (weights if fixed else weights / below).astype(self.number)
+        if self.number is np.int32:
+            arguments.whole_values("weights", weights.data)
+            self._weights = weights.astype(self.number)
+        else:
+            self._weights = weights / below
         self._sum = np.zeros(self._weights.shape[0], self.number)
         self._period = proc_params["period"]
 

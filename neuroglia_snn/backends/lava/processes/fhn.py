@@ -19,6 +19,11 @@ class FHN(CataloguePopulation):
         Of the noise.
     dt : str, optional
         Time of one Lava step, such as ``"0.001 ms"``.
+    units : mapping, optional
+        What one count of the integers that arrive at an input is worth in the fixed-point model, by
+        input. Without it a count of ``I_app`` is worth 1, so that a weight of 60 is a current of 60 in
+        both models, and the other inputs count as their partners here send: ``a_L_U`` and ``a_L_V``
+        from `laplacian`, ``a_I_astro`` from `LiRinzel` (``I_glio`` each). ``{"I_astro": 1}`` is for sources of your own.
     **parameters
         Of the model, by name: ``sigma2=0.0``, ``D_u=100``, ``k=2``; numbers or text with a unit.
 
@@ -27,7 +32,7 @@ class FHN(CataloguePopulation):
     a_L_U, a_L_V : InPort
         Mean of the neighbours' U (V) less the own: connect with `laplacian`.
     a_I_app, a_I_astro : InPort
-        Currents; an input that is not connected is 0.
+        Currents; an input that is not connected is 0. In the fixed-point model, see ``units``.
     s_out : OutPort
         1 while U is above the spike threshold.
     s_U, s_V : OutPort

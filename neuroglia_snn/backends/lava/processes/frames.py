@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuroglia_snn.backends.lava import _compat
+from neuroglia_snn.backends.lava import _compat, arguments
 
 _compat.prepare()
 
@@ -34,7 +34,11 @@ class Frames(AbstractProcess):
     s_out : OutPort, (values,)
     """
 
+    _runtime = None  # so that a refused one can be deleted
+
     def __init__(self, *, frames: np.ndarray, interval: int, name: str | None = None) -> None:
+        frames = arguments.table("frames", frames, "(frames, values)")
+        interval = arguments.whole("interval", interval, 1)
         super().__init__(name=name, frames=frames, interval=interval)
         self.s_out = OutPort(shape=(frames.shape[1],))
 
@@ -62,6 +66,8 @@ class Winners(AbstractProcess):
     counts : (frames, classes)
     """
 
+    _runtime = None  # so that a refused one can be deleted
+
     def __init__(
         self,
         *,
@@ -73,6 +79,10 @@ class Winners(AbstractProcess):
         first: int = 0,
         name: str | None = None,
     ) -> None:
+        least = {"classes": 1, "frames": 1, "interval": 1, "offset": 0, "every": 1, "first": 0}
+        given = (classes, frames, interval, offset, every, first)
+        for argument, value in zip(least, given, strict=True):
+            arguments.whole(argument, value, least[argument])
         super().__init__(name=name, interval=interval, offset=offset, every=every, first=first)
         self.a_in = InPort(shape=(classes,))
         self.counts = Var(shape=(frames, classes), init=0)
@@ -83,7 +93,10 @@ class _FramesModel(PyLoihiProcessModel):
 
     def __init__(self, proc_params) -> None:
         super().__init__(proc_params)
-        self._frames = proc_params["frames"].astype(self.number)
+        frames = proc_params["frames"]
+        if self.number is np.int32:
+            frames = arguments.whole_values("frames", frames)
+        self._frames = frames.astype(self.number)
         self._interval = proc_params["interval"]
 
     def run_spk(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neuroglia_snn.backends.lava import _compat
+from neuroglia_snn.backends.lava import _compat, arguments
 from neuroglia_snn.backends.lava.processes.connection import laplacian
 from neuroglia_snn.backends.lava.processes.fhn import FHN
 
@@ -36,7 +36,10 @@ class FHNLattice(AbstractProcess):
     U, V : of the neurons
     """
 
+    _runtime = None  # so that a refused one can be deleted
+
     def __init__(self, *, shape: tuple[int, int], name: str | None = None, **parameters) -> None:
+        shape = arguments.lattice(shape)
         super().__init__(name=name, shape=shape, parameters=parameters)
         size = shape[0] * shape[1]
         self.a_I_app = InPort(shape=(size,))

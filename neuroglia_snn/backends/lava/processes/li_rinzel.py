@@ -19,6 +19,8 @@ class LiRinzel(CataloguePopulation):
         For the form's sake: the equations have no noise.
     dt : str, optional
         Time of one Lava step (0.1 ms by the model), a whole multiple of 0.002 ms.
+    units : mapping, optional
+        What one count of an integer at an input is worth, as of `FHN`; without it a count is a neuron.
     **parameters
         Of the model, by name: ``v4="0.3 uM/second"``.
 

@@ -1,0 +1,70 @@
+"""What processes are made with, checked: each wrong argument is one sentence."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+
+import numpy as np
+
+from neuroglia_snn.errors import UserError, shown
+
+
+def whole(name: str, value: object, least: int, most: float = np.inf) -> int:
+    """An argument that is a whole number between two bounds."""
+    number = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not number or not least <= value <= most:  # type: ignore[operator]
+        bounds = f"from {least} up" if most == np.inf else f"from {least} to {most:.0f}"
+        raise UserError(f"{name} is a whole number {bounds}, not {_shown(value)}")
+    return int(value)  # type: ignore[call-overload]
+
+
+def positive(name: str, value: object) -> float:
+    """An argument that is a finite number above 0."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not 0 < value < np.inf:  # type: ignore[operator]
+        raise UserError(f"{name} is a number above 0, not {_shown(value)}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def lattice(shape: object) -> tuple[int, int]:
+    """The shape of a lattice, (rows, columns)."""
+    sides = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray)) else ()
+    integers = all(isinstance(n, numbers.Integral) and not isinstance(n, bool) for n in sides)
+    if len(sides) != 2 or not integers or min(sides) < 1:
+        raise UserError(
+            f"shape is (rows, columns), two whole numbers such as (4, 4), not {_shown(shape)}"
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def table(name: str, values: object, what: str) -> np.ndarray:
+    """An argument that is a table of finite numbers."""
+    try:
+        array = np.asarray(values)
+        if array.dtype == object:
+            raise ValueError
+        number = array.astype(float)
+    except (TypeError, ValueError):
+        array = number = np.zeros(0)
+    if array.ndim != 2 or not array.size or not np.isfinite(number).all():
+        raise UserError(f"{name} is an array of finite numbers, {what}, not {_shown(values)}")
+    return array
+
+
+def units(given: object) -> dict[str, float]:
+    """What a count of some inputs is worth."""
+    if not isinstance(given, Mapping):
+        raise UserError(f"units are numbers by input, such as {{'I_app': 1}}, not {_shown(given)}")
+    return {name: positive(f"the unit of '{name}'", unit) for name, unit in given.items()}
+
+
+def whole_values(name: str, values: np.ndarray) -> np.ndarray:
+    """Values for integer arithmetic, which would else be cut to whole numbers in silence."""
+    if not np.array_equal(values, np.rint(values)):
+        raise UserError(f"{name} are whole numbers in the fixed-point model")
+    return values.astype(np.int32)
+
+
+def _shown(value: object) -> str:
+    return shown(repr(value), 60)
