@@ -115,8 +115,14 @@ def test_no_core_exceeds_a_limit_and_all_units_are_placed(tmp_path, key, limit):
         ({"weight_bits": "{ value = 8 }"}, "needs a source and a confidence"),
         ({"weight_bits": '{ value = "eight", source = "x", confidence = "low" }'}, "whole number"),
         ({"cores_per_chip": '{ value = "unknown" }'}, "'cores_per_chip' must be known"),
-        ({"cores_per_chip": known(10**6)}, "whole number of at least 1 and at most 10000, not 1000"),
-        ({"payload_bits": known(-1)}, "'payload_bits' must be a whole number of at least 0 and .* or"),
+        (
+            {"cores_per_chip": known(10**6)},
+            "whole number of at least 1 and at most 10000, not 1000",
+        ),
+        (
+            {"payload_bits": known(-1)},
+            "'payload_bits' must be a whole number of at least 0 and .* or",
+        ),
         *(
             ({key: known(0)}, f"'{key}' must be a whole number of at least 1.*, not 0")
             for key in hardware.NUMBERS
