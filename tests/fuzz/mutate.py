@@ -34,7 +34,7 @@ def settings(seed: int) -> dict[str, str]:
     for _ in range(rng.choice((1, 1, 2))):
         path = rng.choice([p for p, _ in whole.walk(MODELS[rng.choice(sorted(MODELS))])])
         key = ".".join(map(str, path)) if rng.random() < 0.9 else grammar.hostile(rng)
-        if path[0] == "parameters" and rng.random() < 0.5:
+        if path[0] == "parameters" and len(path) > 1 and rng.random() < 0.5:
             key = str(path[1])
         value = whole.value(_value(rng, None)) if rng.random() < 0.3 else grammar.hostile(rng)
         found[key] = grammar.expression(rng, 2) if rng.random() < 0.3 else value
