@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neuroglia_snn import __version__
-from neuroglia_snn.errors import ResultError, UserError
+from neuroglia_snn.errors import ResultError, UserError, printable
 from neuroglia_snn.options import Options, overrides
 
 #: Closes the progress bars.
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _say(text: str) -> None:
     """A line of its own on stderr, below any progress bar."""
     _bars.close()
-    print(f"neuroglia: {text}", file=sys.stderr)
+    print(f"neuroglia: {printable(text)}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -328,9 +328,11 @@ def _check(arguments: argparse.Namespace) -> int:
         ]
         print(json.dumps([asdict(f) for f in (*findings, *notes)], indent=2))
     for finding in findings:
-        print(finding, file=sys.stderr)
+        print(printable(str(finding)), file=sys.stderr)
     if support and not arguments.json:
-        print(f"{arguments.model}: ok" + (f", {len(findings)} to note" if findings else ""))
+        print(
+            f"{printable(arguments.model)}: ok" + (f", {len(findings)} to note" if findings else "")
+        )
         print("  runs on", ", ".join(name for name, reason in support.items() if not reason))
         for name, reason in support.items():
             if reason:

@@ -301,13 +301,20 @@ def _count(name: str) -> Variable:
     return variable(name, DIMENSIONLESS, INTEGER, shared=name in ("N", "t_in_timesteps"))
 
 
-def base_symbols(model: spec.Model) -> Symbols:
-    """What every expression may name: functions, units, constants, parameters, tables, time."""
+@functools.lru_cache(maxsize=1)
+def _usual_symbols() -> Symbols:
+    """What every expression of every model may name (thousands of units: made once)."""
     symbols: Symbols = dict(expressions.FUNCTIONS)
     known = {n: u.dim for n, u in UNITS.items()}
     known |= dict.fromkeys(expressions.CONSTANTS, DIMENSIONLESS)
-    known |= {n: p.value.dimensions for n, p in model.parameters.items()}
     known |= dict.fromkeys(("t", "dt"), second.dim)
+    return symbols | {n: variable(n, dimensions, shared=True) for n, dimensions in known.items()}
+
+
+def base_symbols(model: spec.Model) -> Symbols:
+    """What every expression may name: functions, units, constants, parameters, tables, time."""
+    symbols = dict(_usual_symbols())
+    known = {n: p.value.dimensions for n, p in model.parameters.items()}
     symbols |= {n: variable(n, dimensions, shared=True) for n, dimensions in known.items()}
     for name, table in model.tables.items():
         symbols[name] = Function(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 #: What a name looks like.
 PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+#: Longest name: generated files are called by two of them, and more.
+LONGEST = 60
 
 
 def _words(text: str) -> frozenset[str]:
@@ -59,6 +61,8 @@ def refusal(name: str) -> str | None:
         return "reserved (by its underscores)"
     if not PATTERN.fullmatch(name):
         return "no name (a letter, then letters, digits and _)"
+    if len(name) > LONGEST:
+        return f"longer than {LONGEST} characters"
     if name in _WORDS or keyword.iskeyword(name):
         return "a word of a programming language"
     if name in _CALLED or name in _macros():

@@ -39,7 +39,7 @@ UNITS: dict[str, Unit] = {
 
 #: With or without a space between; the digits of an exponent are no unit.
 _NUMBER_THEN_UNIT = re.compile(
-    r"(?<![A-Za-z_0-9.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![eE][+-]?\d)\s*(?=[A-Za-z(])"
+    r"(?<![A-Za-z_0-9.])((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![eE][+-]?\d)\s*(?=[A-Za-z(])"
 )
 
 

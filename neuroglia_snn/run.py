@@ -309,7 +309,7 @@ def _carry_out(plan: _Plan, folder: Path, progress: Callable[[str], Progress] | 
         return _carry_out_replicas(plan, folder, progress)
 
     def simulate(model: spec.Model, label: str) -> tuple[Outcome, xr.Dataset]:
-        kept = folder / checkpoint.FOLDER / label
+        kept = folder / checkpoint.FOLDER / ("model" if model is plan.model else "control")
         shown = progress(label) if progress else None
         outcome = plan.backend.run(plan.request(model, shown, kept))
         _warn(outcome.warnings)

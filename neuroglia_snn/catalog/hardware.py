@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from neuroglia_snn import spec
 from neuroglia_snn.catalog import files
 from neuroglia_snn.catalog.schema import nearest
+from neuroglia_snn.catalog.source import read
 from neuroglia_snn.errors import CatalogError, printable, shown
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 #: Facts that a file gives; all of them, if only as unknown.
 NUMBERS = (
@@ -32,6 +27,8 @@ NUMBERS = (
 )
 #: What a chip may have none of; 0 of anything else would leave nothing to place on.
 MAY_BE_ZERO = ("embedded_processors", "payload_bits", "max_delay_steps")
+#: Largest number of a file; and of cores, which are drawn one by one.
+MOST, MOST_CORES = 10**12, 10_000
 KEYS = ("neuron_model", *NUMBERS)
 #: Without these there is nothing to place on.
 REQUIRED = ("neuron_model", "cores_per_chip", "neurons_per_core")
@@ -44,18 +41,14 @@ def load(name_or_path: str) -> spec.Hardware:
 
     Raises
     ------
+    ModelError
+        If it cannot be read or is not TOML.
     CatalogError
-        If there is none, it is not TOML, or an entry lacks its value, source or confidence.
+        If there is none, or an entry lacks its value, source or confidence.
     """
     given = Path(name_or_path)
     path = given if given.suffix == ".toml" else files.find("hardware", name_or_path)
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CatalogError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise CatalogError(f"{path}: not a hardware file ({shown(error)})") from None
-    table = tables.get("hardware")
+    table = read(path, "hardware").tables.get("hardware")
     if not isinstance(table, dict):
         raise CatalogError(f"{path}: has no [hardware] table")
     for key in table:
@@ -65,7 +58,7 @@ def load(name_or_path: str) -> spec.Hardware:
     for key in REQUIRED:
         if entries[key].value is None:
             raise CatalogError(f"{path}: '{key}' must be known")
-    return spec.Hardware(path.stem, printable(str(table.get("title", path.stem))), entries)
+    return spec.Hardware(shown(path.stem), printable(str(table.get("title", path.stem))), entries)
 
 
 def _entry(path: Path, key: str, table: dict) -> spec.Entry:
@@ -78,9 +71,10 @@ def _entry(path: Path, key: str, table: dict) -> spec.Entry:
     if value == UNKNOWN:
         return spec.Entry(None)
     least = 0 if key in MAY_BE_ZERO else 1
-    whole = type(value) is int and value >= least
+    most = MOST_CORES if key == "cores_per_chip" else MOST
+    whole = type(value) is int and least <= value <= most
     if not (whole if key in NUMBERS else isinstance(value, str)):
-        number = f"a whole number of at least {least}"
+        number = f"a whole number of at least {least} and at most {most}"
         kind = number + ("" if key in REQUIRED else ' or "unknown"') if key in NUMBERS else "text"
         raise CatalogError(f"{path}: '{key}' must be {kind}, not {shown(repr(value))}")
     if not given.get("source") or given.get("confidence") not in CONFIDENCES:

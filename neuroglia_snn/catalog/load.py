@@ -97,7 +97,7 @@ def build(document: Document) -> spec.Model:
     for name in tables.get("projection", {}):
         projections[name] = network.projection(document, name, populations, projections, integrator)
     return spec.Model(
-        name=document.path.stem,
+        name=shown(document.path.stem),
         title=printable(model.get("title", document.path.stem)),
         description=printable(model.get("description", "").strip()),
         doi=printable(model.get("doi", "")),
@@ -155,8 +155,8 @@ def _parsed(key: str, value: str) -> Any:
             ) from None
     if value in ("true", "false"):
         return value == "true"
-    if re.fullmatch(r"[-+]?\d+", value):
+    if re.fullmatch(r"[-+]?\d{1,4000}", value):
         return int(value)
-    if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", value):
+    if re.fullmatch(r"[-+]?(\d+(?:\.\d*)?|\.\d+)([eE][-+]?\d+)?", value):
         return float(value)
     return value

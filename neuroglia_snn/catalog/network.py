@@ -158,18 +158,18 @@ def _endpoint(
 
 
 def _connect(document: Document, name: str, connect: Any, *where: str) -> dict[str, Any]:
-    if not isinstance(connect, dict) or connect.get("rule") not in CONNECT:
-        given = connect.get("rule") if isinstance(connect, dict) else None
+    rule = connect.get("rule") if isinstance(connect, dict) else None
+    if not isinstance(rule, str) or rule not in CONNECT:
         raise document.error(
             f"'connect' of projection '{name}' needs rule = one of {', '.join(CONNECT)}"
-            f"{nearest(str(given), CONNECT)}",
+            f"{nearest(str(rule), CONNECT)}",
             *where,
         )
-    known = CONNECT[connect["rule"]]
+    known = CONNECT[rule]
     for key, value in connect.items():
         if key != "rule" and (key not in known or not isinstance(value, known[key])):
             raise document.error(
-                f"unknown or mistyped '{key}' in rule '{connect['rule']}'{nearest(key, known)}"
+                f"unknown or mistyped '{key}' in rule '{rule}'{nearest(key, known)}"
                 f" (it takes: {', '.join(known) or 'nothing'})",
                 *where,
             )

@@ -136,7 +136,7 @@ def experiment(document: Document) -> dict[str, object]:
     if not table:
         return {}
     kind = table.get("kind")
-    if kind not in EXPERIMENTS:
+    if not isinstance(kind, str) or kind not in EXPERIMENTS:
         raise document.error(
             f"[experiment] needs kind = one of {', '.join(EXPERIMENTS)}"
             f"{nearest(str(kind), EXPERIMENTS)}",

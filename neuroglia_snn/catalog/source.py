@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 import re
 import sys
@@ -23,6 +24,8 @@ MAX_BYTES = 4_000_000
 #: Deepest nesting of its tables and lists; a model needs five.
 MAX_DEPTH = 20
 
+#: Longest key or name that is looked for; its table's line does for a longer one.
+_LONGEST = 200
 _HEADER = re.compile(r"^\s*\[+\s*[A-Za-z_\"'][^\]]*\]+\s*(?:#.*)?$")
 
 #: Tables whose other keys depend on one of them: a variant with another kind states all of them anew.
@@ -117,6 +120,8 @@ class Document:
             if path[:depth] in self.settings:
                 return shown(self.settings[path[:depth]])
         needles = (needle,) if isinstance(needle, str) else needle or ()
+        needles = tuple(n for n in needles if len(n) <= _LONGEST)
+        path = tuple(itertools.takewhile(lambda key: len(key) <= _LONGEST, path))
         source = self._stating(path, needles)
         line = source.line_of(path, *needles)
         return f"{source.path}:{line}" if line else f"{source.path}"
@@ -144,8 +149,8 @@ class Document:
         return ModelError(f"{self.where(*path, needle=needle)}: {shown(message, 600)}")
 
 
-def read(path: Path) -> Source:
-    """Read one TOML file.
+def read(path: Path, kind: str = "model") -> Source:
+    """Read one TOML file; ``kind`` is what a message calls it.
 
     Raises
     ------
@@ -156,12 +161,12 @@ def read(path: Path) -> Source:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)  # a device may have no end
         if len(data) > MAX_BYTES:
-            raise ModelError(f"{path}: too large for a model file (over {MAX_BYTES} bytes)")
+            raise ModelError(f"{path}: too large for a {kind} file (over {MAX_BYTES} bytes)")
         text = data.decode("utf-8-sig").replace("\r\n", "\n")  # as some editors save it
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
-        raise ModelError(f"{path}: not a text file (a model file is TOML in UTF-8)") from None
+        raise ModelError(f"{path}: not a text file (a {kind} file is TOML in UTF-8)") from None
     try:
         source = Source(path, text, tomllib.loads(text))
     except RecursionError:
@@ -261,8 +266,6 @@ def _parent(document: Document, source: Source, parent: str) -> Path:
         path = locate(parent)
     except (CatalogError, ModelError) as error:
         raise one.error(f"'extends': {error}", "model", "extends") from None
-    if path.is_absolute():
-        return path
     path = source.path.parent / path
     if not os.path.isfile(path):
         raise one.error(f"'extends' names {shown(path)}, which is not a file", "model", "extends")

@@ -59,7 +59,7 @@ def check_integrator(
                 needle=equation.name,
             )
     differential = [e for e in own.values() if e.kind == "differential"]
-    if all("event-driven" in e.flags for e in differential):
+    if all("event-driven" in e.flags for e in differential) and integrator in ("", *INTEGRATORS):
         return
     if integrator not in INTEGRATORS:
         given = f"'{integrator}' is not an integrator" if integrator else "no integrator given"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neuroglia_snn import results
+from neuroglia_snn import checks, results
 from neuroglia_snn.catalog import hardware
-from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import ResultError
 from neuroglia_snn.mapping.draw import draw
 from neuroglia_snn.mapping.report import Summary, map_model, text
@@ -38,7 +37,7 @@ def map_to(
         See `neuroglia_snn.errors`.
     """
     chip = hardware.load(target)
-    loaded = load(model, overrides or {})
+    loaded, _ = checks.load_checked(model, overrides)
     if out is not None:
         _prepare(out, force)
     summary, placements = map_model(loaded, chip)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
@@ -17,6 +18,7 @@ _EMPTY, _EDGE = "#eeeeee", "#ffffff"
 MAX_CHIPS = 8
 
 
+@matplotlib.rc_context({"text.parse_math": False})  # a title may hold a $
 def draw(placements: list[Placement], hardware: spec.Hardware, path: Path) -> Path:
     """Every chip as a grid of its cores, filled as far as each is used."""
     per_chip = hardware.number("cores_per_chip") or 1

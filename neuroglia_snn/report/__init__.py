@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import errno
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from importlib import resources
@@ -17,7 +18,7 @@ from urllib.parse import quote
 import jinja2
 
 from neuroglia_snn import results
-from neuroglia_snn.errors import ResultError, UserError
+from neuroglia_snn.errors import ResultError, UserError, printable
 
 #: Keys of a summary that a report shows as the facts of a run, in this order.
 _FACTS = (
@@ -72,6 +73,10 @@ def report(folder: Path, out: Path | None = None, force: bool = False) -> Path:
         return _write(summary, folder, out, markdown)
     except OSError as error:
         raise ResultError(f"{out} cannot be written ({error.strerror})") from None
+    except (AttributeError, KeyError, TypeError, ValueError, jinja2.TemplateError) as error:
+        raise ResultError(
+            f"{folder / results.SUMMARY} is not as neuroglia writes it ({type(error).__name__})"
+        ) from None
 
 
 def _write(summary: Mapping, folder: Path, out: Path, markdown: bool) -> Path:
@@ -86,7 +91,7 @@ def _write(summary: Mapping, folder: Path, out: Path, markdown: bool) -> Path:
         command=summary.get("command"),
     )
     partial = out.with_name(f"{out.name}.partial")
-    partial.write_text(page, encoding="utf-8")
+    partial.write_text(page, encoding="utf-8", errors="backslashreplace")
     if out.is_dir():
         partial.unlink()
         raise IsADirectoryError(errno.EISDIR, "it is a folder")
@@ -106,7 +111,7 @@ def _summary(folder: Path) -> dict:
         ) from None
     except OSError as error:
         raise ResultError(f"{path} cannot be read ({error.strerror})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ResultError(f"{path} cannot be read ({error})") from None
     if not isinstance(summary, dict) or not isinstance(summary.get("results"), dict):
         raise ResultError(f"{path} is not the summary of a run, sweep or reproduction")
@@ -123,8 +128,23 @@ def _template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["cell"] = lambda text: str(text).replace("|", r"\|")
+    environment.filters |= {"md": _markdown, "fenced": _fenced}
     return environment.from_string(text)
+
+
+def _markdown(text: object) -> str:
+    """A text on one line that Markdown, or HTML within it, shows as it is."""
+    flat = " ".join(str(text).split())
+    safe = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~$#])", r"\\\1", safe)
+
+
+def _fenced(code: object) -> str:
+    """A block of code, between more backticks than it holds in a row."""
+    text = str(code)
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _facts(summary: Mapping) -> dict[str, str]:
@@ -183,12 +203,13 @@ def _section(section: Mapping, folder: Path, keep: Callable[[Path, Path], str]) 
 
 
 def _find(folder: Path, path: Path) -> Path:
-    """A figure in its results folder, wherever that has been moved to."""
+    """A figure in its results folder, wherever that has been moved to; no other file."""
+    root = folder.resolve()
     for start in range(len(path.parts)):
         inside = folder.joinpath(*path.parts[start:])
-        if inside.is_file():
+        if inside.suffix == ".png" and inside.is_file() and inside.resolve().is_relative_to(root):
             return inside
-    raise ResultError(f"{folder}: the figure {path.name} is gone")
+    raise ResultError(f"{folder}: the figure {printable(path.name)} is gone")
 
 
 def _embedded(path: Path, inside: Path) -> str:

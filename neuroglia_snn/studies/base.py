@@ -13,6 +13,7 @@ import numpy as np
 
 from neuroglia_snn import checkpoint, spec
 from neuroglia_snn.backends.base import Progress
+from neuroglia_snn.errors import ResultError
 from neuroglia_snn.options import Options
 
 Arrays = Mapping[str, np.ndarray]
@@ -66,8 +67,7 @@ class Work:
         """
         path = self.folder / checkpoint.FOLDER / "parts" / f"{name}.npz"
         if path.exists():
-            with np.load(path, allow_pickle=False) as stored:
-                return dict(stored)
+            return _stored(path)
         arrays = compute()
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.partial")
@@ -75,6 +75,16 @@ class Work:
             np.savez(file, **arrays)  # type: ignore[arg-type]
         partial.replace(path)
         return arrays
+
+
+def _stored(path: Path) -> Arrays:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except Exception as error:  # a damaged archive raises a dozen kinds of errors
+        raise ResultError(
+            f"{path} is no part of this study ({type(error).__name__}): remove it, or start anew"
+        ) from None
 
 
 def _unseen(fraction: float, model_time: float) -> None:

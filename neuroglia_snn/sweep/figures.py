@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -19,6 +20,7 @@ def shown(data: xr.Dataset, measure: str | None) -> str | None:
     return measure if measure in names else next(iter(names), None)
 
 
+@matplotlib.rc_context({"text.parse_math": False})  # a setting may hold a $
 def draw(data: xr.Dataset, measure: str | None, folder: Path) -> list[Path]:
     """A line with its spread for one axis, a line each for two with few values, else a map."""
     name = shown(data, measure)

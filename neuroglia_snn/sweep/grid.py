@@ -16,7 +16,7 @@ from neuroglia_snn.noise import MAX_SEED
 _RANGE = re.compile(r"([^:\s]+):([^:\s]+):(\d+)(?:\s+(\S.*))?")
 #: What can only be meant as a range: no value of a setting is a number and a colon.
 _MEANT_AS_RANGE = re.compile(r"[-+.\d][^:,]*:.*")
-_NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*)")
+_NUMBER = re.compile(r"\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*)")
 
 #: Points of a grid at most, seeds included.
 MAX_POINTS = 1_000_000

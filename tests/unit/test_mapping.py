@@ -11,7 +11,7 @@ import pytest
 
 from neuroglia_snn import mapping
 from neuroglia_snn.catalog import files, hardware
-from neuroglia_snn.errors import BackendError, CatalogError, ResultError
+from neuroglia_snn.errors import BackendError, CatalogError, ModelError, ResultError
 
 SMALL = {
     "population.neuron.shape": "[40, 40]",
@@ -115,7 +115,14 @@ def test_no_core_exceeds_a_limit_and_all_units_are_placed(tmp_path, key, limit):
         ({"weight_bits": "{ value = 8 }"}, "needs a source and a confidence"),
         ({"weight_bits": '{ value = "eight", source = "x", confidence = "low" }'}, "whole number"),
         ({"cores_per_chip": '{ value = "unknown" }'}, "'cores_per_chip' must be known"),
-        ({"payload_bits": known(-1)}, "'payload_bits' must be a whole number of at least 0 or"),
+        (
+            {"cores_per_chip": known(10**6)},
+            "whole number of at least 1 and at most 10000, not 1000",
+        ),
+        (
+            {"payload_bits": known(-1)},
+            "'payload_bits' must be a whole number of at least 0 and .* or",
+        ),
         *(
             ({key: known(0)}, f"'{key}' must be a whole number of at least 1.*, not 0")
             for key in hardware.NUMBERS
@@ -146,7 +153,7 @@ def test_an_unknown_name_or_entry_names_the_nearest(tmp_path):
     path.write_text("[hardware]\nneurons_percore = 3\n", encoding="utf-8")
     with pytest.raises(CatalogError, match="did you mean 'neurons_per_core'"):
         hardware.load(str(path))
-    with pytest.raises(CatalogError, match="cannot be read"):
+    with pytest.raises(ModelError, match="cannot be read"):
         hardware.load(str(tmp_path / "gone.toml"))
 
 

@@ -700,7 +700,6 @@ def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
         b.period for p in populations for b in p.regularly
     }
     content = {
-        "model": model.name,
         "base_dt": repr(generator.base),
         "steps": spec.steps(model.duration, generator.base),
         "populations": populations,

@@ -69,7 +69,7 @@ def read(parts: Parts, path: Path) -> Network:
     try:
         with np.load(path, allow_pickle=False) as stored:
             found = {name: stored[name] for name in layers}
-    except (OSError, ValueError, KeyError, EOFError):
+    except Exception:  # a damaged archive raises a dozen kinds of errors
         raise UserError(
             f"{path} is not the weights.npz of a run of '{parts.setup.system.model.name}'"
         ) from None

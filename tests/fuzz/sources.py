@@ -1,0 +1,94 @@
+"""The sources that backends generate from a model, without compiling them."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fuzz.contract import held, installed
+from neuroglia_snn import spec
+from neuroglia_snn.backends import get
+from neuroglia_snn.backends.base import Request
+from neuroglia_snn.backends.brian import project, standalone
+from neuroglia_snn.backends.fused import generate
+from neuroglia_snn.errors import UserError
+from neuroglia_snn.lowering import lower
+
+#: Longer runs than this are not run here.
+MAX_STEPS, MAX_UNITS = 200, 10_000
+
+
+def request(model: spec.Model) -> Request:
+    """A run of the model, with images of its own."""
+    images = {name: np.ones(shape, bool) for name, shape in model.images().items()}
+    return Request(model, images)
+
+
+def small(model: spec.Model) -> bool:
+    """Whether a run of the model takes no time."""
+    fastest = min([p.dt for p in model.populations.values()])
+    clocks = [p.dt for p in model.projections.values()]
+    clocks += [r.dt for p in model.populations.values() for r in p.regularly]
+    units = sum(p.size for p in model.populations.values())
+    return model.duration / min([fastest, *clocks]) <= MAX_STEPS and units <= MAX_UNITS
+
+
+def plain(model: spec.Model) -> spec.Model:
+    """The model without what is only shown."""
+    parameters = {n: replace(p, text="", source="", about="") for n, p in model.parameters.items()}
+    return replace(
+        model, title="", description="", doi="", digest="", experiment={}, parameters=parameters
+    )
+
+
+def of(model: spec.Model) -> dict[str, str]:
+    """Backend -> all that it generates (the numpy backend has run), or the sentence of its refusal."""
+    found = {
+        "numpy": held(_numpy, model, seconds=60),
+        "cpp": held(_cpp, model, seconds=60),
+        "fused": held(_fused, model, False, seconds=60),
+        "fused-cuda": held(_fused, model, True, seconds=60),
+        "lava": held(_lowered, model, seconds=60),
+    }
+    if installed("snntorch"):
+        found["torch"] = "\n".join(str(held(_torch, model, n)) for n in model.populations)
+    return {name: str(text) for name, text in found.items()}
+
+
+def _numpy(model: spec.Model) -> str:
+    if small(model):
+        get("numpy").run(request(model))
+    return ""
+
+
+def _cpp(model: spec.Model) -> str:
+    with tempfile.TemporaryDirectory() as folder, project.device(1):
+        standalone.generate(request(model), Path(folder) / "code", project.SEED)
+        return _text(Path(folder))
+
+
+def _fused(model: spec.Model, gpu: bool) -> str:
+    reason = get("fused").unsupported(model)
+    if reason:
+        raise UserError(reason)
+    with tempfile.TemporaryDirectory() as folder, project.device(1):
+        generate(request(model), Path(folder) / "code", gpu=gpu)
+        return _text(Path(folder))
+
+
+def _lowered(model: spec.Model) -> str:
+    return repr(lower(model, request(model).images))
+
+
+def _torch(model: spec.Model, population: str) -> str:
+    from neuroglia_snn.backends.torch.system import System
+
+    return repr(vars(System(model, population)))
+
+
+def _text(folder: Path) -> str:
+    found = sorted(p for p in folder.rglob("*") if p.is_file())
+    return "\n".join(f"{p.name}\n{p.read_text(errors='replace')}" for p in found)
