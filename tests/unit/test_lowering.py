@@ -127,11 +127,11 @@ last : second
 '''
 threshold = "n > thr"
 reset = '''
-long = t - last
+since = t - last
 step = 0.5*n*value_0*value_1
 last = t
 n -= 0.2 + step
-count += int(long > 0.25*ms) + term
+count += int(since > 0.25*ms) + term
 beyond = count*step
 '''
 [population.a.initial]
