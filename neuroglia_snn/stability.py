@@ -62,10 +62,7 @@ def initial_synapse(model: spec.Model, projection: spec.Projection) -> dict[str,
     values |= {"dt": projection.dt, "lastupdate": 0.0, "N_incoming": 1.0, "N_outgoing": 1.0}
     values |= {n: 0.0 for n, e in own.items() if e.kind != "subexpression"}
     for name, text in projection.initial.items():
-        try:
-            values[name] = parse_quantity(text).si
-        except UserError:
-            values[name] = expressions.evaluate(text, values)
+        values[name] = _initial_value(text, values)
     return values  # type: ignore[return-value]
 
 
