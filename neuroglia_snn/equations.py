@@ -8,12 +8,13 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from brian2.core.functions import Function
 from brian2.core.variables import Variable
-from brian2.equations.codestrings import Expression
+from brian2.equations.codestrings import CodeString, Expression
 from brian2.equations.equations import (
     BOOLEAN,
     DIFFERENTIAL_EQUATION,
@@ -27,10 +28,16 @@ from brian2.equations.equations import (
 from brian2.units.allunits import second
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_unit
 
-from neuroglia_snn import expressions, spec
+from neuroglia_snn import algebra, expressions, noise, spec
 from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.names import refusal
-from neuroglia_snn.quantities import UNITS, as_expression, canonical_unit, parse_unit
+from neuroglia_snn.quantities import (
+    UNITS,
+    as_expression,
+    canonical_unit,
+    parse_quantity,
+    parse_unit,
+)
 
 #: Names with a meaning of their own; no variable or parameter may take them.
 RESERVED = {"t", "dt", "i", "j", "N", "xi", "t_in_timesteps", "lastspike", "not_refractory"}
@@ -253,6 +260,14 @@ def _circle(needed: Mapping[str, set[str]], left: Sequence[str]) -> EquationErro
     )
 
 
+def with_expressions(text: str, changed: Mapping[str, str]) -> str:
+    """An equations block, one statement a line, with other right-hand sides for some variables."""
+    own = parse(text)
+    return "\n".join(
+        replace(e, expression=changed.get(n, e.expression)).code for n, e in own.items()
+    )
+
+
 _BRIAN_KIND = {
     "differential": DIFFERENTIAL_EQUATION,
     "subexpression": SUBEXPRESSION,
@@ -260,8 +275,38 @@ _BRIAN_KIND = {
 }
 
 
+class Code(Expression):
+    """An expression for Brian2, which would have sympy try it: not every right one survives that."""
+
+    def __init__(self, code: str):
+        CodeString.__init__(self, code)
+
+
+#: Name that Brian2 sees for the noise ``xi``, which it lets no two equations share.
+SHARED_NOISE = "xi_shared"
+
+
+def noise_stream(population: str, name: str) -> int:
+    """Stream number of a population's noise: each name is one noise, in whatever equations."""
+    plain = name in ("xi", SHARED_NOISE)
+    return noise.stream_of(population if plain else f"{population}.{name}")
+
+
+def noises(equations: Mapping[str, Equation]) -> list[str]:
+    """Names that Brian2 sees for the noises of a population or projection."""
+    plain = [e for e in equations.values() if "xi" in e.noise_terms]
+    found = sorted({name for e in equations.values() for name in e.noise_terms})
+    return [SHARED_NOISE if name == "xi" and len(plain) > 1 else name for name in found]
+
+
 def to_brian(equations: Mapping[str, Equation]) -> Equations:
     """Brian2's own equations object; shared ones come first, as Brian2 sets them first."""
+    if SHARED_NOISE in noises(equations):
+        names = {"xi": SHARED_NOISE}
+        equations = {
+            name: replace(e, expression=e.expression and algebra.substituted(e.expression, names))
+            for name, e in equations.items()
+        }
     return Equations(
         [
             SingleEquation(
@@ -269,7 +314,7 @@ def to_brian(equations: Mapping[str, Equation]) -> Equations:
                 e.name,
                 e.dimensions,
                 var_type=e.type,
-                expr=Expression(e.expression) if e.expression else None,
+                expr=Code(e.expression) if e.expression else None,
                 flags=list(e.flags),
             )
             for e in sorted(equations.values(), key=lambda e: "shared" not in e.flags)
@@ -279,6 +324,8 @@ def to_brian(equations: Mapping[str, Equation]) -> Equations:
 
 # ------------------------------------------------------------------------- symbols
 
+Owner = TypeVar("Owner", spec.Population, spec.Projection)
+
 Symbols = dict[str, "Variable | Function"]
 
 
@@ -286,19 +333,53 @@ _NUMBERS = {FLOAT: float, INTEGER: int, BOOLEAN: bool}
 
 
 def variable(
-    name: str, dimensions: Dimension, type_: str = FLOAT, shared: bool = False
+    name: str,
+    dimensions: Dimension,
+    type_: str = FLOAT,
+    shared: bool = False,
+    constant: bool = False,
 ) -> Variable:
     """A Brian2 variable for checks, without a value; a shared one is the same for all units."""
-    return Variable(name, dimensions=dimensions, dtype=_NUMBERS[type_], scalar=shared)
+    number = _NUMBERS[type_]
+    return Variable(name, dimensions=dimensions, dtype=number, scalar=shared, constant=constant)
+
+
+def local(name: str, text: str, symbols: Symbols) -> Variable:
+    """A variable of a block of statements, as its first assignment makes it."""
+    tree, dims = expressions.annotated(text, symbols), expressions.dimensions_of(text, symbols)
+    return variable(name, dims, tree.dtype, tree.scalar)
+
+
+def is_fixed(symbol: Variable | Function | None) -> bool:
+    """Whether a symbol is one number for all units and all of a run: a constant or a parameter."""
+    return isinstance(symbol, Variable) and symbol.scalar and symbol.constant
+
+
+class _Count(Variable):
+    """An index or a number of units; ``reach`` is its least and its greatest value, if known."""
+
+    def __init__(self, name: str, reach: tuple[int, int] | None):
+        shared = name in ("N", "t_in_timesteps")
+        super().__init__(name, dimensions=DIMENSIONLESS, dtype=int, scalar=shared)
+        self.reach = reach
+
+
+def reach(symbol: Variable | Function | None) -> tuple[int, int] | None:
+    """Least and greatest value of an index or a number of units, where they are known."""
+    return symbol.reach if isinstance(symbol, _Count) else None
+
+
+def _index(name: str, size: int | None) -> _Count:
+    return _Count(name, None if size is None else (0, size - 1))
+
+
+def _number(name: str, size: int | None) -> _Count:
+    return _Count(name, None if size is None else (size, size))
 
 
 def _of(equation: Equation) -> Variable:
-    shared = "shared" in equation.flags
-    return variable(equation.name, equation.dimensions, equation.type, shared)
-
-
-def _count(name: str) -> Variable:
-    return variable(name, DIMENSIONLESS, INTEGER, shared=name in ("N", "t_in_timesteps"))
+    shared, constant = ("shared" in equation.flags), ("constant" in equation.flags)
+    return variable(equation.name, equation.dimensions, equation.type, shared, constant)
 
 
 @functools.lru_cache(maxsize=1)
@@ -307,15 +388,16 @@ def _usual_symbols() -> Symbols:
     symbols: Symbols = dict(expressions.FUNCTIONS)
     known = {n: u.dim for n, u in UNITS.items()}
     known |= dict.fromkeys(expressions.CONSTANTS, DIMENSIONLESS)
-    known |= dict.fromkeys(("t", "dt"), second.dim)
-    return symbols | {n: variable(n, dimensions, shared=True) for n, dimensions in known.items()}
+    known["dt"] = second.dim
+    symbols |= {n: variable(n, d, shared=True, constant=True) for n, d in known.items()}
+    return symbols | {"t": variable("t", second.dim, shared=True)}
 
 
 def base_symbols(model: spec.Model) -> Symbols:
     """What every expression may name: functions, units, constants, parameters, tables, time."""
     symbols = dict(_usual_symbols())
     known = {n: p.value.dimensions for n, p in model.parameters.items()}
-    symbols |= {n: variable(n, dimensions, shared=True) for n, dimensions in known.items()}
+    symbols |= {n: variable(n, d, shared=True, constant=True) for n, d in known.items()}
     for name, table in model.tables.items():
         symbols[name] = Function(
             lambda t: t,
@@ -330,7 +412,9 @@ def population_symbols(model: spec.Model, population: spec.Population) -> Symbol
     """Everything an expression of a population may name."""
     own = parse(population.equations)
     symbols = base_symbols(model)
-    symbols |= {n: _count(n) for n in ("i", "N", "t_in_timesteps")}
+    size = population.size
+    symbols |= {"i": _index("i", size), "N": _number("N", size)}
+    symbols["t_in_timesteps"] = _Count("t_in_timesteps", None)
     if population.threshold and population.refractory:
         symbols["lastspike"] = variable("lastspike", second.dim)
         symbols["not_refractory"] = Variable("not_refractory", dtype=bool)
@@ -339,6 +423,14 @@ def population_symbols(model: spec.Model, population: spec.Population) -> Symbol
         for xi in equation.noise_terms:
             symbols[xi] = variable(xi, (second**-0.5).dim)
     return symbols
+
+
+def _size(model: spec.Model, endpoint: spec.Endpoint) -> int | None:
+    """Number of units at one side of a projection, if that is known before a run."""
+    if endpoint.start is not None and endpoint.stop is not None:
+        return endpoint.stop - endpoint.start
+    owner = model.populations.get(endpoint.name)
+    return owner.size if owner else None
 
 
 def endpoint_variables(model: spec.Model, endpoint: spec.Endpoint) -> dict[str, Equation]:
@@ -350,14 +442,17 @@ def endpoint_variables(model: spec.Model, endpoint: spec.Endpoint) -> dict[str, 
 def projection_symbols(model: spec.Model, projection: spec.Projection) -> Symbols:
     """Everything an expression of a projection may name (``x_pre``, ``x_post``, own variables)."""
     symbols = base_symbols(model)
-    counts = ("i", "j", "N", "N_incoming", "N_outgoing", "N_pre", "N_post", "t_in_timesteps")
-    symbols |= {n: _count(n) for n in counts}
-    for side, endpoint in (("pre", projection.source), ("post", projection.target)):
+    counts = ("N", "N_incoming", "N_outgoing", "t_in_timesteps")
+    symbols |= {n: _Count(n, None) for n in counts}
+    sides = (("pre", "i", projection.source), ("post", "j", projection.target))
+    for side, own_index, endpoint in sides:
+        size = _size(model, endpoint)
+        symbols |= {n: _index(n, size) for n in (own_index, f"i_{side}")}
+        symbols[f"N_{side}"] = _number(f"N_{side}", size)
         for name, equation in endpoint_variables(model, endpoint).items():
             symbols[f"{name}_{side}"] = _of(equation)
             if side == "post":
                 symbols.setdefault(name, symbols[f"{name}_post"])
-        symbols[f"i_{side}"] = _count("i")
     own = {n: e for n, e in parse(projection.equations).items() if "summed" not in e.flags}
     symbols |= {n: _of(e) for n, e in own.items()}
     if any("event-driven" in e.flags for e in own.values()):
@@ -379,6 +474,65 @@ def texts(owner: spec.Population | spec.Projection) -> list[str]:
         found += [*owner.delay.values(), *owner.initial.values()]
         found += [v for k, v in owner.connect.items() if isinstance(v, str) and k != "rule"]
     return [text for text in found if text]
+
+
+#: Gives another expression for one, and for the name of the variable that takes its value.
+Change = Callable[[str, "str | None"], str]
+
+
+def with_changed(
+    owner: Owner, change: Change, statements: Callable[[str], str] | None = None
+) -> Owner:
+    """A population or projection with every expression changed; quantities such as ``2 mV`` stay.
+
+    ``statements`` changes blocks of code, otherwise ``change`` does so with every right-hand side.
+    """
+
+    def code(text: str) -> str:
+        if statements is not None:
+            return statements(text)
+        parts = expressions.statements(text)
+        return "\n".join(
+            f"{target} {sign} {change(value, target)}" for target, sign, value in parts
+        )
+
+    def value(text: str, name: str | None = None) -> str:
+        try:
+            parse_quantity(text)
+        except UserError:
+            return change(text, name)
+        return text
+
+    own = parse(owner.equations)
+    rates = {n: change(e.expression, n) for n, e in own.items() if e.expression is not None}
+    equations = with_expressions(owner.equations, rates)
+    initial = {name: value(text, name) for name, text in owner.initial.items()}
+    if isinstance(owner, spec.Population):
+        return replace(  # type: ignore[call-arg]
+            owner,
+            equations=equations,
+            initial=initial,
+            threshold=owner.threshold and change(owner.threshold, None),
+            reset=owner.reset and code(owner.reset),
+            refractory=owner.refractory and value(owner.refractory),
+            regularly=tuple(replace(r, code=code(r.code)) for r in owner.regularly),
+            events={
+                name: spec.Event(change(e.condition, None), code(e.action))
+                for name, e in owner.events.items()
+            },
+        )
+    return replace(
+        owner,
+        equations=equations,
+        initial=initial,
+        on_pre={name: code(text) for name, text in owner.on_pre.items()},
+        on_post={name: code(text) for name, text in owner.on_post.items()},
+        delay={name: value(text) for name, text in owner.delay.items()},
+        connect={
+            key: change(text, None) if isinstance(text, str) and key != "rule" else text
+            for key, text in owner.connect.items()
+        },
+    )
 
 
 def used_parameters(model: spec.Model, texts: list[str]) -> dict[str, spec.Parameter]:

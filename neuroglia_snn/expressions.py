@@ -146,20 +146,52 @@ def canonical_statements(code: str) -> str:
     return "\n".join(" ".join(statement) for statement in statements(code))
 
 
-def check_constants(text: str) -> None:
-    """Refuse constants that have no finite real value, and divisions by a constant 0.
+def check_constants(text: str, parameters: Mapping[str, float] | None = None) -> None:
+    """Refuse what has no finite real value, divisions by 0 and crossed bounds of ``clip``.
+
+    Parameters
+    ----------
+    text : str
+    parameters : values of names that are constant, in SI units
 
     Raises
     ------
     ExpressionError
     """
+    known = {**_UNIT_VALUES, **(parameters or {})}
     for node in ast.walk(parse(text)):
-        value = _constant(node) if isinstance(node, (ast.BinOp, ast.Call)) else None
+        value = _constant(node, known) if isinstance(node, (ast.BinOp, ast.Call)) else None
         if value is not None and not math.isfinite(value):
-            raise ExpressionError(f"'{_shown(node)}' has no finite real value")
+            root = ": a root of a negative number" if math.isnan(value) and _is_root(node) else ""
+            raise ExpressionError(
+                f"'{_shown(node)}' has no finite real value{root}{_where(node, parameters)}"
+            )
         match node:
-            case ast.BinOp(op=ast.Div() | ast.FloorDiv() | ast.Mod()) if _constant(node.right) == 0:
-                raise ExpressionError(f"'{_shown(node)}' divides by 0")
+            case ast.BinOp(op=ast.Div() | ast.FloorDiv() | ast.Mod(), right=divisor):
+                if _constant(divisor, known) == 0:
+                    raise ExpressionError(
+                        f"'{_shown(node)}' divides by 0{_where(divisor, parameters)}"
+                    )
+            case ast.Call(func=ast.Name(id="clip"), args=[_, low, high]):
+                bounds = _constant(low, known), _constant(high, known)
+                if None not in bounds and bounds[0] > bounds[1]:  # type: ignore[operator]
+                    raise ExpressionError(
+                        f"the bounds of '{_shown(node)}' cross: {bounds[0]:g} is above"
+                        f" {bounds[1]:g}{_where(node, parameters)}"
+                    )
+
+
+def _is_root(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) == "sqrt"
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+
+
+def _where(node: ast.AST, parameters: Mapping[str, float] | None) -> str:
+    """The values of the parameters in a piece, in brackets."""
+    used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    named = [f"{n} = {v:g}" for n, v in (parameters or {}).items() if n in used]
+    return f" ({', '.join(named)})" if named else ""
 
 
 def _check_depth(tree: ast.Expression, flat: str) -> None:
@@ -236,15 +268,18 @@ def _is_moderate(power: ast.BinOp) -> bool:
         return False
 
 
-def _constant(node: ast.expr) -> float | None:
+def _constant(node: ast.expr, values: Mapping[str, float] | None = None) -> float | None:
     """Value of a subtree without variables (NaN: not real, inf: it overflows), or None."""
-    known = NUMERIC.keys() - RANDOM
+    values = values or {}
+    known = (NUMERIC.keys() - RANDOM) | values.keys()
     if any(isinstance(part, ast.Name) and part.id not in known for part in ast.walk(node)):
         return None
     floats = _Floats().visit(ast.Expression(copy.deepcopy(node)))
     try:
         with np.errstate(all="ignore"):
-            value = eval(compile(floats, "<model>", "eval"), {"__builtins__": {}, **NUMERIC})
+            value = eval(
+                compile(floats, "<model>", "eval"), {"__builtins__": {}, **NUMERIC, **values}
+            )
         return math.nan if isinstance(value, complex) else float(value)
     except TypeError:  # the wrong number of arguments
         return None
@@ -381,6 +416,8 @@ NUMERIC: dict[str, object] = {
     "timestep": lambda t, dt: np.floor((t + 1e-3 * dt) / dt),
 }
 
+
+_UNIT_VALUES = {name: float(unit) for name, unit in UNITS.items()} | {"pi": math.pi, "e": math.e}
 
 #: Those that draw random numbers.
 RANDOM = {"rand", "randn", "poisson"}

@@ -1,7 +1,7 @@
 """Integration schemes, each with its declared orders and stability limit.
 
-Stochastic schemes are our own (`neuroglia_snn.stages`); the deterministic ones are Brian2's by
-name. Orders: Kloeden & Platen, Numerical Solution of Stochastic Differential Equations (1992),
+All but ``exact`` are our own (`neuroglia_snn.stages`), the same on every backend; ``exact`` is the
+solution that Brian2 derives. Orders: Kloeden & Platen, Numerical Solution of Stochastic Differential Equations (1992),
 chapters 10 and 14; Rumelin, SIAM J. Numer. Anal. 19 (1982) 604.
 """
 
@@ -43,10 +43,10 @@ INTEGRATORS: dict[str, Integrator] = {
     for scheme in (
         Integrator("heun", "stratonovich", 2, 1.0, 2.0, own=True),
         Integrator("euler-maruyama", "ito", 1, 0.5, 2.0, own=True),
-        Integrator("euler", None, 1, None, 2.0),
-        Integrator("rk2", None, 2, None, 2.0),
-        Integrator("rk4", None, 4, None, 2.785),
-        Integrator("exponential_euler", None, 1, None, float("inf")),
+        Integrator("euler", None, 1, None, 2.0, own=True),
+        Integrator("rk2", None, 2, None, 2.0, own=True),
+        Integrator("rk4", None, 4, None, 2.785, own=True),
+        Integrator("exponential_euler", None, 1, None, float("inf"), own=True),
         Integrator("exact", None, float("inf"), None, float("inf")),
     )
 }

@@ -25,6 +25,7 @@ from neuroglia_snn import (
     plots,
     results,
     spec,
+    stability,
     studies,
 )
 from neuroglia_snn.backends.base import PRECISIONS, Backend, Outcome, Progress, Request
@@ -243,6 +244,15 @@ def _read(
     return model, studies.of_kind(model)
 
 
+def _require_fast(model: spec.Model) -> None:
+    """Refuse single precision for variables too slow for it (as `check` does for a model's own)."""
+    fastest = min(population.dt for population in model.populations.values())
+    for population in model.populations.values():
+        if population.dt == fastest:
+            for _, message in stability.lost_in_float32(model, population):
+                raise BackendError(f"precision float32 in '{population.name}': {message}")
+
+
 def _plan(model: spec.Model, options: Options) -> _Plan:
     """Check everything that a user can get wrong, before anything is written or built."""
     glia = model.experiment.get("glia")
@@ -258,6 +268,8 @@ def _plan(model: spec.Model, options: Options) -> _Plan:
     if options.precision in PRECISIONS and options.precision not in backend.precisions:
         can = " or ".join(backend.precisions)
         raise BackendError(f"backend '{backend.name}' computes in {can} only")
+    if options.precision == "float32":
+        _require_fast(model)
     if options.resume and not backend.resumes:
         raise BackendError(f"backend '{backend.name}' cannot resume a run")
     if options.replicas < 1 or options.workers < 1:

@@ -14,12 +14,20 @@ from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import parse_quantity
 
 
-def initial_values(model: spec.Model, population: spec.Population) -> dict[str, float]:
-    """Parameters and variables of a population at the start, SI units, random parts at their mean."""
+def initial_values(
+    model: spec.Model, population: spec.Population, unit: int = 0
+) -> dict[str, float]:
+    """Parameters and variables of a unit at the start, SI units, random parts at their mean."""
     values: dict[str, object] = {n: p.value.si for n, p in model.parameters.items()}
     for name, table in model.tables.items():
         values[name] = _first_value(table)
-    values |= {"t": 0.0, "dt": population.dt, "i": 0.0, "j": 0.0, "N": float(population.size)}
+    values |= {
+        "t": 0.0,
+        "dt": population.dt,
+        "i": float(unit),
+        "j": 0.0,
+        "N": float(population.size),
+    }
     values |= {"t_in_timesteps": 0.0, "lastspike": -1e9, "not_refractory": 1.0}
     own = eqs.parse(population.equations)
     for name, equation in own.items():
@@ -40,6 +48,22 @@ def _initial_value(text: str, values: Mapping[str, object]) -> float:
         return parse_quantity(text).si
     except UserError:
         return expressions.evaluate(text, values)
+
+
+def initial_synapse(model: spec.Model, projection: spec.Projection) -> dict[str, float]:
+    """Parameters and variables of a synapse and of both its sides at the start, SI units."""
+    values: dict[str, object] = {n: p.value.si for n, p in model.parameters.items()}
+    for side, endpoint in (("pre", projection.source), ("post", projection.target)):
+        population = model.populations.get(endpoint.name)
+        found = initial_values(model, population) if population else {}
+        values |= {f"{n}_{side}": x for n, x in found.items() if n not in model.parameters}
+        values |= {n: x for n, x in found.items() if n not in values}
+    own = eqs.parse(projection.equations)
+    values |= {"dt": projection.dt, "lastupdate": 0.0, "N_incoming": 1.0, "N_outgoing": 1.0}
+    values |= {n: 0.0 for n, e in own.items() if e.kind != "subexpression"}
+    for name, text in projection.initial.items():
+        values[name] = _initial_value(text, values)
+    return values  # type: ignore[return-value]
 
 
 def _first_value(table: spec.Table) -> Callable[[float], float]:
@@ -175,6 +199,37 @@ def stiffest_rate(model: spec.Model, population: spec.Population) -> float:
             eigenvalues = np.linalg.eigvals(matrix)
             rates += [abs(value) for value in eigenvalues if value.real < 0]
     return float(max(rates))
+
+
+#: A step of a variable in single precision must be so many times its rounding, 2^-24 of its value.
+ROUNDINGS = 100
+
+
+def lost_in_float32(model: spec.Model, population: spec.Population) -> list[tuple[str, str]]:
+    """Variables too slow for single precision at the step, with a sentence each.
+
+    A variable that relaxes at the rate r stops where its step, r dt of its distance to rest, falls
+    below half its rounding; one that does not relax is judged by its change in the first step.
+    """
+    own = eqs.parse(population.equations)
+    state = [n for n, e in own.items() if e.kind == "differential"]
+    values = initial_values(model, population)
+    slopes = np.abs(np.diag(jacobian(model, population, 1.0)))
+    found = []
+    for name, slope in zip(state, slopes, strict=True):
+        start = abs(values[name])
+        drift = abs(_resolved(own, name, values)) / start if start else 0.0
+        rate = max(rate for rate in (slope, drift) if not math.isnan(rate)) if slope or drift else 0
+        if 0 < rate * population.dt < ROUNDINGS * 2.0**-24:
+            found.append(
+                (
+                    name,
+                    f"'{name}' changes by {rate * population.dt:.1g} of its value in a step of"
+                    f" {population.dt * 1e3:g} ms, which single precision ({2.0**-24:.1g}) cannot"
+                    f" follow: use float64, or a longer dt for '{population.name}'",
+                )
+            )
+    return found
 
 
 def unstable_step(model: spec.Model, population: spec.Population) -> str | None:

@@ -8,10 +8,12 @@ given in two parts, between which a backend may exchange predicted values.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from brian2.equations.equations import Equations
-from brian2.utils.stringtools import word_substitute
+from brian2.equations.equations import SUBEXPRESSION, Equations
+
+from neuroglia_snn import algebra
+from neuroglia_snn.errors import UserError, shown
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Step:
     """Abstract code of one step: statements ``name = expression``, to be run in this order.
 
     ``noise`` assigns the Wiener increments, named as in the equations; ``predict`` assigns
-    ``X_predicted`` of every variable X, and is empty for schemes of one stage; ``correct`` assigns
+    ``X_predicted`` of every variable X, and is empty for schemes of one part; ``correct`` assigns
     the variables themselves, and reads ``L_predicted`` of every recomputed input L.
     """
 
@@ -50,16 +52,74 @@ def updated(name: str) -> str:
     return f"{name}_new"
 
 
-def terms(equations: Equations) -> dict[str, Terms]:
-    """Drift and diffusion of every differential equation, subexpressions written out."""
-    result = {}
-    for name, expression in equations.get_substituted_expressions():
-        drift, diffusion = expression.split_stochastic()
-        result[name] = Terms(
-            drift.code if drift is not None else "0",
-            {xi: factor.code for xi, factor in (diffusion or {}).items()},
-            "unless refractory" in equations[name].flags,
+def slope(name: str, stage: int) -> str:
+    """Name of a variable's rate in a stage of a Runge-Kutta scheme, from 1."""
+    return f"{name}_slope_{stage}"
+
+
+def given(name: str) -> set[str]:
+    """Names that any of the schemes gives to values of a variable within a step."""
+    return {predicted(name), updated(name), *(slope(name, stage) for stage in range(1, 5))}
+
+
+def is_noise(name: str) -> bool:
+    """Whether a name is one of a white noise."""
+    return name == "xi" or name.startswith("xi_")
+
+
+class UnfitError(UserError):
+    """A rate is not of the form that a scheme takes; ``name`` is its variable."""
+
+    def __init__(self, name: str, message: str):
+        super().__init__(f"d{name}/dt: {message}")
+        self.name = name
+
+
+def split(name: str, rate: str) -> Terms:
+    """Drift and diffusion of a variable's rate.
+
+    Raises
+    ------
+    UnfitError
+        If a noise is not multiplied by a factor and added.
+    """
+    noises = sorted(filter(is_noise, algebra.names(rate)))
+    if not noises:
+        return Terms(rate, {})
+    try:
+        parts = algebra.linear(rate, noises)
+    except algebra.NotLinear as error:
+        message = (
+            f"the noise cannot be told from the rest in '{shown(error)}'"
+            f" (add it as a factor times {' or '.join(noises)})"
         )
+        raise UnfitError(name, message) from None
+    return Terms(parts.rest, parts.factors)
+
+
+def terms(equations: Equations) -> dict[str, Terms]:
+    """Drift and diffusion of every differential equation, subexpressions written out.
+
+    Raises
+    ------
+    UnfitError
+    """
+    definitions: dict[str, str] = {}
+    result = {}
+    for equation in equations.ordered:  # definitions come before what they stand in
+        if equation.expr is None or "constant over dt" in equation.flags:
+            continue
+        name = equation.varname
+        try:
+            text = algebra.substituted(equation.expr.code, definitions)
+        except algebra.TooLong as error:
+            message = f"with its definitions written out, it has {error}"
+            raise UnfitError(name, message) from None
+        if equation.type == SUBEXPRESSION:
+            definitions[name] = text
+        else:
+            held = "unless refractory" in equation.flags
+            result[name] = replace(split(name, text), held=held)
     return result
 
 
@@ -83,28 +143,96 @@ def heun(system: Mapping[str, Terms], normal: Normal, recomputed: Collection[str
     later = {name: predicted(name) for name in (*system, *recomputed)} | {"t": "(t + dt)"}
     predict, correct = [], []
     for x, term in system.items():
-        slopes = [f"dt*({term.drift})", *(f"{xi}*({g})" for xi, g in term.diffusion.items())]
-        first = " + ".join(slopes)
+        first = " + ".join(_increment(term, {}))
         if term.held:
             first = f"int(not_refractory)*({first})"
         predict.append(f"{predicted(x)} = {x} + {first}")
-        second = [word_substitute(slope, later | {"dt": "dt"}) for slope in slopes]
-        correct.append(f"{updated(x)} = 0.5*({x} + {predicted(x)} + {' + '.join(second)})")
-    correct += [f"{x} = {updated(x)}" for x in system]
-    return Step(_increments(system, normal), tuple(predict), tuple(correct))
+        second = " + ".join(_increment(term, later))
+        correct.append(f"{updated(x)} = 0.5*({x} + {predicted(x)} + {second})")
+    return Step(_wiener(system, normal), tuple(predict), (*correct, *_assigned(system)))
 
 
-def euler_maruyama(system: Mapping[str, Terms], normal: Normal) -> Step:
-    """Euler-Maruyama: converges to the Ito solution, strongly with order 1/2."""
+def euler(system: Mapping[str, Terms], normal: Normal) -> Step:
+    """Euler(-Maruyama): converges to the Ito solution, strongly with order 1/2."""
+    code = [
+        f"{updated(x)} = {x} + {' + '.join(_increment(term, {}))}" for x, term in system.items()
+    ]
+    return Step(_wiener(system, normal), (), (*code, *_assigned(system)))
+
+
+def exponential_euler(system: Mapping[str, Terms], normal: Normal) -> Step:
+    """Exponential Euler for rates that are linear in their own variable, dx/dt = A x + B.
+
+    Written as x + dt (A x + B) (exp(A dt) - 1)/(A dt), which has a value where A is 0.
+
+    Raises
+    ------
+    UnfitError
+        For a rate that is not linear in its own variable.
+    """
     code = []
     for x, term in system.items():
-        slopes = [f"dt*({term.drift})", *(f"{xi}*({g})" for xi, g in term.diffusion.items())]
-        code.append(f"{updated(x)} = {x} + {' + '.join(slopes)}")
-    code += [f"{x} = {updated(x)}" for x in system]
-    return Step(_increments(system, normal), (), tuple(code))
+        try:
+            factor = algebra.linear(term.drift, [x]).factors.get(x)
+        except algebra.NotLinear as error:
+            message = (
+                f"'{shown(error)}' is not linear in {x}, as 'exponential_euler' needs: use 'rk4'"
+            )
+            raise UnfitError(x, message) from None
+        whole = f"dt*({term.drift})" + (f"*exprel(dt*({factor}))" if factor else "")
+        code.append(f"{updated(x)} = {x} + {whole}")
+    return Step((), (), (*code, *_assigned(system)))
 
 
-def _increments(system: Mapping[str, Terms], normal: Normal) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Tableau:
+    """A Runge-Kutta scheme whose stages start from the one before: times and weights of all."""
+
+    times: tuple[float, ...]
+    weights: tuple[float, ...]
+    divisor: float
+
+
+#: The midpoint method, and the classical one of fourth order.
+RUNGE_KUTTA = {
+    "rk2": Tableau((0, 0.5), (0, 1), 1),
+    "rk4": Tableau((0, 0.5, 0.5, 1), (1, 2, 2, 1), 6),
+}
+
+
+def runge_kutta(tableau: Tableau, system: Mapping[str, Terms]) -> Step:
+    """A step of an explicit scheme without noise."""
+    code = []
+    for stage, time in enumerate(tableau.times, start=1):
+        step = "dt" if time == 1 else f"{time}*dt"
+        at = {x: f"({x} + {step}*{slope(x, stage - 1)})" for x in system} | {"t": f"(t + {step})"}
+        for x, term in system.items():
+            rate = algebra.substituted(term.drift, at if time else {})
+            held = f"int(not_refractory)*({rate})" if term.held else rate
+            code.append(f"{slope(x, stage)} = {held}")
+    step = "dt" if tableau.divisor == 1 else f"dt/{tableau.divisor}"
+    for x in system:
+        weighted = [
+            slope(x, stage) if weight == 1 else f"{weight}*{slope(x, stage)}"
+            for stage, weight in enumerate(tableau.weights, start=1)
+            if weight
+        ]
+        code.append(f"{x} = {x} + {step}*({' + '.join(weighted)})")
+    return Step((), (), tuple(code))
+
+
+def _increment(term: Terms, at: Mapping[str, str]) -> list[str]:
+    """Summands of the change over a step, of rates with other values in the place of some."""
+    drift = algebra.substituted(term.drift, at)
+    factors = {xi: algebra.substituted(g, at) for xi, g in term.diffusion.items()}
+    return [f"dt*({drift})", *(f"{xi}*({g})" for xi, g in factors.items())]
+
+
+def _assigned(system: Collection[str]) -> list[str]:
+    return [f"{x} = {updated(x)}" for x in system]
+
+
+def _wiener(system: Mapping[str, Terms], normal: Normal) -> tuple[str, ...]:
     names = dict.fromkeys(xi for term in system.values() for xi in term.diffusion)
     return tuple(f"{xi} = dt**0.5*{normal(xi)}" for xi in names)
 
@@ -112,8 +240,12 @@ def _increments(system: Mapping[str, Terms], normal: Normal) -> tuple[str, ...]:
 def step(
     integrator: str, equations: Equations, normal: Normal, recomputed: Collection[str] = ()
 ) -> Step:
-    """A step of one of our own schemes (``heun`` or ``euler-maruyama``)."""
+    """A step of one of our own schemes (`neuroglia_snn.integrators`)."""
     system = terms(equations)
+    if integrator in RUNGE_KUTTA:
+        return runge_kutta(RUNGE_KUTTA[integrator], system)
     if integrator == "heun":
         return heun(system, normal, recomputed)
-    return euler_maruyama(system, normal)
+    if integrator == "exponential_euler":
+        return exponential_euler(system, normal)
+    return euler(system, normal)

@@ -11,7 +11,7 @@ from neuroglia_snn import spec
 from neuroglia_snn.catalog import inputs
 from neuroglia_snn.catalog.load import build, declared, read
 from neuroglia_snn.catalog.source import Document
-from neuroglia_snn.checks import numerics, populations, projections, references
+from neuroglia_snn.checks import numerics, populations, projections, references, schemes
 from neuroglia_snn.checks.findings import Finding, Reporter
 from neuroglia_snn.errors import ModelError, UserError
 
@@ -84,6 +84,8 @@ def _check(model: spec.Model, document: Document) -> list[Finding]:
         references.check(reporter)
     if not reporter.has_errors:  # what follows evaluates them
         numerics.check_start(reporter)
+    if not reporter.has_errors:
+        schemes.check(reporter)
     return sorted(reporter.findings, key=lambda f: f.severity)
 
 

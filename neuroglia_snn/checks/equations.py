@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 
-from brian2.equations.codestrings import Expression
 from brian2.units.allunits import second
 
+from neuroglia_snn import arithmetic, expressions, stages
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, stages
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import UserError, shown
@@ -51,7 +51,7 @@ def check_stages(reporter: Reporter, own: Equations, integrator: str, *path: str
     scheme = INTEGRATORS.get(integrator)
     if scheme is None or not scheme.own:
         return
-    given = {f(n) for n in own for f in (stages.predicted, stages.updated)}
+    given = {value for n in own for value in stages.given(n)}
     places: dict[str, tuple[str, ...]] = {n: ("table", n) for n in reporter.model.tables}
     places |= {n: ("parameters", n) for n in reporter.model.parameters}
     places |= {n: (*path, "equations") for n in own}
@@ -68,6 +68,7 @@ def check(reporter: Reporter, own: Equations, symbols: eqs.Symbols, *path: str) 
     for equation in own.values():
         if equation.expression is not None:
             _right_hand_side(reporter, equation, equation.expression, symbols, *path)
+    _divisors(reporter, own, *path)
     visited: dict[str, bool] = {}
     for name, equation in own.items():
         if equation.kind == "subexpression" and name not in visited:
@@ -87,16 +88,32 @@ def _right_hand_side(
         _random(reporter, equation, text, *place)
         if "shared" in equation.flags:
             reporter.shared(equation.name, text, symbols, label, *place)
-    if not fits or not equation.noise_terms:
-        return
-    try:
-        Expression(text).split_stochastic()
-    except (ValueError, SyntaxError, TypeError) as error:
-        reporter.error(
-            f"{label}: the noise cannot be told from the rest ({error})",
-            *place,
-            needle=equation.name,
-        )
+
+
+def _divisors(reporter: Reporter, own: Equations, *path: str) -> None:
+    """Remainders and whole quotients are of numbers that the state does not change."""
+    changing = {n for n, e in own.items() if e.kind == "differential"}
+    definitions = {n: e for n, e in own.items() if e.kind == "subexpression"}
+    for _ in definitions:  # each pass finds what stands on what was found
+        changing |= {n for n, e in definitions.items() if _used(e) & changing}
+    for equation in own.values():
+        for node in ast.walk(expressions.parse(equation.expression or "0")):
+            match node:
+                case ast.BinOp(op=ast.Mod() | ast.FloorDiv(), right=divisor):
+                    state = sorted(expressions.names(ast.unparse(divisor)) & changing)
+                    if state:
+                        reporter.error(
+                            f"{equation.label}: '{shown(ast.unparse(node))}' divides by what"
+                            f" follows from '{state[0]}': near 0 it jumps without end, and rounding"
+                            " rules it; divide by a constant",
+                            *path,
+                            "equations",
+                            needle=equation.name,
+                        )
+
+
+def _used(equation: eqs.Equation) -> set[str]:
+    return expressions.names(equation.expression or "0")
 
 
 def _random(reporter: Reporter, equation: eqs.Equation, text: str, *place: str) -> None:
@@ -163,8 +180,16 @@ def _initial(
         type_ = eqs.BOOLEAN if equation.type == eqs.BOOLEAN else eqs.FLOAT  # cut to an integer
         if reporter.expression(text, symbols, expected, label, *place, type_=type_):
             reporter.shared(equation.name, text, symbols, label, *place)
+            size = arithmetic.too_large_for_integer(text, symbols)
+            if size and equation.type == eqs.INTEGER:
+                reporter.error(
+                    f"{label}: '{shown(text)}' reaches {size:.0f}, and an integer holds up to"
+                    f" {arithmetic.MAX_INTEGER}: declare '{equation.name} : 1'",
+                    *place,
+                )
         return
-    whole = equation.type == eqs.FLOAT or (equation.type == eqs.INTEGER and found.si % 1 == 0)
+    integer = found.si % 1 == 0 and abs(found.si) <= arithmetic.MAX_INTEGER
+    whole = equation.type == eqs.FLOAT or (equation.type == eqs.INTEGER and integer)
     if found.dimensions is not expected:
         reporter.error(
             f"inconsistent units in {label}: '{unit_name(found.dimensions)}' found,"
@@ -172,7 +197,8 @@ def _initial(
             *place,
         )
     elif not whole:
-        right = "whole numbers" if equation.type == eqs.INTEGER else "conditions such as 'True'"
+        right = f"whole numbers up to {arithmetic.MAX_INTEGER}"
+        right = right if equation.type == eqs.INTEGER else "conditions such as 'True'"
         reporter.error(
             f"{label}: '{equation.name} : {equation.type}' takes {right}, not '{shown(text)}'",
             *place,

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from brian2.core.functions import Function
-from brian2.core.variables import Variable
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 
+from neuroglia_snn import arithmetic, expressions, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, spec
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import shown
@@ -44,6 +43,7 @@ class Reporter:
     def __init__(self, model: spec.Model, document: Document):
         self.model, self.document = model, document
         self.findings: list[Finding] = []
+        self._parameters = {name: p.value.si for name, p in model.parameters.items()}
 
     @property
     def has_errors(self) -> bool:
@@ -79,9 +79,10 @@ class Reporter:
             if self._unknown_symbols(text, symbols, label, *path, needle=needle):
                 return False
             _check_calls(text, symbols)
-            expressions.check_constants(text)
+            expressions.check_constants(text, self._parameters)
             found = expressions.dimensions_of(text, symbols)
             _check_type(expressions.annotated(text, symbols), type_)
+            _check_size(text, symbols, type_)
         except ExpressionError as error:
             self.error(f"{label}: {error}", *path, needle=needle)
             return False
@@ -155,7 +156,7 @@ class Reporter:
             known = symbols.get(target)
             if known is None and operator == "=":
                 if self.expression(text, symbols, None, label, *path, needle=target, type_=None):
-                    symbols[target] = _local(target, text, symbols)
+                    symbols[target] = eqs.local(target, text, symbols)
                     local.add(target)
                     shared = shared and symbols[target].scalar
                 continue
@@ -222,10 +223,17 @@ class Reporter:
             )
 
 
-def _local(name: str, text: str, symbols: eqs.Symbols) -> Variable:
-    """A variable of a block of statements, as its first assignment makes it."""
-    tree, dims = expressions.annotated(text, symbols), expressions.dimensions_of(text, symbols)
-    return eqs.variable(name, dims, tree.dtype, tree.scalar)
+def _check_size(text: str, symbols: eqs.Symbols, type_: str | None) -> None:
+    """Integers have 32 bits; only what is known to need more is refused."""
+    beyond = arithmetic.beyond_integers(text, symbols)
+    if beyond is None and type_ == eqs.INTEGER:
+        size = arithmetic.too_large_for_integer(text, symbols)
+        beyond = (text, size) if size else None
+    if beyond:
+        raise ExpressionError(
+            f"'{shown(beyond[0])}' reaches {beyond[1]:.0f}, and an integer holds up to"
+            f" {arithmetic.MAX_INTEGER}: work with a number, ': 1' and without int()"
+        )
 
 
 def _check_type(tree: Any, wanted: str | None) -> None:

@@ -9,6 +9,7 @@ from neuroglia_snn import spec, stability
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.integrators import INTEGRATORS
+from neuroglia_snn.names import refusal
 
 _READINGS = ("stratonovich", "ito")
 
@@ -87,20 +88,18 @@ def _noise(reporter: Reporter, noises: list[str], integrator: str, *path: str) -
         return
     if reading not in _READINGS:
         return
+    for name in noises:
+        wrong = refusal(name) or ("taken" if name == eqs.SHARED_NOISE else None)
+        if wrong:
+            reporter.error(
+                f"the noise '{name}' is {wrong}: rename it (xi_1)", *path, "equations", needle=name
+            )
     if INTEGRATORS[integrator].noise != reading:
         right = [s.name for s in INTEGRATORS.values() if s.noise == reading]
         reporter.error(
             f"integrator '{integrator}' does not converge to the {reading} solution;"
             f" use {', '.join(right)}",
             *_integrator_path(reporter, *path),
-        )
-    if len(noises) > 1:
-        reporter.error(
-            f"several noises ({', '.join(noises)}) in '{path[-1]}': '{integrator}'"
-            " takes one per population",
-            *path,
-            "equations",
-            needle=noises[-1],
         )
 
 
@@ -114,10 +113,14 @@ def _integrator_path(reporter: Reporter, *path: str) -> tuple[str, ...]:
 
 def check_start(reporter: Reporter) -> None:
     """Evaluated at the initial state: noise has a real amplitude, the time step is stable."""
+    fastest = min((p.dt for p in reporter.model.populations.values()), default=0.0)
     for population in reporter.model.populations.values():
         path = ("population", population.name)
         for name, message in stability.noise_problems(reporter.model, population):
             reporter.error(message, *path, "equations", needle=name)
+        if reporter.model.precision == "float32" and population.dt == fastest:
+            for name, message in stability.lost_in_float32(reporter.model, population):
+                reporter.error(message, *path, "equations", needle=name)
         warning = stability.unstable_step(reporter.model, population)
         if warning:
             own = "dt" in reporter.document.tables["population"][population.name]

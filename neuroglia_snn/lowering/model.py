@@ -9,11 +9,10 @@ from fractions import Fraction
 
 import numpy as np
 import sympy
-from brian2.equations.codestrings import Expression
 from brian2.parsing.sympytools import str_to_sympy
 from brian2.units.allunits import second
 
-from neuroglia_snn import couplings, expressions, geometry, noise, spec, stages
+from neuroglia_snn import couplings, expressions, geometry, spec, stages
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import blank_images
 from neuroglia_snn.backends.brian import own_loop
@@ -137,7 +136,7 @@ def _population(
         correct=correct,
         fire=fire,
         noise=normal,
-        stream=noise.stream_of(name),
+        stream=eqs.noise_stream(name, next(iter(eqs.noises(scope.own)), "xi")),
         stimulated=stimulated,
         inputs=tuple(sorted(held)),
         event=event,
@@ -213,11 +212,7 @@ def _stimuli(model: spec.Model, population: spec.Population) -> list[spec.Stimul
 
 
 def _terms(equation: eqs.Equation) -> stages.Terms:
-    drift, diffusion = Expression(str(equation.expression)).split_stochastic()
-    return stages.Terms(
-        drift.code if drift is not None else "0",
-        {xi: factor.code for xi, factor in (diffusion or {}).items()},
-    )
+    return stages.split(equation.name, equation.expression or "0")
 
 
 def _increment(builder: Builder, term: stages.Terms, dt: float) -> Sum:

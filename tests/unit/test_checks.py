@@ -93,7 +93,7 @@ BAD: dict[str, tuple[list[tuple[str, str]], int, list[str]]] = {
     "no integrator": ([('integrator = "heun"\n', "")], 12, ["no integrator", "'cell'", "heun"]),
     "integrator against noise": ([('"heun"', '"euler-maruyama"')], 4, ["stratonovich", "use heun"]),
     "integrator without noise": ([('"heun"', '"rk4"')], 4, ["'rk4'", "use heun"]),
-    "two noises": ([("*xi", "*(xi_1 + xi_2)")], 16, ["xi_1, xi_2", "one per population"]),
+    "noise in a function": ([("*v*xi", "*v*sin(xi*sqrt(ms))/sqrt(ms)")], 16, ["dv/dt", "told from the rest"]),
     "noise to a power": ([("*v*xi", "*v*xi**2")], 16, ["dv/dt", "inconsistent units"]),
     "reset without threshold": ([('threshold = "v > v_th"\n', "")], 21, ["'reset' without 'threshold'"]),
     "refractory without threshold": (

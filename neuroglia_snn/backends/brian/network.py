@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import brian2
 import numpy as np
-from brian2.equations.codestrings import Expression
 from brian2.equations.equations import INTEGER, PARAMETER, SUBEXPRESSION, Equations, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, Quantity
 
-from neuroglia_snn import couplings, geometry, lanes, noise, spec, stages
+from neuroglia_snn import algebra, arithmetic, couplings, geometry, lanes, noise, spec, stages
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import coupling
@@ -71,6 +68,7 @@ def build(
     ``apply_settings`` is called once, after the groups exist and before connections and initial
     values are made, because those may depend on parameters.
     """
+    model = arithmetic.settle(model)
     network = Network(model, namespace=_namespace(model))
     for population in model.populations.values():
         _population(network, population, images, seed, own_loop)
@@ -130,6 +128,7 @@ def _parameters(network: Network, owner: str, texts: list[str]) -> list[SingleEq
 
 def _namespace(model: spec.Model) -> dict[str, object]:
     space: dict[str, object] = {"neuroglia_gaussian": _gaussian_function()}
+    space |= arithmetic.functions()
     space["neuroglia_check"] = _check_function(tuple(model.populations))
     for name, table in model.tables.items():
         values = [v.si for v in table.values]
@@ -239,7 +238,7 @@ def _stimulated(
             )
     declared = eqs.parse(population.equations)[variable]
     shared = [flag for flag in declared.flags if flag == "shared"]
-    total = Expression(" + ".join(terms))
+    total = eqs.Code(" + ".join(terms))
     return SingleEquation(SUBEXPRESSION, variable, declared.dimensions, expr=total, flags=shared)
 
 
@@ -355,23 +354,7 @@ def _order_sums(model: spec.Model, projection: spec.Projection, made: brian2.Syn
 
 
 def _renamed(projection: spec.Projection, names: Mapping[str, str]) -> spec.Projection:
-    def rename(text: Any) -> Any:
-        if not isinstance(text, str):
-            return text
-        return re.sub(r"[A-Za-z_]\w*", lambda word: names.get(word[0], word[0]), text)
-
-    def each(texts: Mapping) -> dict:
-        return {key: rename(value) for key, value in texts.items()}
-
-    return dataclasses.replace(
-        projection,
-        equations=rename(projection.equations),
-        on_pre=each(projection.on_pre),
-        on_post=each(projection.on_post),
-        delay=each(projection.delay),
-        connect=each(projection.connect),
-        initial=each(projection.initial),
-    )
+    return eqs.with_changed(projection, lambda text, _: algebra.substituted(text, names))
 
 
 def _connect(network: Network, projection: spec.Projection) -> None:
@@ -479,7 +462,7 @@ def _record(network: Network, record: spec.Record) -> None:
                 SUBEXPRESSION,
                 f"{v}_post",
                 own[v].dimensions,
-                expr=Expression(f"{v}_pre/N_incoming"),
+                expr=eqs.Code(f"1.0*{v}_pre/N_incoming"),  # an integer would be a float32
                 flags=["summed"],
             )
             for v in record.variables
@@ -525,7 +508,7 @@ class _Exchange:
 
     def variables(self) -> list[SingleEquation]:
         """What is stored between the stages: predicted values and Wiener increments."""
-        noises = sorted({xi for e in self._own.values() for xi in e.noise_terms})
+        noises = eqs.noises(self._own)
         return [
             SingleEquation(PARAMETER, new, self._own[old].dimensions)
             for old, new in sorted(self._renamed.items())
@@ -574,10 +557,14 @@ def _stored(xi: str) -> str:
 
 def _normal(population: spec.Population) -> Callable[[str], str]:
     """Expression of the counter-based noise: numbers of the population's seed, places and steps."""
-    number = noise.stream_of(population.name)
-    return lambda xi: (
-        f"neuroglia_gaussian({eqs.NOISE_SEED}, {number}.0, {eqs.NOISE_PLACE}, t_in_timesteps)"
-    )
+
+    def normal(xi: str) -> str:
+        stream = eqs.noise_stream(population.name, xi)
+        return (
+            f"neuroglia_gaussian({eqs.NOISE_SEED}, {stream}.0, {eqs.NOISE_PLACE}, t_in_timesteps)"
+        )
+
+    return normal
 
 
 def _randn(xi: str) -> str:
@@ -601,7 +588,7 @@ def state_updater(
     Parameters
     ----------
     integrator : str
-        ``heun`` or ``euler-maruyama``.
+        Any of `neuroglia_snn.integrators` but ``exact``.
     normal : callable, optional
         From the name of a noise to the expression of a standard normal number. Without, it is
         Brian2's ``randn()``, so that the updater serves any Brian2 script:
@@ -612,6 +599,8 @@ def state_updater(
 
     def update(equations: Equations, variables=None, method_options=None) -> str:
         code = step or stages.step(integrator, equations, normal)
+        # for its messages alone Brian2 would have sympy write the rates out, which not all survive
+        equations.get_substituted_expressions = lambda *_, **__: []
         return "\n".join((*code.noise, *code.predict, *code.correct))
 
     return update

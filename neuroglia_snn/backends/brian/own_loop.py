@@ -58,6 +58,9 @@ def _population(population: spec.Population, parameters: set[str], fastest: floa
     taken = _taken(own)
     if taken:
         return taken
+    noises = eqs.noises(own)
+    if len(noises) > 1:
+        return f"{len(noises)} noises ({', '.join(noises)}), where it makes one for each unit"
     for equation in own.values():
         flags = _FLAGS & set(equation.flags)
         if flags:

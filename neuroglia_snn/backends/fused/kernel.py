@@ -233,8 +233,8 @@ class _Generator:
             arrays=arrays,
             state=[n for n, e in own.items() if e.kind == "differential"],
             check_every=CHECK_EVERY * period,
-            stream=noise.stream_of(spec_.name),
-            noise=any(e.noise_terms for e in own.values()),
+            stream=eqs.noise_stream(spec_.name, next(iter(eqs.noises(own)), "xi")),
+            noise=bool(eqs.noises(own)),
             events=any(
                 r.events and r.population == spec_.name for r in self.model.records.values()
             ),

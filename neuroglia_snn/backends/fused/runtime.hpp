@@ -32,11 +32,36 @@ template <int N, class T> NEUROGLIA_BOTH inline T power(const T x)
     else { const T half = power<N/2>(x); return half*half; }
 }
 template <class T> NEUROGLIA_BOTH inline T clip(const T x, const T low, const T high) { return std::min(std::max(x, low), high); }
+template <class T> NEUROGLIA_BOTH inline T within(const T x, const T low, const T high)
+{
+    if (std::isnan(x) || std::isnan(low) || std::isnan(high)) return T(NAN);
+    return std::min(std::max(x, low), high);
+}
 // A number that the compiler does not know.
 template <class T> inline T variable(const T x) { volatile T y = x; return y; }
 template <class T> NEUROGLIA_BOTH inline T absolute(const T x) { return x < T(0) ? -x : x; }
 template <class T> NEUROGLIA_BOTH inline int32_t sign(const T x) { return (x > T(0)) - (x < T(0)); }
-template <class T> NEUROGLIA_BOTH inline T mod(const T x, const T y) { return x - y*std::floor(x/y); }
+// As NumPy: of the divisor's sign, and whatever a compiler makes of a division.
+template <class T> NEUROGLIA_BOTH inline T remainder(const T x, const T y)
+{
+    const T rest = std::fmod(x, y);
+    return rest != T(0) && (rest < T(0)) != (y < T(0)) ? rest + y : rest;
+}
+template <class T> NEUROGLIA_BOTH inline T quotient(const T x, const T y)
+{
+    if (y == T(0)) return x/y;
+    const T rest = std::fmod(x, y);
+    return std::round((x - rest)/y - T(rest != T(0) && (rest < T(0)) != (y < T(0))));
+}
+NEUROGLIA_BOTH inline int64_t remainder(const int64_t x, const int64_t y)
+{
+    const int64_t rest = x%y;
+    return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;
+}
+NEUROGLIA_BOTH inline int64_t quotient(const int64_t x, const int64_t y)
+{
+    return x/y - (x%y != 0 && (x%y < 0) != (y < 0));
+}
 template <class T> NEUROGLIA_BOTH inline T exprel(const T x) { return absolute(x) < T(1e-7) ? T(1) + x/2 : std::expm1(x)/x; }
 template <class T> NEUROGLIA_BOTH inline T timestep(const T t, const T dt) { return std::floor((t + T(1e-3)*dt)/dt); }
 NEUROGLIA_BOTH inline int32_t integer(const bool x) { return x; }

@@ -21,12 +21,22 @@ from brian2.parsing.rendering import CPPNodeRenderer
 from brian2.units.allunits import second
 from brian2.utils.stringtools import get_identifiers
 
+from neuroglia_snn import arithmetic
+
 #: Functions of model equations; all are defined in runtime.hpp.
 _FUNCTIONS = {
     **{n: n for n in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "log10", "sqrt")},
     **{n: n for n in ("ceil", "floor", "expm1", "log1p", "exprel", "clip", "sign", "timestep")},
     **{"arcsin": "asin", "arccos": "acos", "arctan": "atan", "abs": "absolute", "int": "integer"},
+    **{
+        arithmetic.REMAINDER: "remainder",
+        arithmetic.QUOTIENT: "quotient",
+        arithmetic.CLIP: "within",
+    },
 }
+#: Those whose arguments have one type.
+_OF_ONE_TYPE = {"clip", "exprel", "timestep", arithmetic.REMAINDER, arithmetic.QUOTIENT}
+_OF_ONE_TYPE |= {arithmetic.CLIP}
 
 
 #: Names of what a block computes for the loop around it begin so.
@@ -63,11 +73,12 @@ class _Renderer(CPPNodeRenderer):
         suffix: str = "_",
         shared: Collection[str] = (),
         parts: Mapping[str, int] | None = None,
+        hoists: bool = False,
     ):
         super().__init__()
         self._number, self._suffix, self._shared = number, suffix, shared
-        self._parts = parts or {}
-        #: Names of the bounds of ``clip`` that are numbers.
+        self._parts, self._hoists = parts or {}, hoists
+        #: Names of the bounds of ``clip`` that are numbers, which ``hoists`` takes out.
         self.bounds: dict[str, str] = {}
 
     def render_Constant(self, node):
@@ -94,10 +105,9 @@ class _Renderer(CPPNodeRenderer):
             if isinstance(exponent, int) and 0 < exponent <= 64:
                 return f"({sign}fn::power<{exponent}>({self._number}({left})))"
             return f"std::pow({self._number}({left}), {self._number}({right}))"
-        if kind == "Mod":
-            return f"fn::mod({self._number}({left}), {self._number}({right}))"
-        if kind == "FloorDiv":
-            return f"std::floor({self._number}({left})/({right}))"
+        if kind in ("Mod", "FloorDiv"):  # of integers: others are functions
+            name = "remainder" if kind == "Mod" else "quotient"
+            return f"fn::{name}(int64_t({left}), int64_t({right}))"
         return f"({self._number}({left})/({right}))"
 
     def _shared_first(self, node):
@@ -117,9 +127,11 @@ class _Renderer(CPPNodeRenderer):
     def render_Call(self, node):
         arguments = [self.render_node(a) for a in node.args]
         name = node.func.id
-        if name in ("clip", "exprel", "timestep"):  # one type for all arguments
+        if name == arithmetic.FLOAT:
+            return f"{self._number}({arguments[0]})"
+        if name in _OF_ONE_TYPE:
             arguments = [f"{self._number}({a})" for a in arguments]
-        if name == "clip":
+        if name == "clip" and self._hoists:
             arguments[1:] = [self._bound(a) for a in arguments[1:]]
         if name in self._parts:
             arguments.append(str(self._parts[name]))
@@ -217,7 +229,7 @@ def _render(scalar, vector, variables, auxiliary, real: str, parts: Mapping[str,
         if name in used_in_loop or name.startswith(RESULT):
             keep = real == "double" or _is_time(name, variables, hoisted)
             prelude.append(f"const {'double' if keep else real} {name}_ = {name}{_DOUBLE};")
-    inner = _Renderer(real, shared={*shared, *hoisted}, parts=parts)
+    inner = _Renderer(real, shared={*shared, *hoisted}, parts=parts, hoists=True)
     body, reads, writes, local = [], set(), set(), set()
     for statement in vector:
         for name in get_identifiers(statement.expr):

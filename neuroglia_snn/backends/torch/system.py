@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from brian2.stateupdaters.base import StateUpdateMethod
 
 from neuroglia_snn import couplings, expressions, spec, stages
 from neuroglia_snn import equations as eqs
@@ -21,9 +19,6 @@ from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import as_expression, parse_quantity
 
 State = dict[str, torch.Tensor]
-
-#: Brian2's schemes that need nothing but the equations.
-_EXPLICIT = ("euler", "rk2", "rk4")
 
 
 class System:
@@ -246,18 +241,15 @@ def _in_order(own: Mapping[str, eqs.Equation]) -> list[str]:
 
 def _scheme(population: spec.Population, own: Mapping[str, eqs.Equation], who: str) -> list[str]:
     """Statements of one step, by the population's integrator."""
-    scheme, brian = INTEGRATORS.get(population.integrator), eqs.to_brian(own)
-    if scheme is not None and scheme.own:
-        step = stages.step(scheme.name, brian, lambda xi: "randn()")
-        return [*step.noise, *step.predict, *step.correct]
-    if population.integrator not in _EXPLICIT:
-        known = [*_EXPLICIT, *(n for n, s in INTEGRATORS.items() if s.own)]
+    scheme = INTEGRATORS.get(population.integrator)
+    if scheme is None or not scheme.own:
+        known = ", ".join(n for n, s in INTEGRATORS.items() if s.own)
         raise BackendError(
             f"{who}: the integrator '{population.integrator}' has no layer"
-            f" (set model.integrator to one of {', '.join(known)})"
+            f" (set model.integrator to one of {known})"
         )
-    code = StateUpdateMethod.stateupdaters[population.integrator](brian)
-    return re.sub(r"\b_+(\w+)", r"\1_", code).splitlines()  # ``__k_1_x``: no model has such names
+    step = stages.step(scheme.name, eqs.to_brian(own), lambda xi: "randn()")
+    return [*step.noise, *step.predict, *step.correct]
 
 
 def _threshold(population: spec.Population, who: str) -> str | None:

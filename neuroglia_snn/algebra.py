@@ -1,0 +1,133 @@
+"""Algebra on the parsed trees of expressions: names are substituted and linear parts are taken.
+
+Nothing here works on text, where a name can hide in another one, and nothing is simplified: what
+has no value (``1/(x - x)``) has none on any backend.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+#: Characters of an expression with its definitions written out.
+MAX_LENGTH = 200_000
+
+
+class TooLong(ValueError):
+    """An expression is too long with what its names stand for written out."""
+
+
+class NotLinear(ValueError):
+    """An expression is not linear in the names asked for; the message is the offending piece."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """An expression as ``rest`` plus the sum of ``factors[name] * name``."""
+
+    rest: str
+    factors: Mapping[str, str]
+
+
+class _Substitution(ast.NodeTransformer):
+    def __init__(self, values: Mapping[str, ast.expr]):
+        self._values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return copy.deepcopy(self._values.get(node.id, node))
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        arguments = [self.visit(argument) for argument in node.args]
+        return ast.Call(node.func, arguments, [])  # names of functions are no variables
+
+
+def _tree(text: str) -> ast.expr:
+    return ast.parse(text.strip(), mode="eval").body
+
+
+def substituted(text: str, values: Mapping[str, str]) -> str:
+    """An expression in which each name stands for another expression, all at once.
+
+    An expression without any of the names comes back as it is.
+
+    Raises
+    ------
+    TooLong
+    """
+    tree = _tree(text)
+    if not _names(tree) & values.keys():
+        return text
+    trees = {name: _tree(value) for name, value in values.items()}
+    result = ast.unparse(_Substitution(trees).visit(tree))
+    if len(result) > MAX_LENGTH:
+        raise TooLong(f"over {MAX_LENGTH} characters")
+    return result
+
+
+def names(text: str) -> set[str]:
+    """Names in an expression, functions among them."""
+    return _names(_tree(text))
+
+
+def linear(text: str, unknowns: Collection[str]) -> Linear:
+    """Take an expression apart that is linear in some names.
+
+    Raises
+    ------
+    NotLinear
+        If it is not written as a sum of products that hold one of the names each.
+    """
+    rest, factors = _parts(_tree(text), frozenset(unknowns))
+    return Linear(
+        "0" if rest is None else ast.unparse(rest),
+        {name: ast.unparse(factor) for name, factor in factors.items()},
+    )
+
+
+_Parts = tuple["ast.expr | None", "dict[str, ast.expr]"]
+
+
+def _parts(node: ast.expr, names: frozenset[str]) -> _Parts:
+    """The rest (None: 0) and the factors of a tree."""
+    if not _names(node) & names:
+        return node, {}
+    match node:
+        case ast.Name(id=name):
+            return None, {name: ast.Constant(1)}
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
+            return _each(_parts(operand, names), lambda part: ast.UnaryOp(sign, part))
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as sign, right=right):
+            return _sum(_parts(left, names), sign, _parts(right, names))
+        case ast.BinOp(left=left, op=ast.Mult() as times, right=right):
+            if not _names(left) & names:
+                return _each(_parts(right, names), lambda part: ast.BinOp(left, times, part))
+            if not _names(right) & names:
+                return _each(_parts(left, names), lambda part: ast.BinOp(part, times, right))
+        case ast.BinOp(left=left, op=ast.Div() as over, right=right):
+            if not _names(right) & names:
+                return _each(_parts(left, names), lambda part: ast.BinOp(part, over, right))
+    raise NotLinear(ast.unparse(node))
+
+
+def _each(parts: _Parts, change) -> _Parts:
+    rest, factors = parts
+    return rest and change(rest), {name: change(factor) for name, factor in factors.items()}
+
+
+def _sum(left: _Parts, sign: ast.operator, right: _Parts) -> _Parts:
+    def total(a: ast.expr | None, b: ast.expr | None) -> ast.expr | None:
+        if b is None:
+            return a
+        if a is None:
+            return ast.UnaryOp(ast.USub(), b) if isinstance(sign, ast.Sub) else b
+        return ast.BinOp(a, sign, b)
+
+    names = dict.fromkeys((*left[1], *right[1]))
+    factors = {name: total(left[1].get(name), right[1].get(name)) for name in names}
+    return total(left[0], right[0]), {n: f for n, f in factors.items() if f is not None}
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}

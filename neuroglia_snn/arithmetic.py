@@ -1,0 +1,311 @@
+"""A model in the arithmetic that all backends share.
+
+Brian2's targets do not work every operation out alike: whole numbers have 32 bits in NumPy and in
+C++, C++ divides them in single precision, its remainders and whole quotients follow from a rounded
+division, and where the bounds of ``clip`` cross NumPy gives the upper one and C++ the lower, as one
+of them makes NaN of ``sign`` and the other 0. So before Brian2 sees a model, each of these is written as a function with one meaning, which is that of
+NumPy for floating-point numbers; whole numbers keep their type where 32 bits hold them.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import brian2
+import numpy as np
+from brian2.core.variables import Variable
+
+from neuroglia_snn import equations as eqs
+from neuroglia_snn import expressions, spec
+
+#: A whole number as a floating-point one; floating-point operations.
+FLOAT, REMAINDER, QUOTIENT = "neuroglia_float", "neuroglia_remainder", "neuroglia_quotient"
+CLIP = "neuroglia_clip"
+#: Largest number that an integer of a model holds.
+MAX_INTEGER = 2**31 - 1
+
+_REMAINDER = """
+static inline double neuroglia_remainder(const double x, const double y)
+{
+    const double rest = std::fmod(x, y);
+    return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;
+}
+"""
+#: C++ of the functions; none of it depends on how a compiler rounds a quotient.
+CPP: Mapping[str, str] = {
+    FLOAT: f"static inline double {FLOAT}(const double x) {{ return x; }}",
+    REMAINDER: _REMAINDER,
+    QUOTIENT: """
+static inline double neuroglia_quotient(const double x, const double y)
+{
+    if (y == 0) return x/y;
+    const double rest = std::fmod(x, y);
+    return std::round((x - rest)/y - (rest != 0 && (rest < 0) != (y < 0) ? 1 : 0));
+}
+""",
+    CLIP: """
+static inline double neuroglia_clip(const double x, const double low, const double high)
+{
+    if (std::isnan(x) || std::isnan(low) || std::isnan(high)) return NAN;
+    return std::min(std::max(x, low), high);
+}
+""",
+}
+_NUMPY: Mapping[str, Callable] = {
+    FLOAT: lambda x: np.asarray(x, float),
+    REMAINDER: np.mod,
+    QUOTIENT: np.floor_divide,
+    CLIP: lambda x, low, high: np.minimum(np.maximum(x, low), high),
+}
+_UNITS: Mapping[str, Callable] = {
+    FLOAT: lambda x: x,
+    REMAINDER: lambda x, y: x,
+    QUOTIENT: lambda x, y: x / y,
+    CLIP: lambda x, low, high: x,
+}
+
+
+def functions() -> dict[str, brian2.Function]:
+    """The functions, for a namespace of Brian2."""
+    result = {}
+    for name, numpy_code in _NUMPY.items():
+        count = _UNITS[name].__code__.co_argcount
+        function = brian2.Function(
+            numpy_code,
+            arg_units=[None] * count,
+            arg_names=["x", "y", "z"][:count],
+            return_unit=_UNITS[name],
+            stateless=True,
+        )
+        function.implementations.add_implementation("numpy", numpy_code)
+        function.implementations.add_implementation(
+            "cpp", CPP[name], compiler_kwds={"headers": ["<algorithm>", "<cmath>"]}
+        )
+        result[name] = function
+    return result
+
+
+# --------------------------------------------------------------------------- bounds
+
+Bounds = tuple[float, float]
+
+
+def bounds(node: ast.expr, symbols: eqs.Symbols) -> Bounds | None:
+    """Between which numbers an expression of indices, counts and constants lies, if it is one."""
+    match node:
+        case ast.Constant(value=bool()):
+            return 0, 1
+        case ast.Constant(value=int() | float() as value):
+            return value, value
+        case ast.Name(id=name):
+            return eqs.reach(symbols.get(name))
+        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            return 0, 1
+        case ast.UnaryOp(op=sign, operand=operand):
+            inner = bounds(operand, symbols)
+            return inner and ((-inner[1], -inner[0]) if isinstance(sign, ast.USub) else inner)
+        case ast.BinOp(left=left, op=operator, right=right):
+            a, b = bounds(left, symbols), bounds(right, symbols)
+            return a and b and _of_operation(a, operator, b)
+        case ast.Call(func=ast.Name(id="int" | "floor" | "ceil"), args=[argument]):
+            return bounds(argument, symbols)
+    return None
+
+
+def _of_operation(a: Bounds, operator: ast.operator, b: Bounds) -> Bounds | None:
+    if isinstance(operator, (ast.Div, ast.FloorDiv, ast.Mod)) and b[0] <= 0 <= b[1]:
+        return None
+    if isinstance(operator, ast.Pow) and not (a[0] >= 0 and b[0] == b[1] >= 0):
+        return None
+    if isinstance(operator, ast.Mod):
+        return min(0, b[0]), max(0, b[1])
+    work = {
+        ast.Add: lambda x, y: x + y,
+        ast.Sub: lambda x, y: x - y,
+        ast.Mult: lambda x, y: x * y,
+        ast.Div: lambda x, y: x / y,
+        ast.FloorDiv: lambda x, y: x // y,
+        ast.Pow: lambda x, y: x**y,
+    }.get(type(operator))
+    if work is None:
+        return None
+    try:
+        ends = [float(work(x, y)) for x in a for y in b]
+    except (ArithmeticError, ValueError):
+        return None
+    return min(ends), max(ends)
+
+
+def beyond_integers(text: str, symbols: eqs.Symbols) -> tuple[str, float] | None:
+    """What an expression makes an integer of that 32 bits cannot hold, and its size; or None."""
+    for node in ast.walk(expressions.parse(text)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "int" and node.args:
+            large = _too_large(bounds(node.args[0], symbols))
+            if large:
+                return ast.unparse(node.args[0]), large
+    return None
+
+
+def too_large_for_integer(text: str, symbols: eqs.Symbols) -> float | None:
+    """The size that the value of an expression reaches, if 32 bits cannot hold it."""
+    return _too_large(bounds(expressions.parse(text).body, symbols))
+
+
+def _too_large(known: Bounds | None) -> float | None:
+    size = max(map(abs, known)) if known else 0
+    return size if size > MAX_INTEGER else None
+
+
+# ----------------------------------------------------------------------- expressions
+
+
+def settled(text: str, symbols: eqs.Symbols, type_: str | None = None) -> str:
+    """An expression with operations that all backends work out alike.
+
+    Parameters
+    ----------
+    text : str
+    symbols : what the expression may name
+    type_ : {"integer", "float", None}
+        What the value is to be: what is worked out in floating point becomes an integer again, and a
+        definition that is a number, as others read it, no integer.
+    """
+    tree = expressions.annotated(text, symbols)
+    whole = tree.dtype == eqs.INTEGER
+    rewriting = _Settling(symbols)
+    number = isinstance(tree, ast.Constant)
+    tree = rewriting.visit(tree)
+    if type_ == eqs.FLOAT and whole and not number:
+        return f"{FLOAT}({ast.unparse(tree)})"
+    if not rewriting.changed:
+        return text
+    result = ast.unparse(tree)
+    return f"int({result})" if whole and type_ == eqs.INTEGER else result
+
+
+class _Settling(ast.NodeTransformer):
+    """Rewrites a tree that Brian2 has annotated; ``floating`` nodes are no integers any more."""
+
+    def __init__(self, symbols: eqs.Symbols):
+        self._symbols = symbols
+        self.changed = False
+
+    def visit_BinOp(self, node: Any) -> ast.expr:
+        whole = node.dtype == eqs.INTEGER
+        wide = whole and self._is_wide(node)
+        left, right = self.visit(node.left), self.visit(node.right)
+        floating = not whole or self._is_floating(left) or self._is_floating(right)
+        match node.op:
+            case ast.FloorDiv() if floating:
+                return self._call(QUOTIENT, left, right)
+            case ast.Mod() if floating:
+                return self._call(REMAINDER, left, right)
+            case ast.Div() if node.left.dtype == eqs.INTEGER and not _is_number(node.left):
+                left = self._float(left)
+            case ast.Add() | ast.Sub() | ast.Mult() | ast.Pow() if wide:
+                left = self._float(left)
+        result: Any = ast.BinOp(left, node.op, right)
+        result.floating = floating or wide
+        return result
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        operand = self.visit(node.operand)
+        result: Any = ast.UnaryOp(node.op, operand)
+        result.floating = self._is_floating(operand)
+        return result
+
+    def visit_Call(self, node: Any) -> ast.expr:
+        arguments = [self.visit(argument) for argument in node.args]
+        if node.func.id == "clip" and not self._has_fixed_bounds(node):
+            return self._call(CLIP, *arguments)
+        if node.func.id == "sign":  # of what is no number: 0, not 0 here and NaN there
+            signs = [
+                ast.Compare(arguments[0], [c], [ast.Constant(0)]) for c in (ast.Gt(), ast.Lt())
+            ]
+            up, down = (ast.Call(ast.Name("int"), [sign], []) for sign in signs)
+            return self._call(FLOAT, ast.BinOp(up, ast.Sub(), down))
+        result: Any = ast.Call(node.func, arguments, [])
+        result.floating = node.func.id != "int" and any(map(self._is_floating, arguments))
+        return result
+
+    def _is_wide(self, node: ast.BinOp) -> bool:
+        """Whether the value may need more than 32 bits; sums of unknown integers are counters."""
+        known = bounds(node, self._symbols)
+        if known is None:
+            return isinstance(node.op, (ast.Mult, ast.Pow))
+        return bool(_too_large(known))
+
+    def _has_fixed_bounds(self, node: ast.Call) -> bool:
+        """Whether the bounds are numbers and parameters, whose order `check` knows."""
+        used = {n.id for bound in node.args[1:] for n in ast.walk(bound) if isinstance(n, ast.Name)}
+        return all(eqs.is_fixed(self._symbols.get(name)) for name in used)
+
+    @staticmethod
+    def _is_floating(node: ast.expr) -> bool:
+        return getattr(node, "floating", False)
+
+    def _float(self, node: ast.expr) -> ast.expr:
+        return node if self._is_floating(node) else self._call(FLOAT, node)
+
+    def _call(self, name: str, *arguments: ast.expr) -> ast.expr:
+        self.changed = True
+        call: Any = ast.Call(ast.Name(name), list(arguments), [])
+        call.floating = True
+        return call
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant)
+
+
+def _statements(code: str, symbols: eqs.Symbols) -> str:
+    """Statements, a line each; names that are assigned first are local."""
+    symbols, lines = symbols | functions(), []
+    for target, operator, text in expressions.statements(code):
+        known = symbols.get(target)
+        whole = isinstance(known, Variable) and expressions.type_of(known) == eqs.INTEGER
+        value = settled(text, symbols, eqs.INTEGER if whole else None)
+        if known is None:
+            symbols[target] = eqs.local(target, value, symbols)
+        lines.append(f"{target} {operator} {value}")
+    return "\n".join(lines)
+
+
+# ------------------------------------------------------------------------------ models
+
+
+def settle(model: spec.Model) -> spec.Model:
+    """The model with every expression settled."""
+    return dataclasses.replace(
+        model,
+        populations={
+            name: _owner(p, eqs.population_symbols(model, p))
+            for name, p in model.populations.items()
+        },
+        projections={
+            name: _owner(p, eqs.projection_symbols(model, p))
+            for name, p in model.projections.items()
+        },
+        stimuli={n: _stimulus(model, s) for n, s in model.stimuli.items()},
+    )
+
+
+def _owner(owner: eqs.Owner, symbols: eqs.Symbols) -> eqs.Owner:
+    types = {
+        name: e.type
+        for name, e in eqs.parse(owner.equations).items()
+        if e.type == eqs.INTEGER or (e.kind == "subexpression" and "summed" not in e.flags)
+    }
+    return eqs.with_changed(
+        owner,
+        lambda text, name: settled(text, symbols, types.get(name or "")),
+        lambda code: _statements(code, symbols),
+    )
+
+
+def _stimulus(model: spec.Model, s: spec.Stimulus) -> spec.Stimulus:
+    symbols = eqs.population_symbols(model, model.populations[s.population])
+    return dataclasses.replace(s, amplitude=settled(s.amplitude, symbols))
