@@ -60,7 +60,8 @@ def check_integrator(
                 needle=equation.name,
             )
     differential = [e for e in own.values() if e.kind == "differential"]
-    if all("event-driven" in e.flags for e in differential) and integrator in ("", *INTEGRATORS):
+    stated = "integrator" in reporter.document.tables[path[0]][path[1]]
+    if all("event-driven" in e.flags for e in differential) and not stated:
         return
     if integrator not in INTEGRATORS:
         given = f"'{integrator}' is not an integrator" if integrator else "no integrator given"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -356,6 +356,14 @@ def sound(seeds: Iterable[int], folder: Path) -> dict[int, tuple[Part, Reference
         elif not isinstance(against, NumericalError):
             raise contract.BrokenError("numpy refuses what `check` passes", str(against))
     return found
+
+
+def unsound(seeds: Iterable[int], folder: Path) -> Iterator[tuple[int, spec.Model]]:
+    """Models that pass `check` and that numpy refuses as not finite."""
+    for seed in seeds:
+        model = contract.check(write(folder, [part(seed)]))
+        if model is not None and isinstance(run(model, "numpy"), NumericalError):
+            yield seed, model
 
 
 def looped(parts: Mapping[int, tuple[Part, Reference]], folder: Path) -> dict:
