@@ -179,7 +179,8 @@ def accuracy_by_noise(form: Form, setting: Setting) -> Section:
         "`accuracy` is the paper's eqs 1-2 and counts from the cue on, so that the cue's own response counts"
         " too; `recall accuracy` counts from its end on. Mean and standard deviation over seeds, each with images"
         " of its own. The paper finds a rise and a fall, and nothing without astrocytes; its text gives no"
-        f" numbers for this figure, and {_NOVEL['trained']} for a trained pattern at its best. {_best(with_)}"
+        f" numbers for this figure, but {_NOVEL['trained']} for a trained pattern, which we take for its best."
+        f" {_best(with_)}"
         f" Without astrocytes it is {float(without['recall_accuracy'].mean('seed').max()):.3f} at most. Two"
         " other programs of these equations stand beside ours, each with the published images and one seed; the"
         " published program's own scheme gave the same as the earlier trial at 0, 0.09, 0.1, 0.12 and"
@@ -308,7 +309,7 @@ def _best(with_: xr.Dataset) -> str:
     )
     if largest < 1:
         around = mean(with_["recalled_outside"].sel(sigma2=noise)) / 2 / (1 - largest)
-        said += f" Of what it lacks to 1, {around:.0%} is firing outside the digit."
+        said += f" Of what it lacks to 1, {100 * around:.0f} % is firing outside the digit."
     return said
 
 

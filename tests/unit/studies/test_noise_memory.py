@@ -144,7 +144,7 @@ def test_recall_is_compared_with_the_papers_best_and_with_other_programs(measure
 
     section = recall.accuracy_by_noise(replace(QUICK, seeds=2), measured(measure))
     assert "Here the largest recall is 0.975, at 0.12, 0.019 below that. Of what" in section.text
-    assert "Of what it lacks to 1, 80% is firing outside the digit" in section.text
+    assert "Of what it lacks to 1, 80 % is firing outside the digit" in section.text
     assert "Without astrocytes it is 0.500 at most" in section.text
     # 0.63 of 0.62 and 0.64 less 0.64: a spread of 0.01414, times sqrt(3/2)
     assert "less the independent loop's: -0.010 (-0.6) at 0.08, -0.324 at 0.09" in section.text
