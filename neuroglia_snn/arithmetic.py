@@ -2,15 +2,17 @@
 
 Brian2's targets do not work every operation out alike: whole numbers have 32 bits in NumPy and in
 C++, C++ divides them in single precision, its remainders and whole quotients follow from a rounded
-division, and where the bounds of ``clip`` cross NumPy gives the upper one and C++ the lower, as one
-of them makes NaN of ``sign`` and the other 0. So before Brian2 sees a model, each of these is written as a function with one meaning, which is that of
-NumPy for floating-point numbers; whole numbers keep their type where 32 bits hold them.
+division, and a division of whole numbers by 0 ends a C++ program. Where the bounds of ``clip`` cross NumPy
+gives the upper one and C++ the lower; the sign of NaN is NaN in one and 0 in the other. So before Brian2
+sees a model, each of these is written as a function with one meaning, which is NumPy's; whole numbers
+keep their type where 32 bits hold them.
 """
 
 from __future__ import annotations
 
 import ast
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -203,6 +205,8 @@ class _Settling(ast.NodeTransformer):
                 return self._call(QUOTIENT, left, right)
             case ast.Mod() if floating:
                 return self._call(REMAINDER, left, right)
+            case ast.FloorDiv() | ast.Mod() if self._may_be_zero(node.right):
+                return self._of_whole(left, node.op, right)
             case ast.Div() if node.left.dtype == eqs.INTEGER and not _is_number(node.left):
                 left = self._float(left)
             case ast.Add() | ast.Sub() | ast.Mult() | ast.Pow() if wide:
@@ -210,6 +214,21 @@ class _Settling(ast.NodeTransformer):
         result: Any = ast.BinOp(left, node.op, right)
         result.floating = floating or wide
         return result
+
+    def _may_be_zero(self, node: ast.expr) -> bool:
+        low, high = bounds(node, self._symbols) or (-math.inf, math.inf)
+        return low <= 0 <= high
+
+    def _of_whole(self, left: ast.expr, operator: ast.operator, right: ast.expr) -> ast.expr:
+        """Remainder or quotient of integers, which is 0 where the divisor is, as in NumPy (in C++ it ends
+        the program)."""
+        self.changed = True
+        zero, other = (
+            ast.Call(ast.Name("int"), [ast.Compare(right, [sign], [ast.Constant(0)])], [])
+            for sign in (ast.Eq(), ast.NotEq())
+        )
+        safe = ast.BinOp(left, operator, ast.BinOp(right, ast.Add(), zero))
+        return safe if isinstance(operator, ast.Mod) else ast.BinOp(other, ast.Mult(), safe)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         operand = self.visit(node.operand)

@@ -47,9 +47,10 @@ w : 1
 third : 1
 index = i : 1
 k : integer
+of_zero : integer
 squared : 1
 '''
-initial = { q = "i*30000", w = "i**2", third = "i/3", k = "i", squared = "k*k" }
+initial = { q = "i*30000", w = "i**2", third = "i/3", k = "i", squared = "k*k", of_zero = "(i + 7) % int(i < 5) + (i + 7)//int(i < 5)" }
 [population.exact]
 size = 1
 integrator = "exact"
@@ -63,7 +64,7 @@ size = 5
 integrator = "rk2"
 equations = '''
 dx/dt = (-x + tanh(rest + whole/100 + crossed + 0*up))/(100*ms) : 1
-dy/dt = -(floor(y - int(x > 9)) < 5*x - int(y < x) - 3)*0/ms : 1
+dy/dt = int(floor(y - int(x > 9)) < (5*x - int(y < x))*(3 - int(x < y)))/(300*ms) : 1
 rest = (x + 2) % 0.1 : 1
 whole = (x - 2) // 0.1 : 1
 crossed = clip(x, low, high) + clip(0, 0, half) : 1
@@ -79,10 +80,6 @@ population = "pieces"
 variables = ["rest", "whole", "crossed", "up"]
 every = "10 ms"
 """
-MODEL = MODEL.replace(
-    "-(floor(y - int(x > 9)) < 5*x - int(y < x) - 3)*0/ms",
-    ("int(floor(y - int(x > 9)) < (5*x - int(y < x))*(3 - int(x < y)))/(300*ms)"),
-)
 
 
 def run(text: str, backend: str, folder: Path, seed: int = 0) -> Outcome:
@@ -125,6 +122,7 @@ def test_whole_numbers_do_not_wrap(outcome):
     np.testing.assert_array_equal(final["w"], i**2)
     np.testing.assert_array_equal(final["squared"], i**2)
     np.testing.assert_allclose(final["third"], i / 3, rtol=1e-15)
+    np.testing.assert_array_equal(final["of_zero"], np.where(i < 5, i + 7, 0))
 
 
 def test_operations_have_one_meaning(outcome, reference):
