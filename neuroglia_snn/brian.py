@@ -14,15 +14,17 @@ in one sentence; with ``fallback=True`` it runs on Brian2's runtime, and a warni
 
 from __future__ import annotations
 
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.devices.device import all_devices
 from brian2.input.binomial import BinomialFunction
 
 from neuroglia_snn.emit.machine import CppMachine
 from neuroglia_snn.program.code import Code
 from neuroglia_snn.program.device import NeurogliaDevice
+from neuroglia_snn.program.reference import NumpyMachine
 
 #: The device, which `brian2.set_device` knows as ``"neuroglia"``.
-device = NeurogliaDevice({"cpp": (Code, CppMachine)})
+device = NeurogliaDevice({"cpp": (Code, CppMachine), "numpy": (NumpyCodeObject, NumpyMachine)})
 
 
 def _binomial(n: int, p: float, use_normal: bool, name: str) -> tuple[tuple, dict]:

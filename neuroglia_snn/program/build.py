@@ -145,7 +145,7 @@ class _Builder:
             self._names.array(code.variables[n]) for n in inner
         )
         timestep = self._names.array(code.variables["t_in_timesteps"])
-        count = self._names.size(code.variables["N"])
+        count = self._names.size(owner.variables["N"])
         where = self._where(owner)
         return Generate(*where, events, count, indices, bins, period, position, timestep)
 

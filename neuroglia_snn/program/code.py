@@ -12,10 +12,10 @@ from typing import Any
 from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.generators.base import CodeGenerator
 from brian2.codegen.generators.cpp_generator import CPPCodeGenerator
-from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator
 from brian2.codegen.permutation_analysis import OrderDependenceError, check_for_order_independence
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.codegen.translation import make_statements
+from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.core.preferences import prefs
 from brian2.utils.logger import get_logger
 
@@ -57,15 +57,12 @@ class Code(CodeObject):
         return type(self).execute(self)
 
 
-class NumpyCode(Code):
-    """A record for the reference, whose functions may be NumPy's."""
-
-    class_name = "neuroglia_numpy"
-    generator_class = NumpyCodeGenerator
+for _drawn in ("rand", "randn"):
+    DEFAULT_FUNCTIONS[_drawn].implementations.add_implementation(Code, None)
 
 
 def record(
-    kind: type[Code],
+    kind: type[CodeObject],
     owner: Any,
     name: str,
     abstract_code: dict[str | None, str],
@@ -78,13 +75,15 @@ def record(
 ) -> Code:
     """The record of a code object, checked as Brian2's code generation checks it.
 
+    ``kind`` is the class whose functions the code may call: `Code`, or NumPy's.
+
     Raises
     ------
     SyntaxError
         For statements that Brian2 does not allow.
     """
     template = getattr(kind.templater, template_name)
-    code = kind(
+    code = Code(
         owner,
         "",
         variables,

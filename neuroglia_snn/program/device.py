@@ -9,6 +9,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from brian2.codegen.codeobject import CodeObject
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.core.namespace import get_local_namespace
 from brian2.core.network import Network
 from brian2.core.preferences import prefs
@@ -19,7 +21,7 @@ from brian2.utils.logger import get_logger
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.program import draws, drive
 from neuroglia_snn.program.build import build
-from neuroglia_snn.program.code import Code, record
+from neuroglia_snn.program.code import record
 from neuroglia_snn.program.edges import Queue
 from neuroglia_snn.program.machine import Machine, Setting
 from neuroglia_snn.program.program import Program
@@ -33,11 +35,11 @@ Maker = Callable[[Program, Setting], Machine]
 class NeurogliaDevice(RuntimeDevice):
     """Runs networks by a machine; all that happens outside of a run is Brian2's, in NumPy.
 
-    ``targets`` maps the name of a target to the record that its code objects are and to what makes
-    its machines.
+    ``targets`` maps the name of a target to the kind of code objects whose functions it can call, and
+    to what makes its machines.
     """
 
-    def __init__(self, targets: dict[str, tuple[type[Code], Maker]]) -> None:
+    def __init__(self, targets: dict[str, tuple[type[CodeObject], Maker]]) -> None:
         super().__init__()
         self._targets = targets
         self._target, self._fallback = next(iter(targets)), False
@@ -66,11 +68,11 @@ class NeurogliaDevice(RuntimeDevice):
     def code_object_class(
         self, codeobj_class: Any = None, fallback_pref: str = "codegen.target"
     ) -> Any:
-        """Records for the code of a run, NumPy for what runs at once, unless a script asks otherwise."""
+        """The target's for the code of a run, NumPy for what runs at once, unless a script says it."""
         if codeobj_class is None and self._preparing:
             return self._targets[self._target][0]
         if codeobj_class is None and prefs[fallback_pref] == "auto":
-            return _numpy_code()
+            return NumpyCodeObject
         return super().code_object_class(codeobj_class, fallback_pref)
 
     def code_object(
@@ -88,7 +90,7 @@ class NeurogliaDevice(RuntimeDevice):
     ) -> Any:
         kind = self.code_object_class(codeobj_class)
         given = (owner, name, abstract_code, variables, template_name, variable_indices)
-        if not issubclass(kind, Code):
+        if not (self._preparing and kind is self._targets[self._target][0]):
             return super().code_object(
                 *given, kind, template_kwds, override_conditional_write, compiler_kwds
             )
@@ -217,12 +219,6 @@ class NeurogliaDevice(RuntimeDevice):
             stream = self._streams.setdefault(owner, len(self._streams))
             keys.append(draws.key(seed, stream, place))
         return keys
-
-
-def _numpy_code() -> Any:
-    from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
-
-    return NumpyCodeObject
 
 
 def _forget_code(network: Any) -> None:

@@ -47,8 +47,7 @@ def edges(path: Any) -> Edges:
     """The layout of a `SynapticPathway` as its synapses and delays are now."""
     start, stop = int(path.spikes_start), int(path.spikes_stop)
     sources = np.asarray(path.synapse_sources.get_value(), np.int64) - start
-    delays = np.round(np.asarray(path.variables["delay"].get_value()) / path.source.clock.dt_)
-    delays = delays.astype(np.int64)
+    delays = _steps(np.asarray(path.variables["delay"].get_value()), path.source.clock.dt_)
     count, units = len(sources), stop - start
     if len(delays) != count or not len(delays) or (delays == delays[0]).all():
         delay = int(delays[0]) if len(delays) else 0
@@ -68,6 +67,11 @@ def edges(path: Any) -> Edges:
     steps = by_delay[heads].astype(np.int32)
     rows = int(by_delay.max()) + 1
     return Edges(start, stop, first, steps, begin, None if identity else _narrow(order), rows)
+
+
+def _steps(times: np.ndarray, dt: float) -> np.ndarray:
+    """Times in steps; halves are rounded up, as in Brian2's compiled queue."""
+    return np.floor(times / dt + 0.5).astype(np.int64)
 
 
 def _sorted(values: np.ndarray) -> bool:
@@ -91,7 +95,7 @@ class Queue(SpikeQueue):
             return np.zeros((0, 2), np.int64)
         spikes = self._extract_spikes()
         if self._dt != dt:
-            spikes[:, 0] = np.round(spikes[:, 0] * self._dt / dt)
+            spikes[:, 0] = _steps(spikes[:, 0] * self._dt, dt)
         return spikes[np.argsort(spikes[:, 0], kind="stable")]
 
     def keep(self, spikes: np.ndarray, dt: float) -> None:
