@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from neuroglia_snn.program.tree import (
     BOOL,
@@ -12,6 +12,7 @@ from neuroglia_snn.program.tree import (
     Cell,
     Draw,
     Expression,
+    Foreign,
     Literal,
     Local,
     Look,
@@ -69,8 +70,10 @@ def literal(value: bool | int | float) -> str:
 class Printer:
     """Text of expressions where cells, and the unit, have names."""
 
-    def __init__(self, cells: Mapping[Cell, str], unit: str) -> None:
-        self._cells, self._unit = cells, unit
+    def __init__(
+        self, cells: Mapping[Cell, str], unit: str, symbols: Callable[[Foreign], str]
+    ) -> None:
+        self._cells, self._unit, self._symbols = cells, unit, symbols
 
     def text(self, e: Expression) -> str:
         if isinstance(e, Literal):
@@ -89,7 +92,8 @@ class Printer:
         if isinstance(e, Look):
             return f"look({', '.join([f'run.tables[{e.table.number}]', *arguments])})"
         assert isinstance(e, Call)
-        return f"({type_of(e.dtype)})f{e.foreign.number}({', '.join(arguments)})"
+        unit = [f"(int){self._unit}"] if e.foreign.function.auto_vectorise else []
+        return f"({type_of(e.dtype)}){self._symbols(e.foreign)}({', '.join([*arguments, *unit])})"
 
     def _applied(self, e: Apply, arguments: list[str]) -> str:
         form = CPP[e.operation]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neuroglia_snn.emit import foreign
 from neuroglia_snn.emit.expressions import Printer, stored, type_of
 from neuroglia_snn.program.operations import OPERATIONS
 from neuroglia_snn.program.program import Kernel
@@ -60,7 +61,7 @@ class Text:
         """A value of the step itself, outside of the loop: a parameter, or a scalar's element."""
         if isinstance(e, Cell):
             return f"a{e.array.number}[0]"
-        return Printer({}, "0").text(e)
+        return Printer({}, "0", foreign.symbol).text(e)
 
     def before(self) -> list[str]:
         """What is done once."""
@@ -122,7 +123,7 @@ class Text:
             if c not in read and c not in shared
         ]
         declared: set[int] = set()
-        printer = Printer(self._names, unit)
+        printer = Printer(self._names, unit, foreign.symbol)
         for statement in statements:
             lines.append(self._statement(statement, printer, declared))
         return lines + [f"{self._place(c)} = {self._names[c]};" for c in written]

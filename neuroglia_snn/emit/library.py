@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from neuroglia_snn import noise
 from neuroglia_snn.backends.brian import project
-from neuroglia_snn.emit import steps
+from neuroglia_snn.emit import foreign, steps
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.program.program import Program
 
@@ -29,7 +29,6 @@ _FLAGS = (
     "-shared",
 )
 _FOLDER = Path(__file__).parent
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w*\Z")
 
 
 def source(program: Program) -> str:
@@ -37,11 +36,14 @@ def source(program: Program) -> str:
     parts = [(_FOLDER / "runtime.hpp").read_text(encoding="utf-8")]
     if program.draws:
         parts += [noise.CPP, (_FOLDER / "draws.hpp").read_text(encoding="utf-8")]
+    parts += foreign.text(program)
     return "\n".join([*parts, *steps.functions(program), *steps.loop(program), ""])
 
 
-def library(text: str) -> ctypes.CDLL:
+def library(text: str, flags: Sequence[str] = ()) -> ctypes.CDLL:
     """The library of some C++, compiled if it is not kept yet.
+
+    ``flags`` are the compiler's beside ours, and more files to compile.
 
     Raises
     ------
@@ -61,15 +63,16 @@ def library(text: str) -> ctypes.CDLL:
         raise BackendError(
             f"{folder}: the build cache cannot be written ({error.strerror})"
         ) from None
-    path = folder / f"{_digest(text)}.so"
+    path = folder / f"{_digest(text, flags)}.so"
     with FileLock(f"{path}.lock"):
         if not path.exists():
-            _compile(compiler, text, path)
+            _compile(compiler, text, flags, path)
     return ctypes.CDLL(str(path))
 
 
-def _digest(text: str) -> str:
-    identity = "\n".join((text, *_machine(), *_FLAGS))
+def _digest(text: str, flags: Sequence[str]) -> str:
+    sources = [p.read_text(errors="replace") for f in flags if (p := Path(f)).is_file()]
+    identity = "\n".join((text, *_machine(), *_FLAGS, *flags, *sources))
     return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
@@ -78,12 +81,12 @@ def _machine() -> tuple[str, str]:
     return project.compiler_line(), project.processor()
 
 
-def _compile(compiler: str, text: str, path: Path) -> None:
+def _compile(compiler: str, text: str, flags: Sequence[str], path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="program-") as scratch:
         code, made = Path(scratch) / "program.cpp", Path(scratch) / "program.so"
         code.write_text(text, encoding="utf-8")
         done = subprocess.run(
-            [compiler, *_FLAGS, str(code), "-o", str(made)],
+            [compiler, *_FLAGS, str(code), *flags, "-o", str(made)],
             capture_output=True,
             text=True,
             check=False,

@@ -7,6 +7,7 @@ from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64,
 
 import numpy as np
 
+from neuroglia_snn.emit import foreign
 from neuroglia_snn.emit.library import library, source
 from neuroglia_snn.program.edges import Edges
 from neuroglia_snn.program.machine import Setting, Status
@@ -61,12 +62,14 @@ class CppMachine:
 
     def __init__(self, program: Program, setting: Setting) -> None:
         self._program = program
-        self._library = library(source(program))
+        self._library = library(source(program), foreign.flags(foreign.options(program)))
         self._library.advance.argtypes = [POINTER(_Run)]
         self._library.advance.restype = c_int
         self._library.release.argtypes = [POINTER(_Pathway)]
         self._library.release.restype = None
         self._kept: list[np.ndarray] = []
+        for number, (_, _, values) in enumerate(foreign.arrays(program)):
+            self._library.bind(c_int64(number), c_void_p(_address(self._held(values))))
         self._arrays = np.zeros(len(program.arrays), np.uintp)
         self._sizes = np.zeros(len(program.arrays), np.int64)
         self.capacity = np.zeros(len(program.records()), np.int64)

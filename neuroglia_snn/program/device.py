@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+from brian2.core.base import BrianObjectException
 from brian2.core.namespace import get_local_namespace
 from brian2.core.network import Network
 from brian2.core.preferences import prefs
@@ -25,7 +27,7 @@ from neuroglia_snn.program.code import record
 from neuroglia_snn.program.edges import Queue
 from neuroglia_snn.program.machine import Machine, Setting
 from neuroglia_snn.program.program import Program
-from neuroglia_snn.program.refusal import Refused
+from neuroglia_snn.program.refusal import Refused, refuse
 
 logger = get_logger(__name__)
 
@@ -177,6 +179,11 @@ class NeurogliaDevice(RuntimeDevice):
         self._preparing = True
         try:
             network.before_run(namespace)
+        except BrianObjectException as error:
+            refusal = _refusal(error)
+            if refusal is error:
+                raise
+            raise refusal from error
         finally:
             self._preparing = False
 
@@ -219,6 +226,16 @@ class NeurogliaDevice(RuntimeDevice):
             stream = self._streams.setdefault(owner, len(self._streams))
             keys.append(draws.key(seed, stream, place))
         return keys
+
+
+def _refusal(error: BrianObjectException) -> Exception:
+    """A refusal where Brian2 found that a function cannot be called, and the error itself elsewhere."""
+    cause = error.__cause__
+    found = re.match("Cannot use function '(.*?)'", str(cause))
+    if not isinstance(cause, NotImplementedError) or not found:
+        return error
+    feature = f"the function '{found[1]}', which has no implementation in C++,"
+    return refuse(error._brian_objname, feature, "target='numpy' runs Python functions")
 
 
 def _forget_code(network: Any) -> None:

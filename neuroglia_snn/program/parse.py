@@ -73,7 +73,7 @@ class Names:
         self.program = program
         self._arrays: dict[int, Array] = {}
         self._tables: dict[tuple[int, int], Table] = {}
-        self._foreign: dict[int, Foreign] = {}
+        self._foreign: dict[tuple[int, int], Foreign] = {}
 
     def array(self, variable: ArrayVariable) -> Array:
         """The array of one of Brian2's variables."""
@@ -102,11 +102,12 @@ class Names:
 
     def foreign(self, name: str, function: Function, owner: Any) -> Foreign:
         """A function of the script."""
-        if id(function) not in self._foreign:
+        key = (id(function), id(owner))
+        if key not in self._foreign:
             made = Foreign(len(self.program.foreign), name, function, owner)
             self.program.foreign.append(made)
-            self._foreign[id(function)] = made
-        return self._foreign[id(function)]
+            self._foreign[key] = made
+        return self._foreign[key]
 
     def draw(self, kind: str, owner: Any, place: int, arguments: tuple[Expression, ...]) -> Draw:
         """A random number: the ``place``-th of its object."""
