@@ -39,6 +39,7 @@ CPP: dict[str, str] = {
     "sign": "signum((T){0})",
     "clip": "clipped((T){0}, (T){1}, (T){2})",
     "int": "((int32_t){0})",
+    "first_time": "first_time((double){0}, {1})",
     "timestep": "((int64_t)steps_of({0}, {1}))",
 }
 #: Powers that are products, to the bit what a pow that rounds right would give (the square), or near.

@@ -11,6 +11,7 @@ from neuroglia_snn.emit import foreign
 from neuroglia_snn.emit.library import library, source
 from neuroglia_snn.program.edges import Edges
 from neuroglia_snn.program.machine import Setting, Status
+from neuroglia_snn.program.passes import simplified
 from neuroglia_snn.program.program import Program
 
 
@@ -61,6 +62,7 @@ class CppMachine:
     """The loop in C++."""
 
     def __init__(self, program: Program, setting: Setting) -> None:
+        program = simplified(program)
         self._program = program
         self._library = library(source(program), foreign.flags(foreign.options(program)))
         self._library.advance.argtypes = [POINTER(_Run)]

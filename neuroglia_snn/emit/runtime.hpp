@@ -176,6 +176,15 @@ template <class T> INLINE T clipped(const T a, const T low, const T high)
 }
 INLINE double steps_of(const double t, const double dt) { return std::trunc((t + 1e-3*dt)/dt); }
 
+// The least x for which steps_of(x, dt) >= k.
+static double first_time(const double k, const double dt)
+{
+    double x = (k - (k <= 0) - 1e-3)*dt;
+    while (steps_of(x, dt) >= k) x = std::nextafter(x, -INFINITY);
+    while (steps_of(x, dt) < k) x = std::nextafter(x, INFINITY);
+    return x;
+}
+
 // exp, expm1 and exprel without a call and without a branch, so that loops of them become vectors;
 // within 2 units in the last place.
 INLINE double power_of_two(const double n)  // n integral, |n| < 1023

@@ -33,7 +33,7 @@ _PREPARING = ("synapses_push_spikes",)
 
 
 def build(objects: list[Any]) -> Program:
-    """The program of objects in the order in which they run.
+    """The program of a network's objects, in the order in which they run; clocks of all of them tick.
 
     Raises
     ------
@@ -45,7 +45,8 @@ def build(objects: list[Any]) -> Program:
     for owner in objects:
         if owner.clock not in program.clocks:
             program.clocks.append(owner.clock)
-        program.steps += builder.steps(owner)
+        if owner.active:
+            program.steps += builder.steps(owner)
     return program
 
 

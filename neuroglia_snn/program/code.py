@@ -19,7 +19,8 @@ from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.core.preferences import prefs
 from brian2.utils.logger import get_logger
 
-logger = get_logger(__name__)
+#: Brian2's own, for a warning of Brian2's.
+logger = get_logger("brian2.codegen.generators.base")
 
 
 class Code(CodeObject):
@@ -37,8 +38,8 @@ class Code(CodeObject):
     templater = NumpyCodeObject.templater
     generator_class: type[CodeGenerator] = CPPCodeGenerator
 
-    #: Runs one code object of an object in Python; the device sets it.
-    execute: Callable[[Code], Any]
+    #: Runs one code object from Python; the device sets it.
+    execute: Callable[[Code], None]
 
     @classmethod
     def is_available(cls) -> bool:
@@ -53,8 +54,8 @@ class Code(CodeObject):
     def after_run(self) -> None:
         """Nothing: the run clears what it leaves."""
 
-    def __call__(self, **keywords: Any) -> Any:
-        return type(self).execute(self)
+    def __call__(self, **keywords: Any) -> None:
+        self.execute(self)
 
 
 for _drawn in ("rand", "randn"):

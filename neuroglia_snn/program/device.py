@@ -28,6 +28,7 @@ from neuroglia_snn.program.edges import Queue
 from neuroglia_snn.program.machine import Machine, Setting
 from neuroglia_snn.program.program import Program
 from neuroglia_snn.program.refusal import Refused, refuse
+from neuroglia_snn.program.single import execute
 
 logger = get_logger(__name__)
 
@@ -96,7 +97,9 @@ class NeurogliaDevice(RuntimeDevice):
             return super().code_object(
                 *given, kind, template_kwds, override_conditional_write, compiler_kwds
             )
-        return record(kind, *given, template_kwds, override_conditional_write, compiler_kwds or {})
+        made = record(kind, *given, template_kwds, override_conditional_write, compiler_kwds or {})
+        made.execute = lambda code: execute(code, self._keys)
+        return made
 
     def spike_queue(self, source_start: int, source_end: int) -> Queue:
         return Queue(source_start, source_end)
@@ -150,7 +153,7 @@ class NeurogliaDevice(RuntimeDevice):
         if not objects:
             return
         told = drive.Report(report, report_period, t_start, duration)
-        program = build([obj for obj in objects if obj.active])
+        program = build(objects)
         setting = drive.setting(program, self._keys(program), bool(profile))
         machine = self._targets[self._target][1](program, setting)
         told.begin()
@@ -159,6 +162,12 @@ class NeurogliaDevice(RuntimeDevice):
         Network._globally_running = True
         try:
             going.go(told)
+        except Exception:
+            logger.warn(
+                f"The run stopped at t = {going.t:g} s: all arrays are as that step left them.",
+                "stopped",
+            )
+            raise
         finally:
             Network._globally_running = False
             network.t_ = going.t
@@ -168,6 +177,7 @@ class NeurogliaDevice(RuntimeDevice):
             network.t_ = float(t_end)
         done = (network.t - t_start) / duration if duration > 0 else 1.0
         self._last_run_completed_fraction = done
+        going.say_not_finite()
         drive.check_states(objects)
         told.end(done, self._last_run_time)
         network.after_run()

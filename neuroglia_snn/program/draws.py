@@ -9,6 +9,7 @@ these 64 bits as its key. ``emit/draws.hpp`` is the same in C++; a test compares
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def draw(kind: str, keys: Keys, units: np.ndarray, step: int, arguments: tuple) 
     if kind == "rand":
         return _uniform(x0, x1)
     given = [np.broadcast_to(a, units.shape).ravel() for a in arguments]
-    one = {"poisson": _poisson, "binomial": _binomial}[kind]
+    one = _MANY[kind]
     values = [
         one(_Stream(int(a), int(b)), *(g[k] for g in given))
         for k, (a, b) in enumerate(zip(x0.ravel(), x1.ravel(), strict=True))
@@ -108,3 +109,7 @@ def _by_inversion(stream: _Stream, n: int, p: float) -> int:
         left -= probability
         probability *= (n - k) * p / ((k + 1) * q)
     return n
+
+
+#: Numbers that take an unknown count of uniform ones.
+_MANY: dict[str, Callable[..., int]] = {"poisson": _poisson, "binomial": _binomial}

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from brian2.core.network import Network, TextReport
+from brian2.core.variables import ArrayVariable
+from brian2.equations import Equations
 from brian2.groups.group import Group
 from brian2.units.allunits import second
+from brian2.utils.logger import get_logger
 
 from neuroglia_snn.program import growth
 from neuroglia_snn.program.edges import Queue, edges
 from neuroglia_snn.program.machine import Machine, Setting, Status
 from neuroglia_snn.program.program import Program, Python, Threshold
+
+logger = get_logger(__name__)
 
 #: Seconds between two looks at the clock on the wall, at reports and at interrupts.
 PAUSE = 0.05
@@ -64,6 +71,36 @@ def _callback(report: Any) -> Callable | None:
     )
 
 
+class Watch:
+    """Looks for values of differential equations that are not finite, now and then."""
+
+    def __init__(self, objects: list[Any]) -> None:
+        self._watched = [
+            (obj, name)
+            for obj in objects
+            if isinstance(getattr(obj, "equations", None), Equations) and isinstance(obj, Group)
+            for name in obj.equations.diff_eq_names
+            if isinstance(obj.variables.get(name), ArrayVariable)
+        ]
+        self._next = 0.0
+        self.found: str | None = None
+
+    def look(self, t: float, now: float) -> None:
+        """Look, unless it was done within the last second, and remember what was found first."""
+        if self.found or now < self._next:
+            return
+        self._next = now + 1.0
+        for obj, name in self._watched:
+            values = np.asarray(obj.variables[name].get_value())
+            (wrong,) = np.nonzero(~np.isfinite(values))
+            if len(wrong):
+                self.found = (
+                    f"'{obj.name}': {name} of unit {wrong[0]} is {values[wrong[0]]} "
+                    f"(seen at t = {t:g} s)"
+                )
+                return
+
+
 class Drive:
     """A machine on its way through a run."""
 
@@ -74,6 +111,7 @@ class Drive:
         self._growth = growth.start(program, machine)
         self._limit = limit
         self._python: dict[str, float] = defaultdict(float)
+        self._watch = Watch(network.sorted_objects)
 
     def go(self, report: Report) -> None:
         """Run to the end, or to where the network is stopped."""
@@ -93,6 +131,7 @@ class Drive:
                 self._call(self._program.steps[self._machine.position - 1])
             else:
                 report.passing(self.t)
+                self._watch.look(self.t, time.time())
                 if self._limit is not None and time.time() - began > self._limit:
                     self._network._stopped = True
 
@@ -117,6 +156,12 @@ class Drive:
             queue, dt = pathway.path.queue, pathway.path.source.clock.dt_
             queue.keep(self._machine.pending(pathway.number), dt)
         self._machine.close()
+
+    def say_not_finite(self) -> None:
+        """Warn, in one sentence, of the first value that was seen not to be finite."""
+        self._watch.look(self.t, math.inf)
+        if self._watch.found:
+            logger.warn(f"Not finite: {self._watch.found}.", "not_finite")
 
     def profile(self) -> dict[str, float]:
         """Seconds of each object."""

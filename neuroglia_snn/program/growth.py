@@ -26,7 +26,7 @@ class Growth:
             more = max(more, int(step.events.values()[-1]))
         else:
             clock = self._program.clocks[step.clock]
-            more = min(more, int(clock._i_end - clock.variables["timestep"].get_value()[0]))
+            more = max(1, min(more, int(clock._i_end - clock.variables["timestep"].get_value()[0])))
         self._resize(step, length + more)
 
     def trim(self) -> None:

@@ -69,6 +69,17 @@ def _exprel(x: Any) -> Any:
     return np.where(near, 1.0, np.expm1(x) / np.where(near, 1.0, x))
 
 
+def _first_time(k: Any, dt: Any) -> Any:
+    """The least x for which timestep(x, dt) >= k; the function rises with x."""
+    k, dt = float(np.ravel(k)[0]), float(np.ravel(dt)[0])
+    x = (k - (k <= 0) - 1e-3) * dt
+    while np.trunc((x + 1e-3 * dt) / dt) >= k:
+        x = np.nextafter(x, -np.inf)
+    while not np.trunc((x + 1e-3 * dt) / dt) >= k:
+        x = np.nextafter(x, np.inf)
+    return np.array([x])
+
+
 #: Of all `operations.OPERATIONS`.
 NUMPY: dict[str, Callable[..., Any]] = {
     "+": np.add,
@@ -96,6 +107,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "sign": np.sign,
     "clip": np.clip,
     "int": lambda a: np.trunc(a).astype(np.int32),
+    "first_time": _first_time,
     "timestep": lambda t, dt: np.trunc((t + 1e-3 * dt) / dt).astype(np.int64),
 }
 _COMPUTED = {"+", "-", "*", "/", "//", "%", "**", "neg", "abs", "sign", "clip"}
@@ -193,9 +205,13 @@ class _Block:
         if isinstance(e, Apply):
             return _applied(e, arguments)
         if isinstance(e, Draw):
-            step = int(self._machine.program.clocks[self._clock].variables["timestep"].get_value()[0])
+            step = int(
+                self._machine.program.clocks[self._clock].variables["timestep"].get_value()[0]
+            )
             units = self._units + self._late
-            return draws.draw(e.kind, self._machine.setting.keys[e.number], units, step, tuple(arguments))
+            return draws.draw(
+                e.kind, self._machine.setting.keys[e.number], units, step, tuple(arguments)
+            )
         if isinstance(e, Look):
             return _look(e, arguments)
         assert isinstance(e, Call)
@@ -331,7 +347,10 @@ class NumpyMachine:
     def _tick(self) -> None:
         for clock, due in zip(self.program.clocks, self._current, strict=True):
             if due:
-                timestep, t = clock.variables["timestep"].get_value(), clock.variables["t"].get_value()
+                timestep, t = (
+                    clock.variables["timestep"].get_value(),
+                    clock.variables["t"].get_value(),
+                )
                 timestep[0] += 1
                 t[0] = timestep[0] * clock.dt_
 
@@ -435,7 +454,9 @@ class NumpyMachine:
         block = self._block(step, step.units.values().astype(np.int64))
         length = step.length.values()
         for name, array in step.growing.items():
-            value = self._time(step.time) if name == "t" else block.value(step.kernel.results[name], 0)
+            value = (
+                self._time(step.time) if name == "t" else block.value(step.kernel.results[name], 0)
+            )
             array.values()[length[0]] = value
         length[0] += 1
 

@@ -8,8 +8,8 @@ target has one table for all of them: `operations.OPERATIONS` lists what there i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Union
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -144,7 +144,7 @@ class Call:
     dtype: Type
 
 
-Expression = Union[Literal, Parameter, Local, Cell, Apply, Draw, Look, Call]
+Expression: TypeAlias = "Literal | Parameter | Local | Cell | Apply | Draw | Look | Call"
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,9 @@ def walk(expression: Expression) -> Iterator[Expression]:
         yield from walk(part)
 
 
-def any_of(expression: Expression, holds: Callable[[Expression], bool]) -> bool:
-    """Whether something holds anywhere in an expression."""
-    return any(holds(part) for part in walk(expression))
+def rewritten(e: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """The expression with every part changed, from the leaves up."""
+    if isinstance(e, (Apply, Draw, Look, Call)):
+        below = tuple(rewritten(a, change) for a in e.arguments)
+        e = e if below == e.arguments else replace(e, arguments=below)
+    return change(e)

@@ -12,7 +12,6 @@ from pathlib import Path
 import brian2
 import pytest
 
-import neuroglia_snn.brian
 from neuroglia_snn.program.refusal import Refused
 
 FOLDER = Path(brian2.__file__).parent / "tests"
@@ -43,6 +42,9 @@ class Plugin:
             if kind == "skipped":
                 kind = "refused" if "refused: " in str(report.longrepr) else "skipped by Brian2"
             self.count[kind] += 1
+            if kind in ("failed", "refused"):
+                reason = str(call.excinfo.value).strip().splitlines() or [""]
+                print(f"\n{kind} {item.nodeid}: {call.excinfo.typename}: {reason[-1][:300]}", flush=True)
 
 
 def _refusal(error: BaseException | None) -> str | None:

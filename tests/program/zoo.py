@@ -4,6 +4,7 @@ Each function builds a network, runs it, and returns it. Those of `RANDOM` draw 
 of ours agree on them exactly, Brian2's runtime in distribution.
 """
 
+# ruff: noqa: F841  (Brian2's `collect` finds objects in local variables)
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -26,8 +27,8 @@ from brian2 import (
     TimedArray,
     collect,
     linked_var,
-    mV,
     ms,
+    mV,
     second,
     us,
 )
@@ -199,7 +200,9 @@ def linked():
 
 @network
 def booleans_in_sums():
-    g = NeuronGroup(4, "dv/dt = int(on)*20*Hz + int(v > 0.1)*10*Hz : 1\non : boolean", method="euler")
+    g = NeuronGroup(
+        4, "dv/dt = int(on)*20*Hz + int(v > 0.1)*10*Hz : 1\non : boolean", method="euler"
+    )
     g.on = [True, False, True, False]
     g.v = [0, 0, 0.2, 0.2]
     net = Network(collect())
@@ -335,8 +338,16 @@ def no_delay_and_order():
 
 @network
 def post_pathway():
-    g, h = _ramp(5), NeuronGroup(
-        3, "dv/dt = (2 - v)/(6*ms) : 1", threshold="v > 1", reset="v = 0", method="euler", name="h"
+    g, h = (
+        _ramp(5),
+        NeuronGroup(
+            3,
+            "dv/dt = (2 - v)/(6*ms) : 1",
+            threshold="v > 1",
+            reset="v = 0",
+            method="euler",
+            name="h",
+        ),
     )
     h.v = [0, 0.3, 0.6]
     s = Synapses(
@@ -356,8 +367,16 @@ def post_pathway():
 
 @network
 def plastic():
-    g, h = _ramp(10), NeuronGroup(
-        4, "dv/dt = (1.4 - v)/(6*ms) : 1", threshold="v > 1", reset="v = 0", method="exact", name="h"
+    g, h = (
+        _ramp(10),
+        NeuronGroup(
+            4,
+            "dv/dt = (1.4 - v)/(6*ms) : 1",
+            threshold="v > 1",
+            reset="v = 0",
+            method="exact",
+            name="h",
+        ),
     )
     s = Synapses(
         g,
@@ -474,8 +493,12 @@ def order_matters():
 @network
 def on_event():
     g = NeuronGroup(
-        4, "dv/dt = slope : 1\nslope : Hz", threshold="v > 1", reset="v = 0",
-        events={"half": "v > 0.5 and v < 0.55"}, method="euler",
+        4,
+        "dv/dt = slope : 1\nslope : Hz",
+        threshold="v > 1",
+        reset="v = 0",
+        events={"half": "v > 0.5 and v < 0.55"},
+        method="euler",
     )
     g.slope = np.linspace(100, 300, 4) * Hz
     h = NeuronGroup(2, "x : 1", name="h")
@@ -540,7 +563,9 @@ def clocks():
 
 @network
 def schedule():
-    g = NeuronGroup(2, "dv/dt = 100*Hz : 1\nu : 1", threshold="v > 1", reset="v = 0", method="euler")
+    g = NeuronGroup(
+        2, "dv/dt = 100*Hz : 1\nu : 1", threshold="v > 1", reset="v = 0", method="euler"
+    )
     g.run_regularly("u = v", when="before_groups", order=3)
     g.run_regularly("v += 0.01", when="after_resets")
     a = StateMonitor(g, ["v", "u"], record=True, when="before_thresholds")
