@@ -295,6 +295,8 @@ def loop(program: Program) -> list[str]:
         'extern "C" int advance(Run* const given)',
         "{",
         "Run& run = *given;",
+        "const FlushToZero flush;",
+        "(void)flush;",
         "const double until = now_in_seconds() + run.pause;",
         "for (;;)",
         "{",
