@@ -30,7 +30,7 @@ from neuroglia_snn.program.program import Program
 from neuroglia_snn.program.refusal import Refused, refuse
 from neuroglia_snn.program.single import execute
 
-logger = get_logger(__name__)
+logger = get_logger("brian2.devices.neuroglia")
 
 Maker = Callable[[Program, Setting], Machine]
 
@@ -46,7 +46,7 @@ class NeurogliaDevice(RuntimeDevice):
         super().__init__()
         self._targets = targets
         self._target, self._fallback = next(iter(targets)), False
-        self._preparing = False
+        self._preparing = self._fallen_back = False
         self._seed: int | None = None
         self._streams: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
@@ -74,7 +74,7 @@ class NeurogliaDevice(RuntimeDevice):
         """The target's for the code of a run, NumPy for what runs at once, unless a script says it."""
         if codeobj_class is None and self._preparing:
             return self._targets[self._target][0]
-        if codeobj_class is None and prefs[fallback_pref] == "auto":
+        if codeobj_class is None and prefs[fallback_pref] == "auto" and not self._fallen_back:
             return NumpyCodeObject
         return super().code_object_class(codeobj_class, fallback_pref)
 
@@ -93,6 +93,8 @@ class NeurogliaDevice(RuntimeDevice):
     ) -> Any:
         kind = self.code_object_class(codeobj_class)
         given = (owner, name, abstract_code, variables, template_name, variable_indices)
+        if self._preparing and "GSL" in kind.__name__:
+            raise refuse(owner.name, "an integrator of the GSL")
         if not (self._preparing and kind is self._targets[self._target][0]):
             return super().code_object(
                 *given, kind, template_kwds, override_conditional_write, compiler_kwds
@@ -127,7 +129,11 @@ class NeurogliaDevice(RuntimeDevice):
                 raise
             logger.warn(f"{refusal}: this network runs on Brian2's runtime.", "fallback", once=True)
             _forget_code(network)
-            Network.run.original_function(network, *given)
+            self._fallen_back = True
+            try:
+                Network.run.original_function(network, *given)
+            finally:
+                self._fallen_back = False
 
     def _run(
         self,
@@ -241,6 +247,8 @@ class NeurogliaDevice(RuntimeDevice):
 def _refusal(error: BrianObjectException) -> Exception:
     """A refusal where Brian2 found that a function cannot be called, and the error itself elsewhere."""
     cause = error.__cause__
+    if isinstance(cause, Refused):
+        return cause
     found = re.match("Cannot use function '(.*?)'", str(cause))
     if not isinstance(cause, NotImplementedError) or not found:
         return error

@@ -22,7 +22,7 @@ from neuroglia_snn.program.edges import Queue, edges
 from neuroglia_snn.program.machine import Machine, Setting, Status
 from neuroglia_snn.program.program import Program, Python, Threshold
 
-logger = get_logger(__name__)
+logger = get_logger("brian2.devices.neuroglia")
 
 #: Seconds between two looks at the clock on the wall, at reports and at interrupts.
 PAUSE = 0.05

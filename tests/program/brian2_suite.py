@@ -44,7 +44,8 @@ class Plugin:
             self.count[kind] += 1
             if kind in ("failed", "refused"):
                 reason = str(call.excinfo.value).strip().splitlines() or [""]
-                print(f"\n{kind} {item.nodeid}: {call.excinfo.typename}: {reason[-1][:300]}", flush=True)
+                line = f"{kind} {item.name}: {call.excinfo.typename}: {reason[-1][:300]}"
+                item.config.pluginmanager.getplugin("terminalreporter").write_line(f"\n{line}")
 
 
 def _refusal(error: BaseException | None) -> str | None:
