@@ -31,9 +31,10 @@ CPP: dict[str, str] = {
     "and": "({0} & {1})",
     "or": "({0} | {1})",
     "not": "(!{0})",
-    **{f: f"std::{f}((T){{0}})" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
-    **{f"arc{f}": f"std::a{f}((T){{0}})" for f in ("sin", "cos", "tan")},
-    **{f: f"std::{f}((T){{0}})" for f in ("log", "log10", "log1p", "sqrt", "ceil", "floor")},
+    **{f: f"lib_{f}((double){{0}})" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{f"arc{f}": f"lib_a{f}((double){{0}})" for f in ("sin", "cos", "tan")},
+    **{f: f"lib_{f}((double){{0}})" for f in ("log", "log10", "log1p")},
+    **{f: f"std::{f}((T){{0}})" for f in ("sqrt", "ceil", "floor")},
     **{f: f"(T)v{f}((double){{0}})" for f in ("exp", "expm1", "exprel")},
     "abs": "absolute((T){0})",
     "sign": "signum((T){0})",
@@ -42,8 +43,6 @@ CPP: dict[str, str] = {
     "first_time": "first_time((double){0}, {1})",
     "timestep": "((int64_t)steps_of({0}, {1}))",
 }
-#: Powers that are products, to the bit what a pow that rounds right would give (the square), or near.
-_PRODUCTS = {2.0: "square((double){0})", 3.0: "cube((double){0})"}
 DRAWS = {"rand": "uniform", "randn": "normal", "poisson": "poisson", "binomial": "binomial"}
 
 _TYPES = {"float64": "double", "float32": "float", "bool": "bool"}
@@ -99,7 +98,7 @@ class Printer:
     def _applied(self, e: Apply, arguments: list[str]) -> str:
         form = CPP[e.operation]
         if e.operation == "**" and isinstance(e.arguments[1], Literal) and e.dtype.kind == "f":
-            form = _PRODUCTS.get(float(e.arguments[1].value), form)
+            form = _power(float(e.arguments[1].value))
         if e.operation in ("<", "<=", ">", ">=", "==", "!="):
             arguments = self._compared(e, arguments)
         result = "double" if e.dtype.kind == "f" else type_of(e.dtype)
@@ -115,6 +114,17 @@ class Printer:
             else f"((double){text})"
             for a, text in zip(e.arguments, arguments, strict=True)
         ]
+
+
+def _power(exponent: float) -> str:
+    """A power that is known: products, and roots."""
+    whole = int(exponent // 1)
+    product = f"whole_power<{whole}>((double){{0}})"
+    if exponent == whole:
+        return product
+    return {0.5: "std::sqrt((double){0})", -0.5: "(1.0 / std::sqrt((double){0}))"}.get(
+        exponent, CPP["**"]
+    )
 
 
 def _is_timestep(e: Expression) -> bool:

@@ -25,9 +25,29 @@ def simplified(program: Program) -> Program:
     steps = []
     for step in program.steps:
         kernel = getattr(step, "kernel", None)
-        change: dict[str, Any] = {} if kernel is None else {"kernel": steps_as_times(kernel)}
+        change: dict[str, Any] = {} if kernel is None else {"kernel": _simpler(kernel)}
         steps.append(replace(step, **change))
     return replace(program, steps=steps)
+
+
+def _simpler(kernel: Kernel) -> Kernel:
+    return powers_of_exp(steps_as_times(kernel))
+
+
+def powers_of_exp(kernel: Kernel) -> Kernel:
+    """``exp(x)**y`` as ``exp(x*y)``."""
+
+    def one_exp(e: Expression) -> Expression:
+        if not (isinstance(e, Apply) and e.operation == "**"):
+            return e
+        base, exponent = e.arguments
+        if not (isinstance(base, Apply) and base.operation == "exp"):
+            return e
+        product = Apply("*", (*base.arguments, exponent), FLOAT64)
+        return Apply("exp", (product,), FLOAT64)
+
+    each = tuple(replace(s, value=rewritten(s.value, one_exp)) for s in kernel.each)
+    return replace(kernel, each=each)
 
 
 def shared(e: Expression) -> bool:
