@@ -40,6 +40,11 @@ def source(program: Program) -> str:
     return "\n".join([*parts, *steps.functions(program), *steps.loop(program), ""])
 
 
+def missing() -> str | None:
+    """What compiling needs and this machine lacks, or None."""
+    return None if project.compiler() else "no C++ compiler found (on Debian: apt-get install g++)"
+
+
 def library(text: str, flags: Sequence[str] = ()) -> ctypes.CDLL:
     """The library of some C++, compiled if it is not kept yet.
 
@@ -52,10 +57,7 @@ def library(text: str, flags: Sequence[str] = ()) -> ctypes.CDLL:
     """
     compiler = project.compiler()
     if compiler is None:
-        raise BackendError(
-            "no C++ compiler found (on Debian: apt-get install g++); set_device('neuroglia', "
-            "target='numpy') needs none"
-        )
+        raise BackendError(f"{missing()}; set_device('neuroglia', target='numpy') needs none")
     folder = project.cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ LAYERS = [
     {"lowering"},
     {"fixedpoint"},
     {"native"},
-    {"backends.cuda", "backends.fused", "backends.lava", "backends.torch"},
+    {"backends.cuda", "backends.fused", "backends.lava", "backends.program", "backends.torch"},
     {"backends"},
     {"datasets", "measures"},
     {"experiments"},
