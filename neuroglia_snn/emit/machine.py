@@ -9,6 +9,7 @@ import numpy as np
 
 from neuroglia_snn.emit import foreign
 from neuroglia_snn.emit.library import library, source
+from neuroglia_snn.program import clocks as brian2_clocks
 from neuroglia_snn.program.edges import Edges
 from neuroglia_snn.program.machine import Setting, Status
 from neuroglia_snn.program.passes import simplified
@@ -16,7 +17,13 @@ from neuroglia_snn.program.program import Program
 
 
 class _Clock(Structure):
-    _fields_ = [("timestep", c_void_p), ("t", c_void_p), ("dt", c_void_p), ("end", c_int64)]
+    _fields_ = [
+        ("timestep", c_void_p),
+        ("t", c_void_p),
+        ("dt", c_void_p),
+        ("times", c_void_p),
+        ("end", c_int64),
+    ]
 
 
 class _Table(Structure):
@@ -91,8 +98,9 @@ class CppMachine:
         clocks = self._program.clocks
         self._clocks = (_Clock * max(1, len(clocks)))()
         for made, clock in zip(self._clocks, clocks, strict=False):
-            arrays = [clock.variables[n].get_value() for n in ("timestep", "t", "dt")]
-            made.timestep, made.t, made.dt = map(_address, map(self._held, arrays))
+            arrays = [brian2_clocks.values(clock, n) for n in ("timestep", "t", "dt", "times")]
+            self._kept += [a for a in arrays if a is not None]
+            made.timestep, made.t, made.dt, made.times = map(_address, arrays)
             made.end = int(clock._i_end)
         self._tables = tables
         marks = np.zeros(setting.most_units + 8, np.uint8)
@@ -179,7 +187,7 @@ class CppMachine:
         self._run.stop = 1
 
     def pending(self, number: int) -> np.ndarray:
-        """Spikes of a pathway that are under way, as `edges.Queue.pending` gives them."""
+        """Spikes of a pathway that are under way, as `edges.pending` gives them."""
         path, edges = self._pathways[number], self._edges[number]
         found = [np.zeros((0, 2), np.int64)]
         for ahead in range(edges.rows):

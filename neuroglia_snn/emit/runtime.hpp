@@ -9,7 +9,8 @@
 
 // ---------------------------------------------------------------------------------------- a run
 
-struct Clock { int64_t* timestep; double* t; const double* dt; int64_t end; };
+// A clock of listed times has no step.
+struct Clock { int64_t* timestep; double* t; const double* dt; const double* times; int64_t end; };
 struct Table { const double* values; int64_t rows, columns; double step, refinement; };
 struct Row { int32_t* groups; int64_t count, capacity; };
 // Synapses by source and delay, and the groups of them that are due in each coming step (a ring).
@@ -67,12 +68,13 @@ static bool choose(Run& run)
     for (int64_t k = 1; k < run.clock_count; k++)
         if (*run.clocks[k].t < *run.clocks[least].t) least = k;
     run.minimum = least;
-    const double t = *run.clocks[least].t, dt = *run.clocks[least].dt;
+    const double t = *run.clocks[least].t;
+    const double dt = run.clocks[least].dt ? *run.clocks[least].dt : INFINITY;
     for (int64_t k = 0; k < run.clock_count; k++)
     {
         const Clock& other = run.clocks[k];
-        const double shorter = dt < *other.dt ? dt : *other.dt;
-        run.current[k] = *other.t == t || std::fabs(*other.t - t)/shorter < 1e-4;
+        const double shorter = other.dt && *other.dt < dt ? *other.dt : dt, apart = std::fabs(*other.t - t);
+        run.current[k] = *other.t == t || (std::isfinite(shorter) ? apart/shorter < 1e-4 : apart < 1e-14);
     }
     return *run.clocks[least].timestep < run.clocks[least].end;
 }
@@ -84,7 +86,7 @@ static void tick(Run& run)
         {
             Clock& clock = run.clocks[k];
             *clock.timestep += 1;
-            *clock.t = (double)*clock.timestep * *clock.dt;
+            *clock.t = clock.dt ? (double)*clock.timestep * *clock.dt : clock.times[*clock.timestep];
         }
 }
 

@@ -48,6 +48,13 @@ class Code(CodeObject):
     def compile(self) -> None:
         """Nothing: a record is compiled with all others of a run."""
 
+    def compile_block(self, block: str) -> None:
+        """Nothing, likewise."""
+
+    def run_block(self, block: str) -> None:
+        """The code as a whole; there are no other blocks."""
+        self.execute(self)
+
     def before_run(self) -> None:
         """Nothing: the run prepares its program."""
 

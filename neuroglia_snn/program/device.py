@@ -24,7 +24,6 @@ from neuroglia_snn.errors import UserError
 from neuroglia_snn.program import draws, drive
 from neuroglia_snn.program.build import build
 from neuroglia_snn.program.code import record
-from neuroglia_snn.program.edges import Queue
 from neuroglia_snn.program.machine import Machine, Setting
 from neuroglia_snn.program.program import Program
 from neuroglia_snn.program.refusal import Refused, refuse
@@ -102,9 +101,6 @@ class NeurogliaDevice(RuntimeDevice):
         made = record(kind, *given, template_kwds, override_conditional_write, compiler_kwds or {})
         made.execute = lambda code: execute(code, self._keys)
         return made
-
-    def spike_queue(self, source_start: int, source_end: int) -> Queue:
-        return Queue(source_start, source_end)
 
     # -------------------------------------------------------------------------------------- runs
 

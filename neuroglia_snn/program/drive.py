@@ -18,11 +18,14 @@ from brian2.units.allunits import second
 from brian2.utils.logger import get_logger
 
 from neuroglia_snn.program import growth
-from neuroglia_snn.program.edges import Queue, edges
+from neuroglia_snn.program.edges import edges, keep, pending
 from neuroglia_snn.program.machine import Machine, Setting, Status
 from neuroglia_snn.program.program import Program, Python, Threshold
 
 logger = get_logger("brian2.devices.neuroglia")
+
+#: Brian2's own, for a warning of Brian2's.
+synapses_logger = get_logger("brian2.synapses.synapses")
 
 #: Seconds between two looks at the clock on the wall, at reports and at interrupts.
 PAUSE = 0.05
@@ -153,8 +156,7 @@ class Drive:
         for space in self._program.event_spaces():
             space[-1] = 0
         for pathway in self._program.pathways:
-            queue, dt = pathway.path.queue, pathway.path.source.clock.dt_
-            queue.keep(self._machine.pending(pathway.number), dt)
+            keep(pathway.path, self._machine.pending(pathway.number))
         self._machine.close()
 
     def say_not_finite(self) -> None:
@@ -175,17 +177,17 @@ class Drive:
 
 def setting(program: Program, keys: list[tuple[int, int]], profile: bool) -> Setting:
     """Connections, spikes under way and keys as they are now."""
-    layouts, pending = [], []
+    layouts, waiting = [], []
     for pathway in program.pathways:
         path = pathway.path
         _require_synapses(path)
-        _own_queue(path)
+        _warn_of_steps(path)
         layouts.append(edges(path))
-        pending.append(path.queue.pending(path.source.clock.dt_))
+        waiting.append(pending(path))
     most = max(
         (len(s.events.values()) for s in program.steps if isinstance(s, Threshold)), default=0
     )
-    return Setting(layouts, pending, keys, most, profile)
+    return Setting(layouts, waiting, keys, most, profile)
 
 
 def _require_synapses(path: Any) -> None:
@@ -199,10 +201,21 @@ def _require_synapses(path: Any) -> None:
         )
 
 
-def _own_queue(path: Any) -> None:
-    """A queue of ours, also where the pathway was made on another device; it has run nothing there."""
-    if not isinstance(path.queue, Queue):
-        path.queue = Queue(path.source.start, path.source.stop)
+def _warn_of_steps(path: Any) -> None:
+    """As Brian2 does it when it initialises the queue."""
+    source, synapses, target = path.source, path.synapses, path.target
+    if len({source.clock.dt_, synapses.clock.dt_, target.clock.dt_}) == 1:
+        return
+    synapses_logger.warn(
+        f"Note that the synaptic pathway '{path.name}' will run on the clock of the group "
+        f"'{source.name}' using a dt of {source.clock.dt}. Either the Synapses object "
+        f"'{synapses.name}' or the target '{target.name}' (or both) are using a different dt. This "
+        "might lead to unexpected results. In particular, all delays will be rounded to multiples of "
+        f"{source.clock.dt}. If in doubt, try to ensure that '{source.name}', '{synapses.name}', and "
+        f"'{target.name}' use the same dt.",
+        "synapses_dt_mismatch",
+        once=True,
+    )
 
 
 def check_states(objects: list[Any]) -> None:

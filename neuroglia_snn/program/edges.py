@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from brian2.synapses.spikequeue import SpikeQueue
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Edges:
         return places if self.order is None else self.order[places]
 
     def pairs(self, due: int, groups: np.ndarray) -> np.ndarray:
-        """Spikes under way, as `Queue.pending` gives them: all that reach these groups then."""
+        """Spikes under way, as `pending` gives them: all that reach these groups then."""
         synapses = self.synapses(groups)
         return np.column_stack((np.full(len(synapses), due), synapses)).astype(np.int64)
 
@@ -82,47 +82,42 @@ def _narrow(order: np.ndarray | None) -> np.ndarray | None:
     return None if order is None else order.astype(np.int32)
 
 
-class Queue(SpikeQueue):
-    """Brian2's queue, which holds the spikes that are under way while nothing runs.
+#: The step, in s, in which a pathway's queue counts; Brian2's queue does not tell.
+_STEPS: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
-    A run takes them out and puts them back, so that ``store`` and ``restore`` are Brian2's, and so
-    that the network can go on on Brian2's runtime.
+
+def pending(path: Any) -> np.ndarray:
+    """Spikes under way in Brian2's queue: (steps until it is due, synapse) of each, in order.
+
+    A run takes them out and `keep` puts them back, so that ``store`` and ``restore`` are Brian2's, and
+    so that the network can go on on Brian2's runtime.
     """
+    state, dt = path.queue._full_state(), path.source.clock.dt_
+    if len(state) == 3:  # of Brian2's queue in Python: (dt, spikes, shape)
+        before, spikes = state[0], np.asarray(state[1], np.int64).reshape(-1, 2)
+    else:  # in C++: (offset, rows)
+        before, spikes = _STEPS.get(path), _listed(*state)
+    if before is not None and before != dt:
+        spikes[:, 0] = _steps(spikes[:, 0] * before, dt)
+    return spikes[np.argsort(spikes[:, 0], kind="stable")]
 
-    def pending(self, dt: float) -> np.ndarray:
-        """Spikes under way: (steps until it is due, synapse) of each, in order, for a step ``dt``."""
-        if self._dt is None:
-            return np.zeros((0, 2), np.int64)
-        spikes = self._extract_spikes()
-        if self._dt != dt:
-            spikes[:, 0] = _steps(spikes[:, 0] * self._dt, dt)
-        return spikes[np.argsort(spikes[:, 0], kind="stable")]
 
-    def keep(self, spikes: np.ndarray, dt: float) -> None:
-        """Hold these spikes, given as `pending` gives them."""
-        rows = int(spikes[:, 0].max(initial=0)) + 1
-        counts = np.bincount(spikes[:, 0], minlength=rows)
-        self._shape(rows, int(counts.max(initial=0)) + 1)
-        self._store_spikes(spikes)
-        self._dt = dt
+def _listed(offset: int, rows: list[list[int]]) -> np.ndarray:
+    due = [(number - offset) % len(rows) for number in range(len(rows))]
+    counts = [len(row) for row in rows]
+    synapses = [n for row in rows for n in row]
+    return np.column_stack((np.repeat(due, counts), synapses)).astype(np.int64).reshape(-1, 2)
 
-    def _shape(self, rows: int, columns: int) -> None:
-        self.X = np.zeros((rows, columns), self.dtype)
-        self.X_flat = self.X.reshape(rows * columns)
-        self.n = np.zeros(rows, int)
-        self.currenttime = 0
 
-    def _extract_spikes(self) -> np.ndarray:
-        due = (np.arange(len(self.n)) - self.currenttime) % len(self.n)
-        targets = [row[:n] for row, n in zip(self.X, self.n, strict=True)]
-        return np.column_stack((np.repeat(due, self.n), np.concatenate(targets))).astype(int)
-
-    def _store_spikes(self, spikes: np.ndarray) -> None:
-        self.n[:] = 0
-        for due in np.unique(spikes[:, 0]):
-            targets = spikes[spikes[:, 0] == due, 1]
-            row = (int(due) + self.currenttime) % len(self.n)
-            if len(targets) > self.X.shape[1]:
-                self._resize(len(targets))
-            self.X[row, : len(targets)] = targets
-            self.n[row] = len(targets)
+def keep(path: Any, spikes: np.ndarray) -> None:
+    """Hold these spikes in the queue, given as `pending` gives them."""
+    dt, count = path.source.clock.dt_, int(spikes[:, 0].max(initial=0)) + 1
+    _STEPS[path] = dt
+    if len(path.queue._full_state()) == 3:
+        most = np.bincount(spikes[:, 0], minlength=1).max(initial=0) + 1
+        path.queue._restore_from_full_state((dt, spikes, (count, int(most))))
+        return
+    rows: list[list[int]] = [[] for _ in range(count)]
+    for due in np.unique(spikes[:, 0]):
+        rows[due] = spikes[spikes[:, 0] == due, 1].tolist()
+    path.queue._restore_from_full_state((0, rows))

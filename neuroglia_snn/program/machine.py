@@ -69,7 +69,7 @@ class Machine(Protocol):
         """Stop before the next time step."""
 
     def pending(self, number: int) -> np.ndarray:
-        """Spikes of a pathway that are under way, as `edges.Queue.pending` gives them."""
+        """Spikes of a pathway that are under way, as `edges.pending` gives them."""
 
     def close(self) -> None:
         """Give memory back."""

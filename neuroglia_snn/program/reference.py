@@ -12,9 +12,8 @@ from functools import singledispatchmethod
 from typing import Any
 
 import numpy as np
-from brian2.core.clocks import Clock
 
-from neuroglia_snn.program import draws
+from neuroglia_snn.program import clocks, draws
 from neuroglia_snn.program.edges import Edges
 from neuroglia_snn.program.machine import Setting, Status
 from neuroglia_snn.program.operations import OPERATIONS, number
@@ -334,25 +333,14 @@ class NumpyMachine:
             self.position = 0
 
     def _choose(self) -> bool:
-        clocks = self.program.clocks
-        times = [float(c.variables["t"].get_value()[0]) for c in clocks]
-        self.minimum = int(np.argmin(times))
-        least, t = clocks[self.minimum], times[self.minimum]
-        self._current = [
-            other == t or abs(other - t) / min(least.dt_, c.dt_) < Clock.epsilon_dt
-            for c, other in zip(clocks, times, strict=True)
-        ]
-        return least.variables["timestep"].get_value()[0] < least._i_end
+        self.minimum, self._current = clocks.due(self.program.clocks)
+        clock = self.program.clocks[self.minimum]
+        return clock.variables["timestep"].get_value()[0] < clock._i_end
 
     def _tick(self) -> None:
         for clock, due in zip(self.program.clocks, self._current, strict=True):
             if due:
-                timestep, t = (
-                    clock.variables["timestep"].get_value(),
-                    clock.variables["t"].get_value(),
-                )
-                timestep[0] += 1
-                t[0] = timestep[0] * clock.dt_
+                clocks.tick(clock)
 
     def called(self, e: Call, arguments: list[Any], units: np.ndarray) -> Any:
         """A function of the script, by its NumPy implementation."""

@@ -6,6 +6,7 @@ A new target joins with one line in `TARGETS`.
 from __future__ import annotations
 
 import gc
+import re
 
 import brian2
 import numpy as np
@@ -32,9 +33,10 @@ def states(make, options: dict | None) -> dict[str, np.ndarray]:
         brian2.defaultclock.dt = 0.1 * brian2.ms
         brian2.seed(3)
         network = make()
+        held = network.get_states(units=False, subexpressions=False)
         found = {
             f"{name}.{variable}": np.array(values)
-            for name, group in network.get_states(units=False, subexpressions=False).items()
+            for name, group in zip(_renumbered(held), held.values(), strict=True)
             for variable, values in group.items()
         }
         found["t"] = np.array(float(network.t))
@@ -47,9 +49,26 @@ def states(make, options: dict | None) -> dict[str, np.ndarray]:
         brian2.prefs.codegen.target = before
 
 
+def _renumbered(names) -> list[str]:
+    """Brian2's names, numbered from 0 for each kind, whatever else still exists."""
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(_kind(name), []).append(name)
+    place = {n: k for found in kinds.values() for k, n in enumerate(sorted(found, key=_number))}
+    return [f"{_kind(name)} {place[name]}" for name in names]
+
+
+def _kind(name: str) -> str:
+    return re.sub(r"_\d+", "", name)
+
+
+def _number(name: str) -> int:
+    return int((re.findall(r"_(\d+)", name) or [0])[0])
+
+
 def different(ours: dict, theirs: dict) -> list[str]:
     """Names of what differs by more than rounding."""
-    assert set(ours) == set(theirs)
+    assert set(ours) == set(theirs), set(ours) ^ set(theirs)
     return [
         f"{name}: {ours[name]} instead of {theirs[name]}"
         for name in theirs
