@@ -25,7 +25,9 @@ from brian2 import (
     StateMonitor,
     Synapses,
     TimedArray,
+    check_units,
     collect,
+    implementation,
     linked_var,
     ms,
     mV,
@@ -662,6 +664,87 @@ def nothing_happens():
     return net
 
 
+@implementation(
+    "cpp",
+    """
+    static double zoo_table[3] = {1.0, 2.5, -1.0};
+    #define ZOO_SCALE 2
+    double zoo_bent(double x, int n)
+    {
+        return x > 0 ? ZOO_SCALE*x*x : zoo_table[n % 3] + _namespacezoo_offsets[n];
+    }
+    """,
+    namespace={"zoo_offsets": np.array([0.5, 0.25, 0.125, 0.0])},
+)
+@check_units(x=1, n=1, result=1)
+def zoo_bent(x, n):
+    table, offsets = np.array([1.0, 2.5, -1.0]), np.array([0.5, 0.25, 0.125, 0.0])
+    return np.where(x > 0, 2 * x * x, table[n % 3] + offsets[n])
+
+
+@network
+def function_of_the_script():
+    g = NeuronGroup(
+        4, "dv/dt = zoo_bent(v, i)*10*Hz : 1", method="euler", namespace={"zoo_bent": zoo_bent}
+    )
+    g.v = [-1, 0.5, -2, 1]
+    net = Network(collect())
+    net.run(5 * ms)
+    return net
+
+
+@network
+def synaptic_values():
+    g, h = _ramp(4), NeuronGroup(3, "dx/dt = -x/(5*ms) : 1", method="exact", name="h")
+    s = Synapses(
+        g,
+        h,
+        """w : 1
+        shared_gain : 1 (shared)
+        twice = 2*w + q : 1
+        dq/dt = (x_post - q)/(3*ms) : 1 (clock-driven)""",
+        on_pre="x_post += w*shared_gain",
+        method="euler",
+        delay=0.2 * ms,
+    )
+    s.connect(condition="i != j")
+    s.w, s.shared_gain = "0.1*(i + 1)", 2
+    s.run_regularly("w = w*0.9 + 0.01*j", dt=1 * ms)
+    r = StateMonitor(s, ["w", "twice", "q"], record=[0, 3, 8], dt=0.5 * ms)
+
+    net = Network(collect())
+    net.run(12 * ms)
+    return net
+
+
+@network
+def two_populations():
+    e = NeuronGroup(
+        40,
+        """dv/dt = (ge*(0*mV - v) + gi*(-80*mV - v) - (v + 60*mV) + 15*mV + bias)/(20*ms) : volt (unless refractory)
+        dge/dt = -ge/(5*ms) : 1
+        dgi/dt = -gi/(10*ms) : 1
+        bias : volt (constant)""",
+        threshold="v > -50*mV",
+        reset="v = -60*mV",
+        refractory="2*ms + 1*ms*int(i > 20)",
+        method="exponential_euler",
+        name="e",
+    )
+    e.bias = "i*0.2*mV"
+    e.v = "-60*mV + 0.2*mV*i"
+    ex = Synapses(e[:30], e, "w : 1", on_pre="ge_post += w", delay=0.5 * ms)
+    ex.connect(condition="(i*7 + j*3) % 5 == 0")
+    ex.w = "0.05 + 0.001*j"
+    inh = Synapses(e[30:], e, on_pre="gi_post += 0.4")
+    inh.connect(condition="(i*5 + j) % 4 == 0")
+    inh.delay = "0.1*ms*(j % 4)"
+    m, p = SpikeMonitor(e), PopulationRateMonitor(e)
+    net = Network(collect())
+    net.run(50 * ms)
+    return net
+
+
 # ----------------------------------------------------------------------------------------- random
 
 
@@ -695,6 +778,27 @@ def poisson_inputs():
     p = PoissonInput(h, "y", 20, 100 * Hz, weight=1)
     q = PoissonInput(h, "y", 1000, 50 * Hz, weight=0.1)
     m = SpikeMonitor(g)
+    net = Network(collect())
+    net.run(20 * ms)
+    return net
+
+
+@random
+def random_refractory_and_rates():
+    g = NeuronGroup(
+        60,
+        "dv/dt = 400*Hz : 1 (unless refractory)\nrest : second",
+        threshold="v > 1",
+        reset="v = 0.2*rand(); rest = (1 + randn()**2)*ms",
+        refractory="rest",
+        method="euler",
+    )
+    p = PoissonGroup(30, "(200 + 150*sin(2*pi*100*Hz*t))*Hz + i*5*Hz")
+    s = Synapses(p, g, "w : 1", on_pre="v_post += w; w = clip(w + 0.02*randn(), 0, 0.2)")
+    s.connect(j="(i*2) % 60")
+    s.connect(j="(i*2 + 1) % 60")
+    s.w = "0.1*rand()"
+    m, n = SpikeMonitor(g), SpikeMonitor(p)
     net = Network(collect())
     net.run(20 * ms)
     return net
