@@ -26,7 +26,7 @@ class Plugin:
         self.count: Counter[str] = Counter()
 
     def pytest_configure(self, config) -> None:
-        config.brian_prefs = {}
+        config.brian_prefs = {"codegen.target": "numpy"}
         config.device, config.device_options = "neuroglia", {}
         config.fail_for_not_implemented = True
 
