@@ -4,6 +4,7 @@
 # make test-cuda   compiles a model with brian2cuda (minutes), in an environment of its own: .venv-cuda
 # make test-lava   all of Lava's tests on Python 3.10, the one that it declares (.venv-lava), where there
 #                  is one; `make test` has the quick ones of them
+# make test-brian2  Brian2's own tests on the device `neuroglia`
 # make format  mend what `make test` says about formatting
 #
 # Another Python than python3:  make PYTHON=python3.12 demo
@@ -16,7 +17,7 @@ BIN = .venv/bin
 READY = .venv/ready
 TESTED = .venv/tested
 
-.PHONY: setup demo test test-thorough test-cuda test-lava format wheel clean
+.PHONY: setup demo test test-thorough test-cuda test-lava test-brian2 format wheel clean
 
 setup: $(READY)
 	@:
@@ -71,6 +72,10 @@ else
 	@.venv-lava/bin/pytest -q -n 2 --dist worksteal tests/conformance/test_lava*.py \
 	  tests/unit/test_lava_compat.py $(LAVA_FLAGS) $(PYTEST_FLAGS)
 endif
+
+# Brian2's own tests, as they lie in its wheel, on our device (half an hour).
+test-brian2: $(TESTED)
+	@$(BIN)/python tests/program/brian2_suite.py $(PYTEST_FLAGS)
 
 format: $(TESTED)
 	@$(BIN)/ruff check --quiet --fix-only .

@@ -125,8 +125,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend",
         default="auto",
-        help="fused, cpp, numpy, cuda, fused-cuda, lava or lava-messages; auto (default) takes the first"
-        " of fused and cpp that can",
+        help="fused, cpp, numpy, program, cuda, fused-cuda, lava or lava-messages; auto (default) takes the"
+        " first of fused and cpp that can",
     )
     parser.add_argument(
         "--precision",

@@ -10,6 +10,7 @@ from neuroglia_snn.backends.cuda import CudaBackend
 from neuroglia_snn.backends.fused import FusedBackend
 from neuroglia_snn.backends.fused.cuda import FusedCudaBackend
 from neuroglia_snn.backends.lava import LavaBackend, LavaMessagesBackend
+from neuroglia_snn.backends.program import ProgramBackend
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError
 
@@ -22,6 +23,7 @@ BACKENDS: dict[str, type[Backend]] = {
     "fused": FusedBackend,
     "cpp": CppBackend,
     "numpy": NumpyBackend,
+    "program": ProgramBackend,
     **BUILDERS,
     "lava": LavaBackend,
     "lava-messages": LavaMessagesBackend,

@@ -644,6 +644,34 @@ static inline double neuroglia_check(const double x, const double which, const i
 """.replace("%MARK%", NONFINITE)
 
 
+#: What the check found in this process: whether anything, and where: population, unit, time in s.
+FIRST_NONFINITE = np.zeros(4)
+_CHECK_IN_PROCESS = """
+static inline double neuroglia_check(const double x, const double which, const int unit, const double t)
+{
+    double* const first = _namespaceneuroglia_first;
+    if (!std::isfinite(x) && !first[0])
+    {
+        first[0] = 1; first[1] = which; first[2] = unit; first[3] = t;
+    }
+    return 0.0;
+}
+"""
+
+
+def require_finite(model: spec.Model) -> None:
+    """Raise what the check of a run in this process found.
+
+    Raises
+    ------
+    NumericalError
+    """
+    found, which, unit, t = FIRST_NONFINITE
+    if found:
+        FIRST_NONFINITE[:] = 0
+        raise NumericalError(nonfinite_message(list(model.populations)[int(which)], int(unit), t))
+
+
 @functools.lru_cache(maxsize=8)
 def _check_function(populations: tuple[str, ...]) -> brian2.Function:
     def check(x, which, unit, t):
@@ -665,6 +693,12 @@ def _check_function(populations: tuple[str, ...]) -> brian2.Function:
         "cpp",
         _CHECK_CPP,
         compiler_kwds={"headers": ["<cstring>", "<cstdint>", "<cstdio>", "<cstdlib>"]},
+    )
+    function.implementations.add_implementation(
+        "neuroglia",
+        _CHECK_IN_PROCESS,
+        namespace={"neuroglia_first": FIRST_NONFINITE},
+        name="neuroglia_check",
     )
     return function
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import brian2
 
@@ -34,31 +35,41 @@ class NumpyBackend:
         require_replicas(requests)
         return [self.run(request) for request in requests]
 
+    @contextmanager
+    def _device(self) -> Iterator[None]:
+        """Brian2's runtime with NumPy code."""
+        target, brian2.prefs.codegen.target = brian2.prefs.codegen.target, "numpy"
+        brian2.set_device("runtime")
+        try:
+            yield
+        finally:
+            brian2.prefs.codegen.target = target
+
+    def _loop(self, request: Request) -> Loop:
+        return Loop(request)
+
     def run(self, request: Request) -> Outcome:
         """Run in this process."""
         reason = self.unsupported(request.model)
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
-        target, brian2.prefs.codegen.target = brian2.prefs.codegen.target, "numpy"
-        brian2.set_device("runtime")
-        brian2.start_scope()
-        brian2.seed(request.seed)
-        try:
-            network = build(request.model, request.images, request.seed, _apply)
-            simulation = brian2.Network(network.objects())
-            built = time.perf_counter()
-            loop = _Loop(request)
-            simulation.run(
-                request.model.duration * SECOND,
-                namespace={},
-                report=loop,
-                report_period=0.2 * SECOND,
-            )
-        except Exception as error:
-            raise root_cause(error) from error
-        finally:
-            brian2.prefs.codegen.target = target
+        with self._device():
+            brian2.start_scope()
+            brian2.seed(request.seed)
+            try:
+                network = build(request.model, request.images, request.seed, _apply)
+                simulation = brian2.Network(network.objects())
+                built = time.perf_counter()
+                loop = self._loop(request)
+                simulation.run(
+                    request.model.duration * SECOND,
+                    namespace={},
+                    report=loop,
+                    report_period=0.2 * SECOND,
+                )
+            except Exception as error:
+                raise root_cause(error) from error
         return Outcome(
             records=collect.records(network),
             events=collect.events(network),
@@ -89,7 +100,7 @@ def _apply(network: Network) -> None:
         network.groups[group].variables[variable].set_value(value)
 
 
-class _Loop:
+class Loop:
     """What Brian2 reports to, from the first step to the last: passes progress on, and keeps the time."""
 
     def __init__(self, request: Request):

@@ -1,0 +1,147 @@
+"""A kernel as C++: what is done once, what a loop needs before it starts, and the body for a unit."""
+
+from __future__ import annotations
+
+from neuroglia_snn.emit import foreign
+from neuroglia_snn.emit.expressions import Printer, stored, type_of
+from neuroglia_snn.program.operations import OPERATIONS
+from neuroglia_snn.program.program import Kernel
+from neuroglia_snn.program.tree import (
+    Apply,
+    Array,
+    Cell,
+    Draw,
+    Expression,
+    Local,
+    Parameter,
+    Statement,
+    walk,
+)
+
+
+class Text:
+    """The parts of a function that runs a kernel; every name in them is made here.
+
+    ``a`` is an array, ``c`` a cell's value, ``p`` a parameter, ``x`` a local, ``w`` what a draw's
+    random bits of a step have in common, ``u`` the unit and ``d`` its number for random bits.
+    """
+
+    def __init__(
+        self, kernel: Kernel, clock: int, also: tuple[Expression | Array, ...] = ()
+    ) -> None:
+        """``also`` are values and arrays that the step itself reads."""
+        self._kernel, self._clock = kernel, clock
+        self._names: dict[Cell, str] = {}
+        self._arrays = {a.number: a for a in also if isinstance(a, Array)}
+        self._parameters: dict[int, Parameter] = {}
+        extra = [part for e in also if not isinstance(e, Array) for part in walk(e)]
+        for e in (*kernel.expressions(), *kernel.writes(), *extra):
+            if isinstance(e, Cell):
+                self._arrays[e.array.number] = e.array
+                self._names.setdefault(e, f"c{len(self._names)}")
+            elif isinstance(e, Parameter):
+                self._parameters[e.number] = e
+
+    def head(self) -> list[str]:
+        """Pointers, numbers, and the random bits of the step."""
+        lines = [
+            f"{stored(a.dtype)}* const a{n} = ({stored(a.dtype)}*)run.arrays[{n}];"
+            for n, a in sorted(self._arrays.items())
+        ]
+        for n, p in sorted(self._parameters.items()):
+            table = "f" if p.dtype.kind == "f" else "n"
+            lines.append(f"const {type_of(p.dtype)} p{n} = ({type_of(p.dtype)})run.{table}[{n}];")
+        lines += [
+            f"const Words w{d.number} = words_of(run.keys + 2*{d.number}, *run.clocks[{self._clock}].timestep);"
+            for d in self._kernel.draws()
+        ]
+        return lines
+
+    def value(self, e: Expression) -> str:
+        """A value of the step itself, outside of the loop: a parameter, or a scalar's element."""
+        if isinstance(e, Cell):
+            return f"a{e.array.number}[0]"
+        return Printer({}, "0", foreign.symbol).text(e)
+
+    def before(self) -> list[str]:
+        """What is done once."""
+        return self._block(self._kernel.before, "0", shared=set())
+
+    def shared(self) -> list[str]:
+        """Scalars that every unit reads, and that nothing has read or written before."""
+        known = {*self._read(self._kernel.before), *(s.target for s in self._kernel.before)}
+        return self._loads(
+            c for c in self._read(self._kernel.each) if c.array.scalar and c not in known
+        )
+
+    def each(self) -> list[str]:
+        """The body for unit ``u``."""
+        shared = {c for c in self._read(self._kernel.each) if c.array.scalar}
+        return self._block(self._kernel.each, "d", shared)
+
+    def result(self, name: str, otherwise: str = "false") -> str:
+        local = self._kernel.results.get(name)
+        return otherwise if local is None else f"x{local.number}"
+
+    def independent(self) -> bool:
+        """Whether units may be done in any order, and many at once: each writes its own cells alone."""
+        written = {c.array.number for c in self._kernel.writes() if not c.array.scalar}
+        gathered = any(c.index is not None for c in self._kernel.writes())
+        return not gathered and not any(
+            isinstance(e, Cell) and e.index is not None and e.array.number in written
+            for s in self._kernel.each
+            for part in s.expressions()
+            for e in walk(part)
+        )
+
+    def _read(self, statements: tuple[Statement, ...]) -> list[Cell]:
+        """Cells that statements read, an index before what it leads to."""
+        found: dict[Cell, None] = {}
+        for statement in statements:
+            for expression in statement.expressions():
+                for part in reversed(list(walk(expression))):
+                    if isinstance(part, Cell):
+                        found[part] = None
+        return list(found)
+
+    def _place(self, cell: Cell) -> str:
+        if cell.array.scalar:
+            return f"a{cell.array.number}[0]"
+        return f"a{cell.array.number}[{'u' if cell.index is None else self._names[cell.index]}]"
+
+    def _loads(self, cells) -> list[str]:
+        return [f"{type_of(c.dtype)} {self._names[c]} = {self._place(c)};" for c in cells]
+
+    def _block(self, statements: tuple[Statement, ...], unit: str, shared: set[Cell]) -> list[str]:
+        """Loads, statements and stores."""
+        read = [c for c in self._read(statements) if c not in shared]
+        lines = self._loads(read)
+        written = list(dict.fromkeys(s.target for s in statements if isinstance(s.target, Cell)))
+        lines += [
+            f"{type_of(c.dtype)} {self._names[c]};"
+            for c in written
+            if c not in read and c not in shared
+        ]
+        declared: set[int] = set()
+        printer = Printer(self._names, unit, foreign.symbol)
+        for statement in statements:
+            lines.append(self._statement(statement, printer, declared))
+        return lines + [f"{self._place(c)} = {self._names[c]};" for c in written]
+
+    def _statement(self, s: Statement, printer: Printer, declared: set[int]) -> str:
+        value = s.value
+        if s.operation is not None:
+            types = (s.target.dtype, value.dtype)
+            value = Apply(s.operation, (s.target, value), OPERATIONS[s.operation](*types))
+        kind, text = type_of(s.target.dtype), printer.text(value)
+        text = f"({kind})({text})"
+        if s.condition is not None:
+            text = f"{printer.text(s.condition)} ? {text} : {printer.text(s.target)}"
+        name = printer.text(s.target)
+        if isinstance(s.target, Local) and s.target.number not in declared:
+            declared.add(s.target.number)
+            return f"{kind} {name} = {text};"
+        return f"{name} = {text};"
+
+
+__all__ = ["Draw", "Text"]

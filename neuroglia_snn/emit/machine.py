@@ -1,0 +1,204 @@
+"""A compiled program on Brian2's arrays: what its loop is given, and what it gives back."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64, c_void_p
+
+import numpy as np
+
+from neuroglia_snn.emit import foreign
+from neuroglia_snn.emit.library import library, source
+from neuroglia_snn.program import clocks as brian2_clocks
+from neuroglia_snn.program.edges import Edges
+from neuroglia_snn.program.machine import Setting, Status
+from neuroglia_snn.program.passes import simplified
+from neuroglia_snn.program.program import Program
+
+
+class _Clock(Structure):
+    _fields_ = [
+        ("timestep", c_void_p),
+        ("t", c_void_p),
+        ("dt", c_void_p),
+        ("times", c_void_p),
+        ("end", c_int64),
+    ]
+
+
+class _Table(Structure):
+    _fields_ = [
+        ("values", c_void_p),
+        ("rows", c_int64),
+        ("columns", c_int64),
+        ("step", c_double),
+        ("refinement", c_double),
+    ]
+
+
+class _Row(Structure):
+    _fields_ = [("groups", POINTER(c_int32)), ("count", c_int64), ("capacity", c_int64)]
+
+
+class _Pathway(Structure):
+    _fields_ = [
+        *((name, c_int64) for name in ("start", "stop")),
+        *((name, c_void_p) for name in ("first", "delay", "begin", "order")),
+        ("ring", POINTER(_Row)),
+        *((name, c_int64) for name in ("rows", "now")),
+        *((name, c_void_p) for name in ("late_due", "late")),
+        *((name, c_int64) for name in ("late_count", "late_next", "age")),
+    ]
+
+
+class _Run(Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in ("arrays", "sizes", "f", "n", "keys", "tables")),
+        ("pathways", POINTER(_Pathway)),
+        *((name, c_void_p) for name in ("capacity", "clocks", "current", "marks", "seconds")),
+        *((name, c_int64) for name in ("clock_count", "position", "minimum", "stop", "profile")),
+        ("pause", c_double),
+    ]
+
+
+def _address(array: np.ndarray | None) -> int | None:
+    return None if array is None else array.ctypes.data
+
+
+class CppMachine:
+    """The loop in C++."""
+
+    def __init__(self, program: Program, setting: Setting) -> None:
+        program = simplified(program)
+        self._program = program
+        self._library = library(source(program), foreign.flags(foreign.options(program)))
+        self._library.advance.argtypes = [POINTER(_Run)]
+        self._library.advance.restype = c_int
+        self._library.release.argtypes = [POINTER(_Pathway)]
+        self._library.release.restype = None
+        self._kept: list[np.ndarray] = []
+        for number, (_, _, values) in enumerate(foreign.arrays(program)):
+            self._library.bind(c_int64(number), c_void_p(_address(self._held(values))))
+        self._arrays = np.zeros(len(program.arrays), np.uintp)
+        self._sizes = np.zeros(len(program.arrays), np.int64)
+        self.capacity = np.zeros(len(program.records()), np.int64)
+        self._seconds = np.zeros(len(program.steps))
+        self._edges, self._late = setting.edges, setting.pending
+        self._run = self._filled(setting)
+
+    def _filled(self, setting: Setting) -> _Run:
+        numbers = [float(p) for p in self._program.parameters]
+        whole = [int(p) if abs(p) < 2**63 else 0 for p in self._program.parameters]
+        tables = (_Table * max(1, len(self._program.tables)))(
+            *map(self._table, self._program.tables)
+        )
+        self._pathways = (_Pathway * max(1, len(setting.edges)))(
+            *map(self._pathway, setting.edges, setting.pending)
+        )
+        clocks = self._program.clocks
+        self._clocks = (_Clock * max(1, len(clocks)))()
+        for made, clock in zip(self._clocks, clocks, strict=False):
+            arrays = [brian2_clocks.values(clock, n) for n in ("timestep", "t", "dt", "times")]
+            self._kept += [a for a in arrays if a is not None]
+            made.timestep, made.t, made.dt, made.times = map(_address, arrays)
+            made.end = int(clock._i_end)
+        self._tables = tables
+        marks = np.zeros(setting.most_units + 8, np.uint8)
+        return _Run(
+            arrays=self._arrays.ctypes.data,
+            sizes=self._sizes.ctypes.data,
+            f=_address(self._held(np.array(numbers, float))),
+            n=_address(self._held(np.array(whole, np.int64))),
+            keys=_address(self._held(np.array(setting.keys, np.uint32).ravel())),
+            tables=ctypes.addressof(tables),
+            pathways=ctypes.cast(self._pathways, POINTER(_Pathway)),
+            capacity=self.capacity.ctypes.data,
+            clocks=ctypes.addressof(self._clocks),
+            current=_address(self._held(np.zeros(max(1, len(clocks)), np.uint8))),
+            marks=_address(self._held(marks)),
+            seconds=self._seconds.ctypes.data,
+            clock_count=len(clocks),
+            profile=setting.profile,
+        )
+
+    def _held(self, array: np.ndarray) -> np.ndarray:
+        self._kept.append(array)
+        return array
+
+    def _table(self, table) -> _Table:
+        rows, columns = table.values.shape[0], table.values.size // max(1, table.values.shape[0])
+        step = table.dt / table.refinement
+        return _Table(_address(table.values), rows, columns, step, table.refinement)
+
+    def _pathway(self, edges: Edges, pending: np.ndarray) -> _Pathway:
+        due = self._held(np.ascontiguousarray(pending[:, 0], np.int64))
+        late = self._held(np.ascontiguousarray(pending[:, 1], np.int32))
+        ring = (_Row * edges.rows)()
+        self._kept.append(ring)  # type: ignore[arg-type]
+        arrays = (edges.first, edges.delay, edges.begin, edges.order)
+        kinds = (np.int64, np.int32, np.int64, np.int32)
+        first, delay, begin, order = (
+            _address(None if a is None else self._held(np.ascontiguousarray(a, k)))
+            for a, k in zip(arrays, kinds, strict=True)
+        )
+        return _Pathway(
+            start=edges.start,
+            stop=edges.stop,
+            first=first,
+            delay=delay,
+            begin=begin,
+            order=order,
+            ring=ctypes.cast(ring, POINTER(_Row)),
+            rows=edges.rows,
+            late_due=_address(due),
+            late=_address(late),
+            late_count=len(due),
+        )
+
+    def refresh(self) -> None:
+        """Take note of where the arrays are now, and how long."""
+        for array in self._program.arrays:
+            values = array.values()
+            self._arrays[array.number] = values.ctypes.data
+            self._sizes[array.number] = len(values) if values.ndim else 1
+
+    def advance(self, pause: float) -> Status:
+        """Go on for about ``pause`` seconds, or to where Python is needed."""
+        self._run.pause = pause
+        return Status(self._library.advance(byref(self._run)))
+
+    @property
+    def position(self) -> int:
+        """Number of the step that comes next."""
+        return self._run.position
+
+    @property
+    def minimum(self) -> int:
+        """Number of the clock that is due first."""
+        return self._run.minimum
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """Time that each step took, where profiling."""
+        return self._seconds
+
+    def stop(self) -> None:
+        """Stop before the next time step."""
+        self._run.stop = 1
+
+    def pending(self, number: int) -> np.ndarray:
+        """Spikes of a pathway that are under way, as `edges.pending` gives them."""
+        path, edges = self._pathways[number], self._edges[number]
+        found = [np.zeros((0, 2), np.int64)]
+        for ahead in range(edges.rows):
+            row = path.ring[(path.now + ahead) % edges.rows]
+            if row.count:
+                groups = np.ctypeslib.as_array(row.groups, (row.count,))
+                found.append(edges.pairs(ahead, groups))
+        late = self._late[number][path.late_next :] - np.array([path.age, 0])
+        return np.concatenate([late, *found])
+
+    def close(self) -> None:
+        """Give memory back."""
+        for k in range(len(self._edges)):
+            self._library.release(byref(self._pathways[k]))

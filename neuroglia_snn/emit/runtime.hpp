@@ -1,0 +1,303 @@
+// What generated code stands on: values of a run, functions, random numbers, spikes under way.
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+#define INLINE static inline __attribute__((always_inline))
+
+// ---------------------------------------------------------------------------------------- a run
+
+// A clock of listed times has no step.
+struct Clock { int64_t* timestep; double* t; const double* dt; const double* times; int64_t end; };
+struct Table { const double* values; int64_t rows, columns; double step, refinement; };
+struct Row { int32_t* groups; int64_t count, capacity; };
+// Synapses by source and delay, and the groups of them that are due in each coming step (a ring).
+struct Pathway
+{
+    int64_t start, stop;
+    const int64_t* first; const int32_t* delay; const int64_t* begin; const int32_t* order;
+    Row* ring; int64_t rows, now;
+    const int64_t* late_due; const int32_t* late; int64_t late_count, late_next, age;
+};
+struct Run
+{
+    void** arrays; const int64_t* sizes; const double* f; const int64_t* n; const uint32_t* keys;
+    const Table* tables; Pathway* pathways; int64_t* capacity; Clock* clocks; uint8_t* current;
+    uint8_t* marks; double* seconds;
+    int64_t clock_count, position, minimum, stop, profile; double pause;
+};
+enum Status { DONE = 0, PAUSED = 1, PYTHON = 2, GROW = 3, STOPPED = 4 };
+
+static double now_in_seconds()
+{
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + 1e-9*now.tv_nsec;
+}
+
+// Numbers below 2e-308 are zero within the loop, as in Brian2's own C++: a trace that decays for long
+// would make every step slow otherwise.
+struct FlushToZero
+{
+#if defined(__SSE2__)
+    const unsigned before = __builtin_ia32_stmxcsr();
+    FlushToZero() { __builtin_ia32_ldmxcsr(before | 0x8040u); }
+    ~FlushToZero() { __builtin_ia32_ldmxcsr(before); }
+#elif defined(__aarch64__)
+    uint64_t before;
+    FlushToZero() { asm volatile("mrs %0, fpcr" : "=r"(before)); asm volatile("msr fpcr, %0" : : "r"(before | 1u << 24)); }
+    ~FlushToZero() { asm volatile("msr fpcr, %0" : : "r"(before)); }
+#endif
+};
+
+template <bool (*step)(Run&)> INLINE bool timed(Run& run, const int64_t number)
+{
+    if (!run.profile) return step(run);
+    const double before = now_in_seconds();
+    const bool done = step(run);
+    run.seconds[number] += now_in_seconds() - before;
+    return done;
+}
+
+// Clocks that are due: the earliest, and all that are within 1e-4 of a step of it, as Brian2 has it.
+static bool choose(Run& run)
+{
+    int64_t least = 0;
+    for (int64_t k = 1; k < run.clock_count; k++)
+        if (*run.clocks[k].t < *run.clocks[least].t) least = k;
+    run.minimum = least;
+    const double t = *run.clocks[least].t;
+    const double dt = run.clocks[least].dt ? *run.clocks[least].dt : INFINITY;
+    for (int64_t k = 0; k < run.clock_count; k++)
+    {
+        const Clock& other = run.clocks[k];
+        const double shorter = other.dt && *other.dt < dt ? *other.dt : dt, apart = std::fabs(*other.t - t);
+        run.current[k] = *other.t == t || (std::isfinite(shorter) ? apart/shorter < 1e-4 : apart < 1e-14);
+    }
+    return *run.clocks[least].timestep < run.clocks[least].end;
+}
+
+static void tick(Run& run)
+{
+    for (int64_t k = 0; k < run.clock_count; k++)
+        if (run.current[k])
+        {
+            Clock& clock = run.clocks[k];
+            *clock.timestep += 1;
+            *clock.t = clock.dt ? (double)*clock.timestep * *clock.dt : clock.times[*clock.timestep];
+        }
+}
+
+// ------------------------------------------------------------------------------ spikes under way
+
+INLINE void put(Pathway& path, const int32_t group)
+{
+    Row& row = path.ring[(path.now + path.delay[group]) % path.rows];
+    if (row.count == row.capacity)
+    {
+        row.capacity = row.capacity ? 2*row.capacity : 16;
+        row.groups = (int32_t*)std::realloc(row.groups, row.capacity*sizeof(int32_t));
+    }
+    row.groups[row.count++] = group;
+}
+
+static void take_up(Pathway& path, const int32_t* events, const int64_t count)
+{
+    for (int64_t k = 0; k < count; k++)
+    {
+        if (events[k] < path.start || events[k] >= path.stop) continue;
+        const int64_t unit = events[k] - path.start;
+        for (int64_t group = path.first[unit]; group < path.first[unit + 1]; group++)
+            if (path.begin[group] < path.begin[group + 1]) put(path, (int32_t)group);
+    }
+}
+
+INLINE void pass_on(Pathway& path)
+{
+    path.ring[path.now].count = 0;
+    path.now = path.now + 1 == path.rows ? 0 : path.now + 1;
+    path.age++;
+}
+
+extern "C" void release(Pathway* path)
+{
+    for (int64_t k = 0; k < path->rows; k++) std::free(path->ring[k].groups);
+}
+
+// The units whose marks are set, as a list of events; eight marks at a time.
+static int64_t compact(const uint8_t* marks, const int64_t count, int32_t* events)
+{
+    int64_t found = 0, u = 0;
+    for (; u + 8 <= count; u += 8)
+    {
+        uint64_t eight;
+        std::memcpy(&eight, marks + u, 8);
+        if (!eight) continue;
+        for (int64_t k = u; k < u + 8; k++)
+            if (marks[k]) events[found++] = (int32_t)k;
+    }
+    for (; u < count; u++)
+        if (marks[u]) events[found++] = (int32_t)u;
+    return found;
+}
+
+// ------------------------------------------------------------------------------------- functions
+
+// The C library's functions; where it has them for vectors, loops of them become vectors (within 4
+// units in the last place).
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
+#define OF_VECTORS __attribute__((simd("notinbranch"), const))
+#if __GLIBC_PREREQ(2, 35)
+#define OF_NEW_VECTORS OF_VECTORS
+#endif
+#endif
+#ifndef OF_VECTORS
+#define OF_VECTORS __attribute__((const))
+#endif
+#ifndef OF_NEW_VECTORS
+#define OF_NEW_VECTORS __attribute__((const))
+#endif
+#ifdef __APPLE__
+#define SYMBOL(name) "_" name
+#else
+#define SYMBOL(name) name
+#endif
+extern "C"
+{
+double lib_sin(double) __asm__(SYMBOL("sin")) OF_VECTORS;
+double lib_cos(double) __asm__(SYMBOL("cos")) OF_VECTORS;
+double lib_log(double) __asm__(SYMBOL("log")) OF_VECTORS;
+double lib_pow(double, double) __asm__(SYMBOL("pow")) OF_VECTORS;
+double lib_tan(double) __asm__(SYMBOL("tan")) OF_NEW_VECTORS;
+double lib_asin(double) __asm__(SYMBOL("asin")) OF_NEW_VECTORS;
+double lib_acos(double) __asm__(SYMBOL("acos")) OF_NEW_VECTORS;
+double lib_atan(double) __asm__(SYMBOL("atan")) OF_NEW_VECTORS;
+double lib_sinh(double) __asm__(SYMBOL("sinh")) OF_NEW_VECTORS;
+double lib_cosh(double) __asm__(SYMBOL("cosh")) OF_NEW_VECTORS;
+double lib_tanh(double) __asm__(SYMBOL("tanh")) OF_NEW_VECTORS;
+double lib_log10(double) __asm__(SYMBOL("log10")) OF_NEW_VECTORS;
+double lib_log1p(double) __asm__(SYMBOL("log1p")) OF_NEW_VECTORS;
+}
+
+template <class T> INLINE T integer_quotient(const T a, const T b)
+{
+    if (b == 0) return 0;
+    const T q = a/b;
+    return q - (a % b != 0 && (a < 0) != (b < 0));
+}
+template <class T> INLINE T integer_rest(const T a, const T b)
+{
+    if (b == 0) return 0;
+    const T r = a % b;
+    return r + (r != 0 && (r < 0) != (b < 0) ? b : 0);
+}
+INLINE int32_t floor_quotient(const int32_t a, const int32_t b) { return integer_quotient(a, b); }
+INLINE int64_t floor_quotient(const int64_t a, const int64_t b) { return integer_quotient(a, b); }
+INLINE double floor_quotient(const double a, const double b) { return std::floor(a/b); }
+INLINE int32_t rest(const int32_t a, const int32_t b) { return integer_rest(a, b); }
+INLINE int64_t rest(const int64_t a, const int64_t b) { return integer_rest(a, b); }
+INLINE double rest(const double a, const double b)
+{
+    double r = std::fmod(a, b);
+    if (r != 0 && (r < 0) != (b < 0)) r += b;
+    return r;
+}
+template <class T> INLINE T integer_power(T base, T exponent)
+{
+    if (exponent < 0) return base == 1 ? 1 : base == -1 ? (exponent % 2 ? -1 : 1) : 0;
+    T result = 1;
+    for (; exponent; exponent >>= 1, base *= base)
+        if (exponent & 1) result *= base;
+    return result;
+}
+INLINE int32_t power(const int32_t a, const int32_t b) { return integer_power(a, b); }
+INLINE int64_t power(const int64_t a, const int64_t b) { return integer_power(a, b); }
+INLINE double power(const double a, const double b) { return lib_pow(a, b); }
+template <int N> INLINE double whole_power(const double a)
+{
+    if constexpr (N < 0) return 1.0/whole_power<-N>(a);
+    else if constexpr (N == 0) return 1.0;
+    else if constexpr (N == 1) return a;
+    else if constexpr (N % 2 == 0) { const double half = whole_power<N/2>(a); return half*half; }
+    else return whole_power<N - 1>(a)*a;
+}
+
+template <class T> INLINE T absolute(const T a) { return a < 0 ? -a : a; }
+INLINE double absolute(const double a) { return std::fabs(a); }
+template <class T> INLINE T signum(const T a) { return (T)((T(0) < a) - (a < T(0))); }
+INLINE double signum(const double a) { return a != a ? a : (double)((0 < a) - (a < 0)); }
+template <class T> INLINE T clipped(const T a, const T low, const T high)
+{
+    const T raised = a < low ? low : a;
+    return high < raised ? high : raised;
+}
+INLINE double steps_of(const double t, const double dt) { return std::trunc((t + 1e-3*dt)/dt); }
+
+// The least x for which steps_of(x, dt) >= k.
+static double first_time(const double k, const double dt)
+{
+    double x = (k - (k <= 0) - 1e-3)*dt;
+    while (steps_of(x, dt) >= k) x = std::nextafter(x, -INFINITY);
+    while (steps_of(x, dt) < k) x = std::nextafter(x, INFINITY);
+    return x;
+}
+
+// exp, expm1 and exprel without a call and without a branch, so that loops of them become vectors;
+// within 2 units in the last place.
+INLINE double power_of_two(const double n)  // n integral, |n| < 1023
+{
+    const double shifted = n + 6755399441055744.0;
+    uint64_t bits;
+    std::memcpy(&bits, &shifted, 8);
+    bits = (bits + 1023) << 52;
+    double result;
+    std::memcpy(&result, &bits, 8);
+    return result;
+}
+INLINE double expm1_reduced(const double r)  // |r| < 0.35
+{
+    const double r2 = r*r, r4 = r2*r2, r8 = r4*r4;
+    const double a = 1.0/2 + r*(1.0/6), b = 1.0/24 + r*(1.0/120), c = 1.0/720 + r*(1.0/5040);
+    const double d = 1.0/40320 + r*(1.0/362880), e = 1.0/3628800 + r*(1.0/39916800);
+    const double f = 1.0/479001600 + r*(1.0/6227020800.0);
+    return r + r2*((a + r2*b) + r4*(c + r2*d) + r8*(e + r2*f));
+}
+INLINE double nearest_power(const double x) { return (x*1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0; }
+INLINE double rest_of_power(const double x, const double n)
+{
+    return (x - n*6.93147180369123816490e-01) - n*1.90821492927058770002e-10;
+}
+INLINE double vexp(const double x)
+{
+    const double low = x < -746.0 ? -746.0 : x, bounded = low > 710.0 ? 710.0 : low;
+    const double n = nearest_power(bounded), half = (n*0.5 + 6755399441055744.0) - 6755399441055744.0;
+    return (1.0 + expm1_reduced(rest_of_power(bounded, n)))*power_of_two(half)*power_of_two(n - half);
+}
+INLINE double vexpm1(const double x)
+{
+    const double low = x < -746.0 ? -746.0 : x, bounded = low > 710.0 ? 710.0 : low;
+    const double n = nearest_power(bounded), half = (n*0.5 + 6755399441055744.0) - 6755399441055744.0;
+    const double scale = power_of_two(half), other = power_of_two(n - half);
+    return expm1_reduced(rest_of_power(bounded, n))*scale*other + (scale*other - 1.0);
+}
+INLINE double vexprel(const double x)
+{
+    const double ratio = vexpm1(x)/x;
+    return std::fabs(x) < 1e-16 ? 1.0 : x > 717.0 ? INFINITY : ratio;
+}
+
+INLINE double look(const Table& table, const double t)
+{
+    int64_t row = (int64_t)((t/table.step + 0.5)/table.refinement);
+    row = row < 0 ? 0 : row >= table.rows ? table.rows - 1 : row;
+    return table.values[row];
+}
+INLINE double look(const Table& table, const double t, const int64_t column)
+{
+    if (column < 0 || column >= table.columns) return NAN;
+    int64_t row = (int64_t)((t/table.step + 0.5)/table.refinement);
+    row = row < 0 ? 0 : row >= table.rows ? table.rows - 1 : row;
+    return table.values[row*table.columns + column];
+}

@@ -1,0 +1,318 @@
+"""Each step of a program as a C++ function, and the loop that calls them when their clocks are due.
+
+A step returns false where it has to wait for an array to grow; it has done nothing then.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from neuroglia_snn.emit.expressions import stored
+from neuroglia_snn.emit.kernels import Text
+from neuroglia_snn.program.program import (
+    Deliver,
+    Generate,
+    Kernel,
+    Program,
+    Python,
+    Record,
+    RecordEvents,
+    RecordRate,
+    RecordState,
+    Reset,
+    Step,
+    Sum,
+    Threshold,
+    Update,
+)
+
+
+@singledispatch
+def body(step: Step, number: int) -> list[str]:
+    """The lines of a step's function; ``number`` counts records, whose arrays grow."""
+    raise AssertionError(f"no text for {type(step).__name__}")
+
+
+@body.register
+def _(step: Update, number: int) -> list[str]:
+    text = Text(step.kernel, step.clock, (step.count,))
+    return [
+        *text.head(),
+        *text.before(),
+        *text.shared(),
+        f"const int64_t count = {text.value(step.count)};",
+        *_loop(text, "count", text.each()),
+    ]
+
+
+def _loop(text: Text, count: str, lines: list[str]) -> list[str]:
+    """A loop over all units; vectors where units do not depend on each other."""
+    return [
+        *(["#pragma GCC ivdep"] if text.independent() else []),
+        f"for (int64_t u = 0; u < {count}; u++)",
+        "{",
+        "const int64_t d = u; (void)d;",
+        *lines,
+        "}",
+    ]
+
+
+@body.register
+def _(step: Threshold, number: int) -> list[str]:
+    refractory = step.refractory or ()
+    text = Text(step.kernel, step.clock, (step.count, step.events, *refractory))
+    events = f"a{step.events.number}"
+    marked = [*text.each(), f"marks[u] = {text.result('_cond')};"]
+    lines = [
+        *text.head(),
+        *text.before(),
+        *text.shared(),
+        f"const int64_t count = {text.value(step.count)};",
+        "uint8_t* const marks = run.marks;",
+        *_loop(text, "count", marked),
+        f"const int64_t found = compact(marks, count, {events});",
+        f"{events}[count] = (int32_t)found;",
+    ]
+    if step.refractory:
+        free, last, time = step.refractory
+        lines += [
+            f"for (int64_t k = 0; k < found; k++) a{free.number}[{events}[k]] = 0;",
+            f"for (int64_t k = 0; k < found; k++) a{last.number}[{events}[k]] = {text.value(time)};",
+        ]
+    return lines
+
+
+@body.register
+def _(step: Reset, number: int) -> list[str]:
+    text = Text(step.kernel, step.clock, (step.events,))
+    events = f"a{step.events.number}"
+    return [
+        *text.head(),
+        *text.before(),
+        *text.shared(),
+        f"const int64_t found = {events}[run.sizes[{step.events.number}] - 1];",
+        "for (int64_t k = 0; k < found; k++)",
+        "{",
+        f"const int64_t u = {events}[k], d = u; (void)d;",
+        *text.each(),
+        "}",
+    ]
+
+
+@body.register
+def _(step: Deliver, number: int) -> list[str]:
+    text = Text(step.kernel, step.clock, (step.pathway.events,))
+    events = f"a{step.pathway.events.number}"
+    return [
+        f"Pathway& path = run.pathways[{step.pathway.number}];",
+        *text.head(),
+        f"take_up(path, {events}, {events}[run.sizes[{step.pathway.events.number}] - 1]);",
+        *text.before(),
+        *text.shared(),
+        "const auto edge = [&](const int64_t u, const int64_t d) __attribute__((always_inline))",
+        "{",
+        "(void)d;",
+        *text.each(),
+        "};",
+        "for (; path.late_next < path.late_count && path.late_due[path.late_next] == path.age; path.late_next++)",
+        "edge(path.late[path.late_next], path.late[path.late_next] + 2147483648);",
+        "const Row& row = path.ring[path.now];",
+        "for (int64_t k = 0; k < row.count; k++)",
+        "{",
+        "const int64_t first = path.begin[row.groups[k]], last = path.begin[row.groups[k] + 1];",
+        "if (path.order) for (int64_t e = first; e < last; e++) edge(path.order[e], path.order[e]);",
+        "else for (int64_t e = first; e < last; e++) edge(e, e);",
+        "}",
+        "pass_on(path);",
+    ]
+
+
+@body.register
+def _(step: Sum, number: int) -> list[str]:
+    also = (step.count, step.target, step.index, step.start, step.stop)
+    text = Text(step.kernel, step.clock, also)
+    target, index = f"a{step.target.number}", f"a{step.index.number}"
+    start = text.value(step.start)
+    value = text.result("_synaptic_var")
+    return [
+        *text.head(),
+        f"const int64_t count = {text.value(step.count)}, start = {start}, stop = {text.value(step.stop)};",
+        f"for (int64_t k = start; k < stop; k++) {target}[k] = 0;",
+        *text.before(),
+        *text.shared(),
+        "for (int64_t u = 0; u < count; u++)",
+        "{",
+        "const int64_t d = u; (void)d;",
+        *text.each(),
+        f"{target}[{index}[u]] += {value};",
+        "}",
+    ]
+
+
+@body.register
+def _(step: Generate, number: int) -> list[str]:
+    names = {
+        name: f"a{getattr(step, name).number}"
+        for name in ("events", "indices", "bins", "period", "position", "timestep")
+    }
+    arrays = [getattr(step, name) for name in names]
+    lines = [
+        f"{stored(a.dtype)}* const a{a.number} = ({stored(a.dtype)}*)run.arrays[{a.number}];"
+        for a in arrays
+    ]
+    n = names
+    return [
+        *lines,
+        f"const int64_t count = run.sizes[{step.bins.number}], period = {n['period']}[0];",
+        f"int64_t bin = {n['timestep']}[0], position = {n['position']}[0], found = 0;",
+        "if (period > 0)",
+        "{",
+        "bin %= period;",
+        f"if (position > 0 && {n['bins']}[position - 1] >= bin) position = 0;",
+        "}",
+        f"for (; position < count && {n['bins']}[position] <= bin; position++)",
+        f"{n['events']}[found++] = {n['indices']}[position];",
+        f"{n['events']}[run.sizes[{step.events.number}] - 1] = (int32_t)found;",
+        f"{n['position']}[0] = (int32_t)position;",
+    ]
+
+
+def _room(step: Record, number: int, more: str) -> list[str]:
+    """Leave where the arrays have no room for what comes."""
+    return [
+        f"const int64_t length = a{step.length.number}[0];",
+        f"if (length + {more} > run.capacity[{number}]) return false;",
+    ]
+
+
+@body.register
+def _(step: RecordState, number: int) -> list[str]:
+    growing = tuple(step.growing.values())
+    text = Text(step.kernel, step.clock, (step.length, step.units, step.time, *growing))
+    values = {name: a for name, a in step.growing.items() if name != "t"}
+    return [
+        *text.head(),
+        *_room(step, number, "1"),
+        f"a{step.growing['t'].number}[length] = {text.value(step.time)};",
+        *text.before(),
+        *text.shared(),
+        f"const int64_t count = run.sizes[{step.units.number}];",
+        "for (int64_t k = 0; k < count; k++)",
+        "{",
+        f"const int64_t u = a{step.units.number}[k], d = u; (void)d;",
+        *text.each(),
+        *(f"a{a.number}[length*count + k] = {text.result(name)};" for name, a in values.items()),
+        "}",
+        f"a{step.length.number}[0] = (int32_t)(length + 1);",
+    ]
+
+
+def _within(step: RecordEvents | RecordRate, text: Text) -> list[str]:
+    """The events between the units ``start`` and ``stop``; they are sorted."""
+    events = f"a{step.events.number}"
+    return [
+        f"const int64_t start = {text.value(step.start)}, stop = {text.value(step.stop)};",
+        f"int64_t low = 0, high = {events}[run.sizes[{step.events.number}] - 1];",
+        f"while (low < high && {events}[low] < start) low++;",
+        f"while (low < high && {events}[high - 1] >= stop) high--;",
+    ]
+
+
+@body.register
+def _(step: RecordEvents, number: int) -> list[str]:
+    growing = tuple(step.growing.values())
+    also = (step.length, step.events, step.counts, step.start, step.stop, *growing)
+    text = Text(step.kernel, step.clock, also)
+    return [
+        *text.head(),
+        *_within(step, text),
+        "if (low == high) return true;",
+        *_room(step, number, "high - low"),
+        *text.before(),
+        *text.shared(),
+        "for (int64_t k = low; k < high; k++)",
+        "{",
+        f"const int64_t u = a{step.events.number}[k], d = u; (void)d;",
+        *text.each(),
+        *(
+            f"a{a.number}[length + k - low] = {text.result(name)};"
+            for name, a in step.growing.items()
+        ),
+        f"a{step.counts.number}[u - start]++;",
+        "}",
+        f"a{step.length.number}[0] = (int32_t)(length + high - low);",
+    ]
+
+
+@body.register
+def _(step: RecordRate, number: int) -> list[str]:
+    growing = tuple(step.growing.values())
+    also = (
+        step.length,
+        step.events,
+        step.start,
+        step.stop,
+        step.size,
+        step.time,
+        step.dt,
+        *growing,
+    )
+    text = Text(Kernel((), ()), step.clock, also)
+    return [
+        *text.head(),
+        *_room(step, number, "1"),
+        *_within(step, text),
+        f"a{step.growing['t'].number}[length] = {text.value(step.time)};",
+        f"a{step.growing['rate'].number}[length] = 1.0*(high - low)/{text.value(step.dt)}/{text.value(step.size)};",
+        f"a{step.length.number}[0] = (int32_t)(length + 1);",
+    ]
+
+
+def functions(program: Program) -> list[str]:
+    """All steps' functions."""
+    lines: list[str] = []
+    records = program.records()
+    for number, step in enumerate(program.steps):
+        if isinstance(step, Python):
+            continue
+        place = records.index(step) if isinstance(step, Record) else -1
+        lines += [f"static bool s{number}(Run& run)", "{", *body(step, place), "return true;", "}"]
+    return lines
+
+
+def loop(program: Program) -> list[str]:
+    """The time loop: it returns to Python at a pause, for Python's objects and for arrays to grow."""
+    cases = []
+    for number, step in enumerate(program.steps):
+        due = f"run.current[{step.clock}]"
+        if isinstance(step, Python):
+            cases.append(f"case {number}: if ({due}) {{ run.position++; return PYTHON; }} break;")
+        else:
+            cases.append(
+                f"case {number}: if ({due} && !timed<s{number}>(run, {number})) return GROW; break;"
+            )
+    return [
+        'extern "C" int advance(Run* const given)',
+        "{",
+        "Run& run = *given;",
+        "const FlushToZero flush;",
+        "(void)flush;",
+        "const double until = now_in_seconds() + run.pause;",
+        "for (;;)",
+        "{",
+        "if (run.position == 0)",
+        "{",
+        "if (run.stop) return STOPPED;",
+        "if (!choose(run)) return DONE;",
+        "if (now_in_seconds() > until) return PAUSED;",
+        "}",
+        f"for (; run.position < {len(program.steps)}; run.position++)",
+        "switch (run.position)",
+        "{",
+        *cases,
+        "}",
+        "tick(run);",
+        "run.position = 0;",
+        "}",
+        "}",
+    ]

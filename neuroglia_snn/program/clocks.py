@@ -1,0 +1,43 @@
+"""Brian2's clocks: which are due, and how they go on. ``emit/runtime.hpp`` does the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from brian2.core.clocks import Clock
+
+
+def values(clock: Any, name: str) -> np.ndarray | None:
+    """An array of the clock, or None where it has no such (a clock of listed times has no ``dt``)."""
+    variable = clock.variables.get(name)
+    return None if variable is None else variable.get_value()
+
+
+def time(clock: Any) -> float:
+    return float(clock.variables["t"].get_value()[0])
+
+
+def due(clocks: list[Any]) -> tuple[int, list[bool]]:
+    """Number of the earliest clock, and which are due with it: within 1e-4 of the shorter step."""
+    times = [time(c) for c in clocks]
+    steps = [np.inf if (dt := values(c, "dt")) is None else float(dt[0]) for c in clocks]
+    least = int(np.argmin(times))
+
+    def together(other: int) -> bool:
+        apart, step = abs(times[other] - times[least]), min(steps[least], steps[other])
+        near = apart / step < Clock.epsilon_dt if np.isfinite(step) else apart < 1e-14
+        return times[other] == times[least] or bool(near)
+
+    return least, [together(n) for n in range(len(clocks))]
+
+
+def tick(clock: Any) -> None:
+    """Go on by one step."""
+    timestep, t = clock.variables["timestep"].get_value(), clock.variables["t"].get_value()
+    timestep[0] += 1
+    dt, listed = values(clock, "dt"), values(clock, "times")
+    if dt is not None:
+        t[0] = timestep[0] * dt[0]
+    elif listed is not None:
+        t[0] = listed[timestep[0]]

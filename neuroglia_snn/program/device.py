@@ -1,0 +1,259 @@
+"""Brian2's device ``neuroglia``: every ``run()`` of a script in our loop, on Brian2's own arrays."""
+
+from __future__ import annotations
+
+import gc
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from brian2.codegen.codeobject import CodeObject
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+from brian2.core.base import BrianObjectException
+from brian2.core.namespace import get_local_namespace
+from brian2.core.network import Network
+from brian2.core.preferences import prefs
+from brian2.devices.device import RuntimeDevice
+from brian2.units.allunits import second
+from brian2.utils.logger import get_logger
+
+from neuroglia_snn.errors import UserError
+from neuroglia_snn.program import draws, drive
+from neuroglia_snn.program.build import build
+from neuroglia_snn.program.code import record
+from neuroglia_snn.program.machine import Machine, Setting
+from neuroglia_snn.program.program import Program
+from neuroglia_snn.program.refusal import Refused, refuse
+from neuroglia_snn.program.single import execute
+
+logger = get_logger("brian2.devices.neuroglia")
+
+Maker = Callable[[Program, Setting], Machine]
+
+
+class NeurogliaDevice(RuntimeDevice):
+    """Runs networks by a machine; all that happens outside of a run is Brian2's, in NumPy.
+
+    ``targets`` maps the name of a target to the kind of code objects whose functions it can call, and
+    to what makes its machines.
+    """
+
+    def __init__(self, targets: dict[str, tuple[type[CodeObject], Maker]]) -> None:
+        super().__init__()
+        self._targets = targets
+        self._target, self._fallback = next(iter(targets)), False
+        self._preparing = self._fallen_back = False
+        self._seed: int | None = None
+        self._streams: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+
+    def activate(self, build_on_run: bool = True, **options: Any) -> None:
+        """Take up ``target`` and ``fallback`` from `set_device`."""
+        super().activate(build_on_run, **options)
+        target = options.pop("target", next(iter(self._targets)))
+        fallback = options.pop("fallback", False)
+        options.pop("profile", None)
+        if target not in self._targets:
+            known = ", ".join(f"'{t}'" for t in self._targets)
+            raise UserError(f"set_device('neuroglia', target={target!r}): the targets are {known}")
+        if options:
+            raise UserError(
+                f"set_device('neuroglia') has no option '{next(iter(options))}' (it has target and "
+                "fallback)"
+            )
+        self._target, self._fallback = target, bool(fallback)
+
+    # ------------------------------------------------------------------------------ code objects
+
+    def code_object_class(
+        self, codeobj_class: Any = None, fallback_pref: str = "codegen.target"
+    ) -> Any:
+        """The target's for the code of a run, NumPy for what runs at once, unless a script says it."""
+        if codeobj_class is None and self._preparing:
+            return self._targets[self._target][0]
+        if codeobj_class is None and prefs[fallback_pref] == "auto" and not self._fallen_back:
+            return NumpyCodeObject
+        return super().code_object_class(codeobj_class, fallback_pref)
+
+    def code_object(
+        self,
+        owner: Any,
+        name: str,
+        abstract_code: Any,
+        variables: Any,
+        template_name: str,
+        variable_indices: Any,
+        codeobj_class: Any = None,
+        template_kwds: Any = None,
+        override_conditional_write: Any = None,
+        compiler_kwds: Any = None,
+    ) -> Any:
+        kind = self.code_object_class(codeobj_class)
+        given = (owner, name, abstract_code, variables, template_name, variable_indices)
+        if self._preparing and "GSL" in kind.__name__:
+            raise refuse(owner.name, "an integrator of the GSL")
+        if not (self._preparing and kind is self._targets[self._target][0]):
+            return super().code_object(
+                *given, kind, template_kwds, override_conditional_write, compiler_kwds
+            )
+        made = record(kind, *given, template_kwds, override_conditional_write, compiler_kwds or {})
+        made.execute = lambda code: execute(code, self._keys)
+        return made
+
+    # -------------------------------------------------------------------------------------- runs
+
+    def network_run(
+        self,
+        network: Any,
+        duration: Any,
+        report: Any = None,
+        report_period: Any = 10 * second,
+        namespace: Any = None,
+        profile: Any = None,
+        level: int = 0,
+    ) -> None:
+        """`brian2.Network.run`."""
+        if namespace is None:
+            namespace = get_local_namespace(level=level + 2)
+        given = (duration, report, report_period, namespace, profile)
+        try:
+            self._run(network, *given)
+        except Refused as refusal:
+            if not self._fallback:
+                raise
+            logger.warn(f"{refusal}: this network runs on Brian2's runtime.", "fallback", once=True)
+            _forget_code(network)
+            self._fallen_back = True
+            try:
+                Network.run.original_function(network, *given)
+            finally:
+                self._fallen_back = False
+
+    def _run(
+        self,
+        network: Any,
+        duration: Any,
+        report: Any,
+        report_period: Any,
+        namespace: Any,
+        profile: Any,
+    ) -> None:
+        if duration < 0:
+            raise ValueError(
+                f"Function 'run' expected a non-negative duration but got '{duration}'"
+            )
+        gc.collect()  # Brian2 warns of objects that no network includes
+        profile = self.build_options.get("profile", False) if profile is None else profile
+        objects = network.sorted_objects
+        network._clocks = {obj.clock for obj in objects}
+        t_start, t_end = network.t, network.t + duration
+        for clock in network._clocks:
+            clock.set_interval(network.t, t_end)
+        self._prepare(network, namespace)
+        if not objects:
+            return
+        told = drive.Report(report, report_period, t_start, duration)
+        program = build(objects)
+        setting = drive.setting(program, self._keys(program), bool(profile))
+        machine = self._targets[self._target][1](program, setting)
+        told.begin()
+        going = drive.Drive(network, program, machine, self._limit())
+        began = time.time()
+        Network._globally_running = True
+        try:
+            going.go(told)
+        except Exception:
+            logger.warn(
+                f"The run stopped at t = {going.t:g} s: all arrays are as that step left them.",
+                "stopped",
+            )
+            raise
+        finally:
+            Network._globally_running = False
+            network.t_ = going.t
+            going.finish()
+        self._last_run_time = time.time() - began
+        if not (network._stopped or Network._globally_stopped):
+            network.t_ = float(t_end)
+        done = (network.t - t_start) / duration if duration > 0 else 1.0
+        self._last_run_completed_fraction = done
+        going.say_not_finite()
+        drive.check_states(objects)
+        told.end(done, self._last_run_time)
+        network.after_run()
+        if profile:
+            spent = going.profile()
+            network._profiling_info = [(name, t * second) for name, t in spent.items()]
+
+    def _prepare(self, network: Any, namespace: Any) -> None:
+        self._preparing = True
+        try:
+            network.before_run(namespace)
+        except BrianObjectException as error:
+            refusal = _refusal(error)
+            if refusal is error:
+                raise
+            raise refusal from error
+        finally:
+            self._preparing = False
+
+    def _limit(self) -> float | None:
+        return None if self._maximum_run_time is None else float(self._maximum_run_time)
+
+    # ---------------------------------------------------------------------------- random numbers
+
+    def seed(self, seed: int | None = None) -> None:
+        """Seed NumPy, from which the next run takes the seed of our own numbers."""
+        super().seed(seed)
+        self._seed = None
+        self._streams.clear()
+
+    def network_restore(self, network: Any, *given: Any, **keywords: Any) -> None:
+        """`brian2.Network.restore`; without ``restore_random_state``, other numbers follow."""
+        self._seed = None
+        Network.restore.original_function(network, *given, **keywords)
+
+    def get_random_state(self) -> dict[str, Any]:
+        return {**super().get_random_state(), "neuroglia_seed": self._run_seed()}
+
+    def set_random_state(self, state: dict[str, Any]) -> None:
+        super().set_random_state(state)
+        self._seed = state.get("neuroglia_seed")
+
+    def _run_seed(self) -> int:
+        if self._seed is None:
+            low, high = np.random.randint(0, 2**32, 2, np.uint64)
+            self._seed = int(low) | int(high) << 32
+        return self._seed
+
+    def _keys(self, program: Program) -> list[draws.Keys]:
+        """Of each draw; every object has a stream of its own for as long as it lives."""
+        if not program.draws:
+            return []
+        seed = self._run_seed()
+        keys = []
+        for owner, place in program.draws:
+            stream = self._streams.setdefault(owner, len(self._streams))
+            keys.append(draws.key(seed, stream, place))
+        return keys
+
+
+def _refusal(error: BrianObjectException) -> Exception:
+    """A refusal where Brian2 found that a function cannot be called, and the error itself elsewhere."""
+    cause = error.__cause__
+    if isinstance(cause, Refused):
+        return cause
+    found = re.match("Cannot use function '(.*?)'", str(cause))
+    if not isinstance(cause, NotImplementedError) or not found:
+        return error
+    feature = f"the function '{found[1]}', which has no implementation in C++,"
+    return refuse(error._brian_objname, feature, "target='numpy' runs Python functions")
+
+
+def _forget_code(network: Any) -> None:
+    """Let Brian2 make all code objects anew."""
+    for obj in network.sorted_objects:
+        if hasattr(obj, "_pushspikes_codeobj"):
+            obj._pushspikes_codeobj = None

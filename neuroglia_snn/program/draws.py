@@ -1,0 +1,115 @@
+"""Random numbers by (key, unit, step): the same in every target, whatever the threads.
+
+A kernel's draw has a key of 64 bits; the key, the unit and the step give 64 random bits by the
+arithmetic of `neuroglia_snn.noise`. ``rand`` has 53 of them, ``randn`` is that module's normal (to
+4e-5), and where a number takes an unknown count of uniform ones, they come from Threefry-2x32 with
+these 64 bits as its key. ``emit/draws.hpp`` is the same in C++; a test compares them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from neuroglia_snn import noise
+
+Keys = tuple[int, int]
+
+
+def key(seed: int, stream: int, place: int) -> Keys:
+    """The key of a draw: of the run's seed (64 bits), the object's stream and the place in its code."""
+    x0, x1 = noise.threefry2x32(
+        (seed & 0xFFFFFFFF, seed >> 32), np.array(stream, np.uint32), np.array(place, np.uint32)
+    )
+    return int(x0), int(x1)
+
+
+def draw(kind: str, keys: Keys, units: np.ndarray, step: int, arguments: tuple) -> np.ndarray:
+    """One number for each unit."""
+    units = np.asarray(units)
+    if kind == "randn":
+        return noise.gaussian(*keys, units, step)
+    x0, x1 = noise.words(*keys, units, step)
+    if kind == "rand":
+        return _uniform(x0, x1)
+    given = [np.broadcast_to(a, units.shape).ravel() for a in arguments]
+    one = _MANY[kind]
+    values = [
+        one(_Stream(int(a), int(b)), *(g[k] for g in given))
+        for k, (a, b) in enumerate(zip(x0.ravel(), x1.ravel(), strict=True))
+    ]
+    return np.array(values, np.int32).reshape(units.shape)
+
+
+def _uniform(x0: np.ndarray, x1: np.ndarray) -> np.ndarray:
+    high, low = (x0 >> np.uint32(5)).astype(float), (x1 >> np.uint32(6)).astype(float)
+    return (high * 67108864.0 + low) * (1.0 / 9007199254740992.0)
+
+
+class _Stream:
+    def __init__(self, x0: int, x1: int) -> None:
+        self._key, self._count = (x0, x1), 0
+
+    def next(self) -> float:
+        x0, x1 = noise.threefry2x32(self._key, np.array(self._count, np.uint32), 0)
+        self._count += 1
+        return float(_uniform(x0, x1))
+
+
+def _poisson(stream: _Stream, mean: float) -> int:
+    if not mean > 0:
+        return 0
+    return _by_product(stream, mean) if mean < 10 else _by_rejection(stream, mean)
+
+
+def _by_product(stream: _Stream, mean: float) -> int:
+    bound, product, found = math.exp(-mean), stream.next(), 0
+    while product > bound:
+        found += 1
+        product *= stream.next()
+    return found
+
+
+def _by_rejection(stream: _Stream, mean: float) -> int:
+    """Hörmann 1993, transformed rejection with squeeze (PTRS)."""
+    root, log_mean = math.sqrt(mean), math.log(mean)
+    b = 0.931 + 2.53 * root
+    a = -0.059 + 0.02483 * b
+    inverse, bound = 1.1239 + 1.1328 / (b - 3.4), 0.9277 - 3.6224 / (b - 2)
+    while True:
+        u, v = stream.next() - 0.5, stream.next()
+        distance = 0.5 - abs(u)
+        k = math.floor((2 * a / distance + b) * u + mean + 0.43)
+        if distance >= 0.07 and v <= bound:
+            return k
+        if k < 0 or (distance < 0.013 and v > distance):
+            continue
+        left = math.log(v) + math.log(inverse) - math.log(a / (distance * distance) + b)
+        if left <= k * log_mean - mean - math.lgamma(k + 1):
+            return k
+
+
+def _binomial(stream: _Stream, n: int, p: float) -> int:
+    less = 1 - p if p > 0.5 else p
+    if n * less < 30:
+        found = _by_inversion(stream, int(n), less)
+    else:
+        found = sum(stream.next() < less for _ in range(int(n)))
+    return int(n) - found if p > 0.5 else found
+
+
+def _by_inversion(stream: _Stream, n: int, p: float) -> int:
+    q = 1 - p
+    left, probability = stream.next(), math.exp(n * math.log(q))
+    for k in range(n):
+        if left <= probability:
+            return k
+        left -= probability
+        probability *= (n - k) * p / ((k + 1) * q)
+    return n
+
+
+#: Numbers that take an unknown count of uniform ones.
+_MANY: dict[str, Callable[..., int]] = {"poisson": _poisson, "binomial": _binomial}

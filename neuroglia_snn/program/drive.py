@@ -1,0 +1,225 @@
+"""One run of a network: Brian2's preparation, the machine's loop, and Python wherever it is called for."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from brian2.core.network import Network, TextReport
+from brian2.core.variables import ArrayVariable
+from brian2.equations import Equations
+from brian2.groups.group import Group
+from brian2.units.allunits import second
+from brian2.utils.logger import get_logger
+
+from neuroglia_snn.program import growth
+from neuroglia_snn.program.edges import edges, keep, pending
+from neuroglia_snn.program.machine import Machine, Setting, Status
+from neuroglia_snn.program.program import Program, Python, Threshold
+
+logger = get_logger("brian2.devices.neuroglia")
+
+#: Brian2's own, for a warning of Brian2's.
+synapses_logger = get_logger("brian2.synapses.synapses")
+
+#: Seconds between two looks at the clock on the wall, at reports and at interrupts.
+PAUSE = 0.05
+
+
+class Report:
+    """Brian2's reports of progress."""
+
+    def __init__(self, report: Any, period: Any, start: Any, duration: Any) -> None:
+        self._call = _callback(report)
+        self._period, self._start, self._duration = float(period), start, duration
+        self._began = time.time()
+        self._next = self._began + self._period
+
+    def begin(self) -> None:
+        if self._call:
+            self._call(0 * second, 0.0, self._start, self._duration)
+
+    def passing(self, t: float) -> None:
+        """Report where it is time to."""
+        now = time.time()
+        if self._call and now > self._next:
+            done = (t - float(self._start)) / float(self._duration)
+            self._call((now - self._began) * second, done, self._start, self._duration)
+            self._next = now + self._period
+
+    def end(self, done: float, elapsed: float) -> None:
+        if self._call:
+            self._call(elapsed * second, done, self._start, self._duration)
+
+
+def _callback(report: Any) -> Callable | None:
+    if report is None:
+        return None
+    if report in ("text", "stdout"):
+        return TextReport(sys.stdout)
+    if report == "stderr":
+        return TextReport(sys.stderr)
+    if isinstance(report, str):
+        raise ValueError(f'Do not know how to handle report argument "{report}".')
+    if callable(report):
+        return report
+    raise TypeError(
+        "Do not know how to handle report argument, it has to be one of 'text', 'stdout', 'stderr', "
+        f"or a callable function/object, but it is of type {type(report)}"
+    )
+
+
+class Watch:
+    """Looks for values of differential equations that are not finite, now and then."""
+
+    def __init__(self, objects: list[Any]) -> None:
+        self._watched = [
+            (obj, name)
+            for obj in objects
+            if isinstance(getattr(obj, "equations", None), Equations) and isinstance(obj, Group)
+            for name in obj.equations.diff_eq_names
+            if isinstance(obj.variables.get(name), ArrayVariable)
+        ]
+        self._next = 0.0
+        self.found: str | None = None
+
+    def look(self, t: float, now: float) -> None:
+        """Look, unless it was done within the last second, and remember what was found first."""
+        if self.found or now < self._next:
+            return
+        self._next = now + 1.0
+        for obj, name in self._watched:
+            values = np.asarray(obj.variables[name].get_value())
+            (wrong,) = np.nonzero(~np.isfinite(values))
+            if len(wrong):
+                self.found = (
+                    f"'{obj.name}': {name} of unit {wrong[0]} is {values[wrong[0]]} "
+                    f"(seen at t = {t:g} s)"
+                )
+                return
+
+
+class Drive:
+    """A machine on its way through a run."""
+
+    def __init__(
+        self, network: Any, program: Program, machine: Machine, limit: float | None
+    ) -> None:
+        self._network, self._program, self._machine = network, program, machine
+        self._growth = growth.start(program, machine)
+        self._limit = limit
+        self._python: dict[str, float] = defaultdict(float)
+        self._watch = Watch(network.sorted_objects)
+
+    def go(self, report: Report) -> None:
+        """Run to the end, or to where the network is stopped."""
+        began = time.time()
+        pause = 0.0 if self._limit is not None else PAUSE
+        while True:
+            if self._network._stopped or Network._globally_stopped:
+                self._machine.stop()
+            status = self._machine.advance(pause)
+            if status in (Status.DONE, Status.STOPPED):
+                return
+            if status == Status.GROW:
+                self._growth.grow(self._machine.position)
+                continue
+            self._network.t_ = self.t
+            if status == Status.PYTHON:
+                self._call(self._program.steps[self._machine.position - 1])
+            else:
+                report.passing(self.t)
+                self._watch.look(self.t, time.time())
+                if self._limit is not None and time.time() - began > self._limit:
+                    self._network._stopped = True
+
+    @property
+    def t(self) -> float:
+        """The time of the clock that is due first."""
+        return float(self._program.clocks[self._machine.minimum].variables["t"].get_value()[0])
+
+    def _call(self, step: Any) -> None:
+        self._growth.trim()
+        before = time.time()
+        step.owner.run()
+        self._python[step.owner.name] += time.time() - before
+        self._machine.refresh()
+
+    def finish(self) -> None:
+        """Leave arrays and queues as Brian2 would."""
+        self._growth.trim()
+        for space in self._program.event_spaces():
+            space[-1] = 0
+        for pathway in self._program.pathways:
+            keep(pathway.path, self._machine.pending(pathway.number))
+        self._machine.close()
+
+    def say_not_finite(self) -> None:
+        """Warn, in one sentence, of the first value that was seen not to be finite."""
+        self._watch.look(self.t, math.inf)
+        if self._watch.found:
+            logger.warn(f"Not finite: {self._watch.found}.", "not_finite")
+
+    def profile(self) -> dict[str, float]:
+        """Seconds of each object."""
+        spent: dict[str, float] = defaultdict(float)
+        for step, seconds in zip(self._program.steps, self._machine.seconds, strict=True):
+            spent[step.owner.name] += float(seconds)
+            if isinstance(step, Python):
+                spent[step.owner.name] += self._python.pop(step.owner.name, 0.0)
+        return spent
+
+
+def setting(program: Program, keys: list[tuple[int, int]], profile: bool) -> Setting:
+    """Connections, spikes under way and keys as they are now."""
+    layouts, waiting = [], []
+    for pathway in program.pathways:
+        path = pathway.path
+        _require_synapses(path)
+        _warn_of_steps(path)
+        layouts.append(edges(path))
+        waiting.append(pending(path))
+    most = max(
+        (len(s.events.values()) for s in program.steps if isinstance(s, Threshold)), default=0
+    )
+    return Setting(layouts, waiting, keys, most, profile)
+
+
+def _require_synapses(path: Any) -> None:
+    """As Brian2 does it when it initialises the queue."""
+    synapses = path.synapses
+    if len(synapses) == 0 and not synapses._connect_called:
+        raise TypeError(
+            f"Synapses object '{synapses.name}' does not do anything, since it has not created synapses "
+            "with 'connect'. Set its active attribute to False if you intend to do only do this for a "
+            "subsequent run."
+        )
+
+
+def _warn_of_steps(path: Any) -> None:
+    """As Brian2 does it when it initialises the queue."""
+    source, synapses, target = path.source, path.synapses, path.target
+    if len({source.clock.dt_, synapses.clock.dt_, target.clock.dt_}) == 1:
+        return
+    synapses_logger.warn(
+        f"Note that the synaptic pathway '{path.name}' will run on the clock of the group "
+        f"'{source.name}' using a dt of {source.clock.dt}. Either the Synapses object "
+        f"'{synapses.name}' or the target '{target.name}' (or both) are using a different dt. This "
+        "might lead to unexpected results. In particular, all delays will be rounded to multiples of "
+        f"{source.clock.dt}. If in doubt, try to ensure that '{source.name}', '{synapses.name}', and "
+        f"'{target.name}' use the same dt.",
+        "synapses_dt_mismatch",
+        once=True,
+    )
+
+
+def check_states(objects: list[Any]) -> None:
+    """Brian2's warning for values that are not finite."""
+    for obj in objects:
+        if isinstance(obj, Group):
+            obj._check_for_invalid_states()

@@ -1,0 +1,75 @@
+"""What a run of a program needs from any target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+
+from neuroglia_snn.program.draws import Keys
+from neuroglia_snn.program.edges import Edges
+
+
+class Status(IntEnum):
+    """Why a machine came back; the same numbers stand in ``emit/runtime.hpp``."""
+
+    DONE = 0
+    PAUSED = 1
+    PYTHON = 2
+    GROW = 3
+    STOPPED = 4
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What differs between runs of one program.
+
+    Attributes
+    ----------
+    edges, pending : of each pathway, its synapses, and the spikes under way as the run starts
+    keys : of each draw
+    most_units : of any domain with a threshold
+    profile : whether to take the time of each step
+    """
+
+    edges: list[Edges]
+    pending: list[np.ndarray]
+    keys: list[Keys]
+    most_units: int
+    profile: bool
+
+
+class Machine(Protocol):
+    """A program that can be run: in C++, or the reference."""
+
+    #: How long the arrays of each record are.
+    capacity: np.ndarray
+
+    @property
+    def position(self) -> int:
+        """Number of the step that comes next."""
+
+    @property
+    def minimum(self) -> int:
+        """Number of the clock that is due first."""
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """Time that each step took, where profiling."""
+
+    def refresh(self) -> None:
+        """Take note of where the arrays are now, and how long."""
+
+    def advance(self, pause: float) -> Status:
+        """Go on for about ``pause`` seconds, or to where Python is needed."""
+
+    def stop(self) -> None:
+        """Stop before the next time step."""
+
+    def pending(self, number: int) -> np.ndarray:
+        """Spikes of a pathway that are under way, as `edges.pending` gives them."""
+
+    def close(self) -> None:
+        """Give memory back."""

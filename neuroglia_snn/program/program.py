@@ -1,0 +1,233 @@
+"""The Program: arrays, numbers, kernels, and the steps of a schedule in Brian2's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neuroglia_snn.program.tree import (
+    Array,
+    Cell,
+    Draw,
+    Expression,
+    Foreign,
+    Local,
+    Look,
+    Statement,
+    Table,
+    walk,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """Statements for every unit of a domain, after statements that are done once.
+
+    ``before`` may write scalars and computes what all units share. Within ``each`` a unit reads all
+    its cells before it writes any. ``results`` are the locals that the step of the kernel reads
+    (a threshold's condition, values to record), by name. Where ``in_order`` the units are done one
+    after the other, because they may write to the same cell.
+    """
+
+    before: tuple[Statement, ...]
+    each: tuple[Statement, ...]
+    results: dict[str, Local] = field(default_factory=dict)
+    in_order: bool = False
+    accumulates: bool = False
+
+    def expressions(self) -> Iterator[Expression]:
+        for statement in (*self.before, *self.each):
+            for expression in statement.expressions():
+                yield from walk(expression)
+
+    def writes(self) -> Iterator[Cell]:
+        for statement in (*self.before, *self.each):
+            if isinstance(statement.target, Cell):
+                yield statement.target
+
+    def draws(self) -> list[Draw]:
+        """Its random numbers, each once."""
+        return list({e.number: e for e in self.expressions() if isinstance(e, Draw)}.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Pathway:
+    """Spikes of a source's units that reach its synapses after a delay.
+
+    ``path`` is Brian2's `SynapticPathway`: it holds delays, sources and the spikes under way.
+    """
+
+    number: int
+    path: Any
+    events: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One thing that happens in a time step; ``owner`` is Brian2's object, ``clock`` its clock's number."""
+
+    owner: Any
+    clock: int
+
+
+@dataclass(frozen=True, eq=False)
+class Update(Step):
+    """A kernel over all units: state updates, ``run_regularly``, Poisson inputs."""
+
+    kernel: Kernel
+    count: Expression
+
+
+@dataclass(frozen=True, eq=False)
+class Threshold(Step):
+    """The units whose condition holds become this step's events."""
+
+    kernel: Kernel
+    count: Expression
+    events: Array
+    refractory: tuple[Array, Array, Cell] | None  # not_refractory, lastspike, t
+
+
+@dataclass(frozen=True, eq=False)
+class Reset(Step):
+    """A kernel over the units with an event in this step."""
+
+    kernel: Kernel
+    events: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Deliver(Step):
+    """A pathway takes up new events and applies a kernel to the synapses that they reach now."""
+
+    kernel: Kernel
+    pathway: Pathway
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(Step):
+    """A value of each synapse is added up in the target that an index names."""
+
+    kernel: Kernel
+    count: Expression
+    target: Array
+    index: Array
+    start: Expression
+    stop: Expression
+
+
+@dataclass(frozen=True, eq=False)
+class Generate(Step):
+    """A list of events that is read as time passes (`SpikeGeneratorGroup`)."""
+
+    events: Array
+    count: Expression
+    indices: Array
+    bins: Array
+    period: Array
+    position: Array
+    timestep: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Record(Step):
+    """What all monitors share: arrays that grow, whose length is ``length``."""
+
+    length: Array
+    growing: dict[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class RecordState(Record):
+    """Values of chosen units in every step, a row of ``growing`` each; ``t`` is the time."""
+
+    kernel: Kernel
+    units: Array
+    time: Cell
+
+
+@dataclass(frozen=True, eq=False)
+class RecordEvents(Record):
+    """Values of the units with an event in this step, and how often each unit had one."""
+
+    kernel: Kernel
+    events: Array
+    counts: Array
+    start: Expression
+    stop: Expression
+
+
+@dataclass(frozen=True, eq=False)
+class RecordRate(Record):
+    """The share of the units with an event in this step, per second."""
+
+    events: Array
+    start: Expression
+    stop: Expression
+    size: Expression
+    time: Cell
+    dt: Cell
+
+
+@dataclass(frozen=True, eq=False)
+class Python(Step):
+    """An object of the script runs in Python."""
+
+
+@dataclass(eq=False)
+class Program:
+    """What a run does.
+
+    Attributes
+    ----------
+    clocks : Brian2's clocks; a step names its own by its number here
+    steps : in the order in which they happen when their clocks are due
+    arrays : all that the steps read or write, by number
+    parameters : numbers that may change without another structure, by number
+    tables : timed arrays
+    foreign : functions of the script
+    pathways : spikes under way
+    draws : for each random number of the kernels, the name of the object and its place in it
+    """
+
+    clocks: list[Any] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    arrays: list[Array] = field(default_factory=list)
+    parameters: list[float | int | bool] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    foreign: list[Foreign] = field(default_factory=list)
+    pathways: list[Pathway] = field(default_factory=list)
+    draws: list[tuple[Any, int]] = field(default_factory=list)
+
+    def records(self) -> list[Record]:
+        return [s for s in self.steps if isinstance(s, Record)]
+
+    def kernels(self) -> list[Kernel]:
+        return [k for s in self.steps if (k := getattr(s, "kernel", None)) is not None]
+
+    def event_spaces(self) -> list[np.ndarray]:
+        """Of all thresholds: each array's last element says how many events there are now."""
+        return [s.events.values() for s in self.steps if isinstance(s, Threshold)]
+
+
+__all__ = [
+    "Deliver",
+    "Generate",
+    "Kernel",
+    "Look",
+    "Pathway",
+    "Program",
+    "Python",
+    "Record",
+    "RecordEvents",
+    "RecordRate",
+    "RecordState",
+    "Reset",
+    "Step",
+    "Sum",
+    "Threshold",
+    "Update",
+]

@@ -1,0 +1,238 @@
+"""The device ``neuroglia``: what it refuses, what it leaves behind, and what reaches the compiler."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import brian2
+import numpy as np
+import pytest
+from brian2 import (
+    Hz,
+    Network,
+    NetworkOperation,
+    NeuronGroup,
+    SpikeMonitor,
+    StateMonitor,
+    Synapses,
+    ms,
+    second,
+    seed,
+)
+from brian2.utils.logger import catch_logs
+
+import neuroglia_snn.brian
+from neuroglia_snn.backends.brian import project
+from neuroglia_snn.emit import expressions, library
+from neuroglia_snn.errors import BackendError, UserError
+from neuroglia_snn.program import draws
+from neuroglia_snn.program.operations import DRAWS, OPERATIONS
+from neuroglia_snn.program.reference import NUMPY
+from neuroglia_snn.program.refusal import Refused
+
+
+@pytest.fixture
+def device():
+    brian2.start_scope()
+    brian2.set_device("neuroglia")
+    yield neuroglia_snn.brian.device
+    brian2.set_device("runtime")
+    brian2.defaultclock.dt = 0.1 * ms
+
+
+def _texts(monkeypatch) -> list[str]:
+    """The C++ of every run from here on."""
+    seen: list[str] = []
+    kept = library.source
+
+    def source(program):
+        seen.append(kept(program))
+        return seen[-1]
+
+    monkeypatch.setattr("neuroglia_snn.emit.machine.source", source)
+    return seen
+
+
+def test_all_targets_have_the_functions_of_the_one_list():
+    assert set(NUMPY) == set(expressions.CPP) == set(OPERATIONS)
+    assert set(expressions.DRAWS) == set(DRAWS)
+
+
+def _network(slope=100 * Hz, units=3, weight=0.1, name="secret"):
+    group = NeuronGroup(
+        units,
+        f"d{name}/dt = slope - {name}/(7*ms) : 1",
+        threshold=f"{name} > 0.37",
+        reset=f"{name} = 0",
+        method="euler",
+        refractory=1.3 * ms,
+        namespace={"slope": slope},
+    )
+    synapses = Synapses(group, group, "w : 1", on_pre=f"{name}_post += w", delay=0.3 * ms)
+    synapses.connect()
+    synapses.w = weight
+    return Network(group, synapses, SpikeMonitor(group)), group
+
+
+def test_no_name_of_a_script_reaches_the_compiler(device, monkeypatch):
+    seen = _texts(monkeypatch)
+    network, _ = _network(name="secret")
+    network.run(1 * ms)
+    assert "secret" not in seen[0] and "slope" not in seen[0] and "0.37" not in seen[0]
+
+
+def test_other_values_and_sizes_compile_nothing(device, monkeypatch):
+    seen = _texts(monkeypatch)
+    for slope, units, weight in ((100, 3, 0.1), (333, 50, 0.7)):
+        network, _ = _network(slope * Hz, units, weight)
+        network.run(1 * ms)
+    assert seen[0] == seen[1]
+
+
+def test_a_missing_compiler_is_one_sentence(device, monkeypatch):
+    monkeypatch.setattr(project, "compiler", lambda: None)
+    network, _ = _network()
+    with pytest.raises(BackendError, match=r"no C\+\+ compiler found .*target='numpy'"):
+        network.run(1 * ms)
+
+
+def test_a_compiler_that_fails_is_one_sentence(device, monkeypatch):
+    monkeypatch.setattr("neuroglia_snn.emit.machine.source", lambda program: "#error nothing\n")
+    network, _ = _network()
+    with pytest.raises(BackendError, match=r"the compiler failed: .*error: #error nothing"):
+        network.run(1 * ms)
+
+
+def test_what_cannot_run_is_refused_by_name_before_anything_runs(device):
+    soma = brian2.Soma(diameter=30 * brian2.um)
+    neuron = brian2.SpatialNeuron(soma, "Im = 0*amp/meter**2 : amp/meter**2", name="cable")
+    with pytest.raises(Refused, match=r"'cable.*': code of the kind 'spatialstateupdate'"):
+        Network(neuron).run(1 * ms)
+    assert neuron.clock.t == 0 * ms
+
+
+def _python_only(x):
+    return 2 * x
+
+
+def test_a_function_without_cpp_is_refused_and_falls_back(device):
+    double = brian2.Function(_python_only, arg_units=[1], return_unit=1)
+    group = NeuronGroup(2, "dv/dt = double(v)*Hz : 1", method="euler", name="grown")
+    group.namespace["double"] = double
+    network = Network(group)
+    with pytest.raises(
+        Refused, match=r"'grown.*': the function 'double', which has no implementation"
+    ):
+        network.run(1 * ms)
+    brian2.set_device("neuroglia", target="numpy")
+    group.v = 1
+    network.run(1 * ms)
+    assert np.allclose(group.v, (1 + 2e-4) ** 10)
+
+
+def test_fallback_runs_on_brian2_and_says_why(device):
+    brian2.prefs.codegen.target = "numpy"
+    brian2.set_device("neuroglia", fallback=True)
+    group = NeuronGroup(2, "dv/dt = double(v)*Hz : 1", threshold="v > 1.001", method="euler")
+    group.namespace["double"] = brian2.Function(_python_only, arg_units=[1], return_unit=1)
+    monitor = SpikeMonitor(group)
+    group.v = 1
+    try:
+        with catch_logs() as logs:
+            Network(group, monitor).run(1 * ms)
+    finally:
+        brian2.prefs.codegen.target = "auto"
+    assert np.allclose(group.v, (1 + 2e-4) ** 10) and monitor.num_spikes
+    assert any("runs on Brian2's runtime" in text for _, _, text in logs)
+
+
+@pytest.mark.parametrize("options", [{"target": "gpu"}, {"speed": 3}])
+def test_unknown_options_are_refused(options):
+    with pytest.raises(UserError, match="set_device"):
+        brian2.set_device("neuroglia", **options)
+    brian2.set_device("runtime")
+
+
+def test_an_interrupt_leaves_what_was_recorded(device):
+    group = NeuronGroup(10, "dv/dt = 1*Hz : 1", method="euler")
+    monitor = StateMonitor(group, "v", record=0, dt=100 * ms)
+    network = Network(group, monitor)
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+
+    def begin(elapsed, completed, start, duration):
+        timer.start()
+
+    with pytest.raises(KeyboardInterrupt):
+        network.run(10_000_000 * ms, report=begin, report_period=1000 * second)
+    timer.join()
+    steps = round(float(network.t) / 1e-4)
+    assert steps > 0 and np.allclose(group.v, steps * 1e-4)
+    assert len(monitor.t) == -(-steps // 1000)
+
+
+def test_an_exception_leaves_the_step_that_was_reached_and_says_it(device):
+    group = NeuronGroup(
+        2, "dv/dt = 100*Hz : 1", threshold="v > 0.05", reset="v = 0", method="euler"
+    )
+    monitor = SpikeMonitor(group)
+
+    def fail(t):
+        if float(np.asarray(t)) > 2.05e-3:
+            raise RuntimeError("enough")
+
+    network = Network(group, monitor, NetworkOperation(fail, when="end"))
+    with catch_logs() as logs, pytest.raises(RuntimeError, match="enough"):
+        network.run(5 * ms)
+    assert any("stopped at t = 0.0021 s" in text for _, _, text in logs)
+    assert np.isclose(float(network.t), 2.1e-3) and len(monitor.t) == monitor.num_spikes == 6
+
+
+def test_a_value_that_is_not_finite_is_named(device):
+    group = NeuronGroup(3, "dv/dt = 1000*Hz*v**9 : 1", method="euler", name="grown")
+    group.v = [0, 2, 0]
+    with catch_logs() as logs:
+        Network(group).run(5 * ms)
+    assert any("Not finite: 'grown': v of unit 1 is" in text for _, _, text in logs)
+
+
+def test_numbers_depend_on_the_seed_and_on_nothing_else(device):
+    def run(value, restored=False):
+        brian2.start_scope()
+        group = NeuronGroup(50, "dv/dt = xi*(1*ms)**-0.5 : 1", method="euler")
+        network = Network(group)
+        seed(value)
+        network.store()
+        network.run(1 * ms)
+        first = np.array(group.v)
+        network.restore(restore_random_state=restored)
+        network.run(0.4 * ms)
+        network.run(0.6 * ms)
+        return first, np.array(group.v)
+
+    first, after = run(1)
+    again, _ = run(1)
+    other, _ = run(2)
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    assert not np.array_equal(first, after)
+    kept, resumed = run(1, restored=True)
+    assert np.array_equal(kept, resumed)
+
+
+@pytest.mark.parametrize(
+    "kind, arguments, mean, variance",
+    [
+        ("rand", (), 0.5, 1 / 12),
+        ("randn", (), 0.0, 1.0),
+        ("poisson", (3.0,), 3.0, 3.0),
+        ("poisson", (50.0,), 50.0, 50.0),
+        ("binomial", (10, 0.2), 2.0, 1.6),
+        ("binomial", (200, 0.7), 140.0, 42.0),
+    ],
+)
+def test_draws_have_their_means_and_variances(kind, arguments, mean, variance):
+    count = 4000
+    keys = draws.key(7, 3, 1)
+    values = draws.draw(kind, keys, np.arange(count), 5, arguments).astype(float)
+    assert abs(values.mean() - mean) < 4.5 * np.sqrt(variance / count)
+    assert abs(values.var() / variance - 1) < 0.12

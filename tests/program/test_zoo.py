@@ -1,0 +1,92 @@
+"""Every network of the zoo gives on every target what it gives on Brian2's runtime.
+
+A new target joins with one line in `TARGETS`.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+
+import brian2
+import numpy as np
+import pytest
+from program import zoo
+
+import neuroglia_snn.brian  # noqa: F401
+
+TARGETS = {
+    "numpy": {"target": "numpy"},
+    "cpp": {"target": "cpp"},
+}
+
+
+def states(make, options: dict | None) -> dict[str, np.ndarray]:
+    """All that a network holds after its run; on Brian2's runtime without options."""
+    gc.collect()
+    before = brian2.prefs.codegen.target
+    brian2.prefs.codegen.target = "numpy"
+    brian2.start_scope()
+    if options is not None:
+        brian2.set_device("neuroglia", **options)
+    try:
+        brian2.defaultclock.dt = 0.1 * brian2.ms
+        brian2.seed(3)
+        network = make()
+        held = network.get_states(units=False, subexpressions=False)
+        found = {
+            f"{name}.{variable}": np.array(values)
+            for name, group in zip(_renumbered(held), held.values(), strict=True)
+            for variable, values in group.items()
+        }
+        found["t"] = np.array(float(network.t))
+        if hasattr(network, "seen"):
+            found["seen"] = network.seen
+        return found
+    finally:
+        if options is not None:
+            brian2.set_device("runtime")
+        brian2.prefs.codegen.target = before
+
+
+def _renumbered(names) -> list[str]:
+    """Brian2's names, numbered from 0 for each kind, whatever else still exists."""
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(_kind(name), []).append(name)
+    place = {n: k for found in kinds.values() for k, n in enumerate(sorted(found, key=_number))}
+    return [f"{_kind(name)} {place[name]}" for name in names]
+
+
+def _kind(name: str) -> str:
+    return re.sub(r"_\d+", "", name)
+
+
+def _number(name: str) -> int:
+    return int((re.findall(r"_(\d+)", name) or [0])[0])
+
+
+def different(ours: dict, theirs: dict) -> list[str]:
+    """Names of what differs by more than rounding."""
+    assert set(ours) == set(theirs), set(ours) ^ set(theirs)
+    return [
+        f"{name}: {ours[name]} instead of {theirs[name]}"
+        for name in theirs
+        if ours[name].shape != theirs[name].shape
+        or not np.allclose(ours[name], theirs[name], rtol=1e-10, atol=1e-12, equal_nan=True)
+    ]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", zoo.DETERMINISTIC)
+def test_agrees_with_brian2(name, target):
+    make = zoo.DETERMINISTIC[name]
+    assert different(states(make, TARGETS[target]), states(make, None)) == []
+
+
+@pytest.mark.parametrize("name", zoo.RANDOM)
+def test_random_networks_agree_between_our_targets(name):
+    make = zoo.RANDOM[name]
+    first, *others = (states(make, options) for options in TARGETS.values())
+    for other in others:
+        assert different(other, first) == []
