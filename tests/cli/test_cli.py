@@ -19,7 +19,7 @@ SMALL_MEMORY = [
     for s in (
         "population.neuron.shape=[13, 13]",
         "population.astrocyte.shape=[4, 4]",
-        "model.duration=20 ms",
+        "model.duration=21 ms",
         "model.dt=0.003 ms",
         "stimulus.train.count=1",
         "stimulus.test.start=10 ms",

@@ -142,7 +142,7 @@ def test_bad_recordings_are_refused_by_name_before_any_work(
         (["run", "fep_canonical", "--replicas", "3"], ["'fep_canonical' takes no --replicas"]),
         (["run", "fep_canonical", "--backend", "cpp"], ["takes no --backend"]),
         (["run", "fep_culture", "--no-astrocytes"], ["takes no --no-astrocytes"]),
-        (["run", "fep_culture", "--set", "model.duration=1 second"], ["less than one session"]),
+        (["run", "fep_culture", "--set", "model.duration=0.99 second"], ["less than one session"]),
         (["run", "fep_canonical", "--set", "model.duration=9 second"], ["less than one session"]),
         (["run", "fep_canonical", "--set", "mixing=2"], ["above its maximum"]),
         (["run", "fep_canonical", "--seed", "-1"], ["seed must be"]),

@@ -91,7 +91,7 @@ initial = { x = "0.05*(i%7) - 0.3", gain = "1 + 0.1*(i%5)" }
 from = "s"
 to = "s"
 connect = { rule = "lattice", neighbours = 4 }
-equations = "L_post = gain_pre*(x_pre - x_post)/(N_incoming + t/ms) + 0*y_pre : 1 (summed)"
+equations = "L_post = gain_pre*(x_pre - x_post)/(N_incoming + t/ms) + 0*gain_post : 1 (summed)"
 [record.all]
 population = "s"
 variables = ["x", "fired", "p"]
@@ -169,6 +169,7 @@ equations = "L_post = {text} : 1 (summed)"
 """
 
 
+@pytest.mark.thorough
 def test_every_shape_has_its_edges(tmp_path, monkeypatch):
     """Of the lattice, of the rectangles of lanes (one, two or four blocks of rows) and of threads."""
     shapes = [(1, 40), (2, 33), (5, 32), (3, 48), (4, 49), (3, 200), (9, 34), (5, 64)]
@@ -474,7 +475,9 @@ def test_replicas_of_another_structure_are_refused():
 # ---------------------------------------------------------------- stopping and going on
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "precision", ["float32", pytest.param("float64", marks=pytest.mark.thorough)]
+)
 def test_a_run_in_pieces_ends_in_the_same_bits(tmp_path, monkeypatch, precision):
     """Stopped again and again, at steps that nothing chooses."""
     request = zoo(tmp_path, precision=precision, threads=2)

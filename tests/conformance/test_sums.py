@@ -310,6 +310,8 @@ def run(folder: Path, text: str, backend: str) -> Outcome:
     return backends.get(backend).run(Request(model(folder, text)))
 
 
+#: Its C++ compiles for a minute or so.
+THOROUGH_CPP = pytest.param("cpp", marks=pytest.mark.thorough)
 #: Of these, one for each way in which Brian2 takes a sum: C++ compiles slowly.
 COMPILED = {
     "no_post",
@@ -332,7 +334,7 @@ WRITTEN = {
 }
 
 
-@pytest.mark.parametrize("backend", WRITTEN)
+@pytest.mark.parametrize("backend", ["numpy", "fused", THOROUGH_CPP])
 def test_a_network_has_one_result_however_it_is_written(tmp_path, backend):
     text = "".join(write(name) for name, (_, write) in WRITTEN[backend].items())
     outcome = run(tmp_path, text, backend)
@@ -467,7 +469,7 @@ def cells(coupled: bool) -> tuple[np.ndarray, np.ndarray, int]:
     return v, w, spikes
 
 
-@pytest.mark.parametrize("backend", ["numpy", "cpp"])
+@pytest.mark.parametrize("backend", ["numpy", THOROUGH_CPP])
 def test_who_is_refractory_is_predicted_to_stand_still(tmp_path, backend):
     text = CELLS + "".join(CELL.format(name=name) for name in ("lattice", "condition", "alone"))
     text += projection("p", "lattice", LATTICE, COUPLED)

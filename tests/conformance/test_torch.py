@@ -21,7 +21,7 @@ from neuroglia_snn.backends.base import Request  # noqa: E402
 from neuroglia_snn.backends.torch import Neuron, System, reset  # noqa: E402
 from neuroglia_snn.backends.torch.code import translate  # noqa: E402
 from neuroglia_snn.catalog.load import load  # noqa: E402
-from neuroglia_snn.errors import BackendError  # noqa: E402
+from neuroglia_snn.errors import BackendError, UserError  # noqa: E402
 
 IZHIKEVICH = '''
 [model]
@@ -515,6 +515,8 @@ def test_a_parameter_named_like_an_attribute_cannot_learn(tmp_path):
 
 def test_an_integrator_without_a_layer_is_refused(tmp_path):
     with pytest.raises(BackendError, match="set model"):
+        Neuron(model(tmp_path, LEAKY.format(integrator="exact")))
+    with pytest.raises(UserError, match="not linear in v, as 'exponential_euler' needs"):
         Neuron(model(tmp_path, LEAKY.format(integrator="exponential_euler")))
 
 

@@ -468,7 +468,9 @@ def _record(network: Network, record: spec.Record) -> None:
             for v in record.variables
         ]
     )
-    synapses = brian2.Synapses(group, mean, model=sums, dt=every, name=f"sum_{record.name}")
+    synapses = brian2.Synapses(
+        group, mean, model=sums, dt=every, name=f"sum_{record.name}", namespace=network.namespace
+    )
     synapses.connect()
     for updater in synapses.summed_updaters.values():
         updater.when, updater.order = "start", _FIRST
