@@ -208,13 +208,13 @@ def _(step: RecordState, number: int) -> list[str]:
 
 
 def _within(step: RecordEvents | RecordRate, text: Text) -> list[str]:
-    """The events between the units ``start`` and ``stop``; they are sorted."""
+    """How many events there are of the units from ``start`` to ``stop``."""
     events = f"a{step.events.number}"
     return [
         f"const int64_t start = {text.value(step.start)}, stop = {text.value(step.stop)};",
-        f"int64_t low = 0, high = {events}[run.sizes[{step.events.number}] - 1];",
-        f"while (low < high && {events}[low] < start) low++;",
-        f"while (low < high && {events}[high - 1] >= stop) high--;",
+        f"const int64_t all = {events}[run.sizes[{step.events.number}] - 1];",
+        "int64_t found = 0;",
+        f"for (int64_t k = 0; k < all; k++) found += {events}[k] >= start && {events}[k] < stop;",
     ]
 
 
@@ -226,21 +226,21 @@ def _(step: RecordEvents, number: int) -> list[str]:
     return [
         *text.head(),
         *_within(step, text),
-        "if (low == high) return true;",
-        *_room(step, number, "high - low"),
+        "if (!found) return true;",
+        *_room(step, number, "found"),
         *text.before(),
         *text.shared(),
-        "for (int64_t k = low; k < high; k++)",
+        "int64_t place = length;",
+        "for (int64_t k = 0; k < all; k++)",
         "{",
         f"const int64_t u = a{step.events.number}[k], d = u; (void)d;",
+        "if (u < start || u >= stop) continue;",
         *text.each(),
-        *(
-            f"a{a.number}[length + k - low] = {text.result(name)};"
-            for name, a in step.growing.items()
-        ),
+        *(f"a{a.number}[place] = {text.result(name)};" for name, a in step.growing.items()),
+        "place++;",
         f"a{step.counts.number}[u - start]++;",
         "}",
-        f"a{step.length.number}[0] = (int32_t)(length + high - low);",
+        f"a{step.length.number}[0] = (int32_t)place;",
     ]
 
 
@@ -258,12 +258,13 @@ def _(step: RecordRate, number: int) -> list[str]:
         *growing,
     )
     text = Text(Kernel((), ()), step.clock, also)
+    rate = f"1.0*found/{text.value(step.dt)}/{text.value(step.size)}"
     return [
         *text.head(),
         *_room(step, number, "1"),
         *_within(step, text),
         f"a{step.growing['t'].number}[length] = {text.value(step.time)};",
-        f"a{step.growing['rate'].number}[length] = 1.0*(high - low)/{text.value(step.dt)}/{text.value(step.size)};",
+        f"a{step.growing['rate'].number}[length] = {rate};",
         f"a{step.length.number}[0] = (int32_t)(length + 1);",
     ]
 

@@ -84,6 +84,8 @@ class _Builder:
     def step(self, owner: Any, code: Code) -> Step:
         """The step of one code object."""
         kind = self._kinds.get(code.template_name)
+        if code.template_name == "spatialstateupdate":
+            raise refuse(code.owner.name, "a SpatialNeuron")
         if kind is None:
             raise refuse(owner.name, f"code of the kind '{code.template_name}'")
         return kind(owner, code)

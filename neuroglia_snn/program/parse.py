@@ -139,6 +139,7 @@ class Parser:
         self._variables, self._indices = code.variables, code.variable_indices
         self._locals: dict[str, Local] = {}
         self._parameters: dict[str, Parameter] = {}
+        self._numbers: dict[float | int, Parameter] = {}
         self._places = 0
 
     def kernel(self, *results: str) -> Kernel:
@@ -215,7 +216,9 @@ class Parser:
             raise refuse(self._owner.name, f"the value {value!r}")
         if abs(value) <= _SMALL and 2 * value == int(2 * value):
             return Literal(value, _type_of(value))
-        return self._names.parameter(value)
+        if value not in self._numbers:  # one for all its places, so that what is equal is done once
+            self._numbers[value] = self._names.parameter(value)
+        return self._numbers[value]
 
     def _name(self, name: str) -> Expression:
         if name in self._locals:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import brian2
 import pytest
+from brian2.devices.device import get_device
 
+import neuroglia_snn.brian
 from neuroglia_snn.program.refusal import Refused
 
 FOLDER = Path(brian2.__file__).parent / "tests"
@@ -29,6 +31,9 @@ class Plugin:
         config.brian_prefs = {"codegen.target": "numpy"}
         config.device, config.device_options = "neuroglia", {}
         config.fail_for_not_implemented = True
+
+    def pytest_runtest_call(self, item) -> None:
+        assert get_device() is neuroglia_snn.brian.device, "the device is not ours"
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item, call):
@@ -61,7 +66,18 @@ def main(arguments: list[str]) -> int:
     names = [a for a in arguments if (FOLDER / a.split("::")[0]).is_file()]
     rest = [a for a in arguments if a not in names]
     chosen = [str(FOLDER / n) for n in names] or [str(FOLDER)]
-    common = ["-c", str(FOLDER / "pytest.ini"), "-p", "no:cacheprovider", "-q", "-W", "ignore"]
+    # Brian2's conftest.py, which sets the device, lies above its tests
+    common = [
+        "--confcutdir",
+        str(FOLDER.parent),
+        "-c",
+        str(FOLDER / "pytest.ini"),
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "-W",
+        "ignore",
+    ]
     status = pytest.main([*common, "-m", MARKS, *rest, *chosen], plugins=[plugin])
     print(", ".join(f"{n} {kind}" for kind, n in sorted(plugin.count.items())))
     return int(status)

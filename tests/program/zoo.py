@@ -529,6 +529,18 @@ def listed_spikes():
 
 
 @network
+def listed_spikes_out_of_order_within_a_step():
+    g = SpikeGeneratorGroup(6, [5, 1, 4, 2, 3, 0], [1.01, 1.02, 1.03, 1.04, 2.05, 2.09] * ms)
+    h = NeuronGroup(6, "x : 1", name="h")
+    s = Synapses(g, h, on_pre="x_post = x_post*0.5 + i")
+    s.connect(j="0")
+    m, p = SpikeMonitor(g), PopulationRateMonitor(g)
+    net = Network(collect())
+    net.run(3 * ms)
+    return net
+
+
+@network
 def periodic_spikes():
     g = SpikeGeneratorGroup(3, [0, 2, 1], [0.1, 0.4, 1.1] * ms, period=1.5 * ms)
     m, p = SpikeMonitor(g), PopulationRateMonitor(g)
