@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-TEXT, LIST, TABLE, INTEGER, FLAG = (str,), (list,), (dict,), (int,), (bool,)
+TEXT, LIST, TABLE, INTEGER = (str,), (list,), (dict,), (int,)
 QUANTITY = (str, int, float)
 NUMBER = (int, float)
 CODE = (str, dict)
