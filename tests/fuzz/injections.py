@@ -46,7 +46,6 @@ CODE = (
     '*/ std::system("touch {mark}"); /*',
     '0 // */ std::system("touch {mark}")',
     "0 /* zqINJ */",
-    "#include </etc/passwd>",
     "??=include </etc/passwd>",
     "0 ??/\n; zqINJ()",
     f"0 \\\n; {_CPP}",
