@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 from brian2.codegen.codeobject import _gather_compiler_kwds
-from brian2.core.functions import DEFAULT_FUNCTIONS, Function
+from brian2.core.functions import Function
 from brian2.utils.stringtools import deindent, word_substitute
 
 from neuroglia_snn.emit.expressions import stored
 from neuroglia_snn.program.code import Code
+from neuroglia_snn.program.operations import DRAWS
+from neuroglia_snn.program.parse import STANDARD
 from neuroglia_snn.program.program import Program
 from neuroglia_snn.program.refusal import refuse
 from neuroglia_snn.program.tree import Foreign
@@ -106,7 +108,7 @@ def _parts(foreign: Foreign) -> tuple[list[str], list[str]]:
         if id(function) in done:
             continue
         done.add(id(function))
-        if not function.stateless and function in DEFAULT_FUNCTIONS.values():
+        if STANDARD.get(id(function)) in DRAWS:
             raise refuse(foreign.name, f"a C++ function that calls '{name}'")
         for array in _namespace(foreign, function) or {}:
             inside.append(f"static {_element(foreign, function, array)}* _namespace{array};")

@@ -52,7 +52,7 @@ class Text:
             table = "f" if p.dtype.kind == "f" else "n"
             lines.append(f"const {type_of(p.dtype)} p{n} = ({type_of(p.dtype)})run.{table}[{n}];")
         lines += [
-            f"const Words w{d.number} = words_of(run.keys + 2*{d.number}, *run.clocks[{self._clock}].timestep);"
+            f"const Words w{d.number} = words_of(run.keys + 2*{d.number}, *run.clocks[{self._clock}].timestep + run.clocks[{self._clock}].shift);"
             for d in self._kernel.draws()
         ]
         return lines

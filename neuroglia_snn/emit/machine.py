@@ -23,6 +23,7 @@ class _Clock(Structure):
         ("dt", c_void_p),
         ("times", c_void_p),
         ("end", c_int64),
+        ("shift", c_int64),
     ]
 
 
@@ -97,11 +98,12 @@ class CppMachine:
         )
         clocks = self._program.clocks
         self._clocks = (_Clock * max(1, len(clocks)))()
-        for made, clock in zip(self._clocks, clocks, strict=False):
+        for number, (made, clock) in enumerate(zip(self._clocks, clocks, strict=False)):
             arrays = [brian2_clocks.values(clock, n) for n in ("timestep", "t", "dt", "times")]
             self._kept += [a for a in arrays if a is not None]
             made.timestep, made.t, made.dt, made.times = map(_address, arrays)
             made.end = int(clock._i_end)
+            made.shift = setting.shifts[number]
         self._tables = tables
         marks = np.zeros(setting.most_units + 8, np.uint8)
         return _Run(

@@ -10,7 +10,7 @@
 // ---------------------------------------------------------------------------------------- a run
 
 // A clock of listed times has no step.
-struct Clock { int64_t* timestep; double* t; const double* dt; const double* times; int64_t end; };
+struct Clock { int64_t* timestep; double* t; const double* dt; const double* times; int64_t end, shift; };
 struct Table { const double* values; int64_t rows, columns; double step, refinement; };
 struct Row { int32_t* groups; int64_t count, capacity; };
 // Synapses by source and delay, and the groups of them that are due in each coming step (a ring).

@@ -47,6 +47,7 @@ class NeurogliaDevice(RuntimeDevice):
         self._target, self._fallback = next(iter(targets)), False
         self._preparing = self._fallen_back = False
         self._seed: int | None = None
+        self._position = 0.0  # where in the sequence of random numbers the next run begins, in s
         self._streams: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
     def activate(self, build_on_run: bool = True, **options: Any) -> None:
@@ -156,7 +157,8 @@ class NeurogliaDevice(RuntimeDevice):
             return
         told = drive.Report(report, report_period, t_start, duration)
         program = build(objects)
-        setting = drive.setting(program, self._keys(program), bool(profile))
+        shift = self._position - network.t_
+        setting = drive.setting(program, self._keys(program), shift, bool(profile))
         machine = self._targets[self._target][1](program, setting)
         told.begin()
         going = drive.Drive(network, program, machine, self._limit())
@@ -173,10 +175,12 @@ class NeurogliaDevice(RuntimeDevice):
         finally:
             Network._globally_running = False
             network.t_ = going.t
+            self._position = network.t_ + shift
             going.finish()
         self._last_run_time = time.time() - began
         if not (network._stopped or Network._globally_stopped):
             network.t_ = float(t_end)
+        self._position = network.t_ + shift
         done = (network.t - t_start) / duration if duration > 0 else 1.0
         self._last_run_completed_fraction = done
         going.say_not_finite()
@@ -207,7 +211,7 @@ class NeurogliaDevice(RuntimeDevice):
     def seed(self, seed: int | None = None) -> None:
         """Seed NumPy, from which the next run takes the seed of our own numbers."""
         super().seed(seed)
-        self._seed = None
+        self._seed, self._position = None, 0.0
         self._streams.clear()
 
     def network_restore(self, network: Any, *given: Any, **keywords: Any) -> None:
@@ -216,11 +220,13 @@ class NeurogliaDevice(RuntimeDevice):
         Network.restore.original_function(network, *given, **keywords)
 
     def get_random_state(self) -> dict[str, Any]:
-        return {**super().get_random_state(), "neuroglia_seed": self._run_seed()}
+        ours = {"neuroglia_seed": self._run_seed(), "neuroglia_position": self._position}
+        return {**super().get_random_state(), **ours}
 
     def set_random_state(self, state: dict[str, Any]) -> None:
         super().set_random_state(state)
         self._seed = state.get("neuroglia_seed")
+        self._position = state.get("neuroglia_position", 0.0)
 
     def _run_seed(self) -> int:
         if self._seed is None:

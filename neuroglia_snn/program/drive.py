@@ -17,7 +17,7 @@ from brian2.groups.group import Group
 from brian2.units.allunits import second
 from brian2.utils.logger import get_logger
 
-from neuroglia_snn.program import growth
+from neuroglia_snn.program import clocks, growth
 from neuroglia_snn.program.edges import edges, keep, pending
 from neuroglia_snn.program.machine import Machine, Setting, Status
 from neuroglia_snn.program.program import Program, Python, Threshold
@@ -175,8 +175,10 @@ class Drive:
         return spent
 
 
-def setting(program: Program, keys: list[tuple[int, int]], profile: bool) -> Setting:
-    """Connections, spikes under way and keys as they are now."""
+def setting(program: Program, keys: list[tuple[int, int]], shift: float, profile: bool) -> Setting:
+    """Connections, spikes under way and keys as they are now; ``shift``, in s, counts random numbers."""
+    steps = [clocks.values(clock, "dt") for clock in program.clocks]
+    shifts = [0 if dt is None else round(shift / float(dt[0])) for dt in steps]
     layouts, waiting = [], []
     for pathway in program.pathways:
         path = pathway.path
@@ -187,7 +189,7 @@ def setting(program: Program, keys: list[tuple[int, int]], profile: bool) -> Set
     most = max(
         (len(s.events.values()) for s in program.steps if isinstance(s, Threshold)), default=0
     )
-    return Setting(layouts, waiting, keys, most, profile)
+    return Setting(layouts, waiting, keys, shifts, most, profile)
 
 
 def _require_synapses(path: Any) -> None:

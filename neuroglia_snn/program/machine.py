@@ -30,6 +30,7 @@ class Setting:
     ----------
     edges, pending : of each pathway, its synapses, and the spikes under way as the run starts
     keys : of each draw
+    shifts : what is added to each clock's time step, to count random numbers
     most_units : of any domain with a threshold
     profile : whether to take the time of each step
     """
@@ -37,6 +38,7 @@ class Setting:
     edges: list[Edges]
     pending: list[np.ndarray]
     keys: list[Keys]
+    shifts: list[int]
     most_units: int
     profile: bool
 

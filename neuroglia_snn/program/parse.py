@@ -63,7 +63,7 @@ _NAMED = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 #: Numbers up to here stay in the structure; others are parameters, whose values compile nothing.
 _SMALL = 16
 #: The names of Brian2's own functions, by identity: a script may give them others.
-_STANDARD = {id(function): name for name, function in DEFAULT_FUNCTIONS.items()}
+STANDARD = {id(function): name for name, function in DEFAULT_FUNCTIONS.items()}
 
 
 class Names:
@@ -238,7 +238,7 @@ class Parser:
 
     def _call(self, name: str, arguments: tuple[Expression, ...]) -> Expression:
         function = self._variables.get(name, DEFAULT_FUNCTIONS.get(name))
-        standard = _STANDARD.get(id(function))
+        standard = STANDARD.get(id(function))
         if standard in OPERATIONS:
             return _apply(standard, *arguments)
         if standard in DRAWS:

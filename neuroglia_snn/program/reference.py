@@ -204,9 +204,9 @@ class _Block:
         if isinstance(e, Apply):
             return _applied(e, arguments)
         if isinstance(e, Draw):
-            step = int(
-                self._machine.program.clocks[self._clock].variables["timestep"].get_value()[0]
-            )
+            clock = self._machine.program.clocks[self._clock]
+            step = int(clock.variables["timestep"].get_value()[0])
+            step += self._machine.setting.shifts[self._clock]
             units = self._units + self._late
             return draws.draw(
                 e.kind, self._machine.setting.keys[e.number], units, step, tuple(arguments)
