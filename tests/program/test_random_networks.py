@@ -132,12 +132,13 @@ def _synapses(number, source, target, pre, post, model, delay, seed) -> Synapses
         name=f"synapses_{number}",
     )
     rng = np.random.default_rng(seed)
-    i, j = np.nonzero(rng.random((len(source), len(target))) < 0.5)
+    linked = rng.random((len(source), len(target))) < 0.5
+    linked[0, 0] = True  # Brian2's NumPy code cannot do without any synapse
+    i, j = np.nonzero(linked)
     synapses.connect(i=i, j=j)
-    if len(i):
-        synapses.w = rng.random(len(i)) * 0.4
-        if isinstance(delay, str):
-            synapses.pre.delay = delay
+    synapses.w = rng.random(len(i)) * 0.4
+    if isinstance(delay, str):
+        synapses.pre.delay = delay
     return synapses
 
 
