@@ -65,6 +65,6 @@ def refusal(name: str) -> str | None:
         return f"longer than {LONGEST} characters"
     if name in _WORDS or keyword.iskeyword(name):
         return "a word of a programming language"
-    if name in _CALLED or name in _macros():
+    if name in _CALLED or name in _macros() or name.startswith("neuroglia_"):
         return "a name that generated programs use"
     return None

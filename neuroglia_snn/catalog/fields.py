@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from brian2.synapses.synapses import Synapses
 from brian2.units.allunits import second
 from brian2.units.fundamentalunits import Dimension
 
@@ -90,6 +91,10 @@ def amount(document: Document, value: Any, dimensions: Dimension | None, *path: 
     return result
 
 
+#: Of all times of a model file, in seconds: further apart, they are no steps of each other any more.
+_SHORTEST, _LONGEST = 1e-12, 1e8
+
+
 def time(
     document: Document, *path: str, default: float | None = None, positive: bool = True
 ) -> float:
@@ -107,8 +112,17 @@ def time(
     value = amount(document, table[path[-1]], second.dim, *path).si
     if value < 0 or (positive and value == 0):
         raise document.error(f"'{path[-1]}' must be positive, not {table[path[-1]]!r}", *path)
+    if value and not _SHORTEST <= value <= _LONGEST:
+        raise document.error(
+            f"'{path[-1]}' is a time from {_SHORTEST:g} to {_LONGEST:g} seconds, not"
+            f" {shown(table[path[-1]])}",
+            *path,
+        )
     return value
 
+
+#: Attributes of Brian2's synapses, which a pathway of this name would hide.
+_ATTRIBUTES = {*dir(Synapses), "source", "target", "clock", "when", "order", "events", "variables"}
 
 #: How a text of each kind is written anew from its parsed tree.
 _CANONICAL: dict[str, Callable[[str], str]] = {
@@ -163,9 +177,13 @@ def optional_code(document: Document, kind: str, table: dict, key: str, *where: 
 
 def pathways(document: Document, table: dict, key: str, *where: str) -> dict[str, str]:
     """``on_pre = "code"`` or ``on_pre = {name = "code"}``; the plain form is named by its key."""
+    given = _by_name(document, table, key, *where)
+    for hidden in given.keys() & _ATTRIBUTES:
+        raise document.error(
+            f"'{hidden}' cannot be a pathway: Brian2's synapses have it", *where, key
+        )
     return {
-        name: code(document, "statements", text, key, *where, key)
-        for name, text in _by_name(document, table, key, *where).items()
+        name: code(document, "statements", text, key, *where, key) for name, text in given.items()
     }
 
 

@@ -109,6 +109,10 @@ def projection(
     delay = fields.values(document, table, "delay", *where)
     dt = fields.time(document, *where, "dt", default=target_dt)
     codes = {key: fields.pathways(document, table, key, *where) for key in ("on_pre", "on_post")}
+    for pathway in codes["on_pre"].keys() & codes["on_post"].keys():
+        raise document.error(
+            f"'{pathway}' is a pathway of on_pre and of on_post", *where, "on_post"
+        )
     codes["on_event"] = fields.event_names(document, table, "on_event", *where)
     if isinstance(table.get("on_event"), str):  # one event for every pathway
         codes["on_event"] = dict.fromkeys(codes["on_pre"] | codes["on_post"], table["on_event"])
@@ -172,6 +176,11 @@ def _connect(document: Document, name: str, connect: Any, *where: str) -> dict[s
                 f"unknown or mistyped '{key}' in rule '{rule}'{nearest(key, known)}"
                 f" (it takes: {', '.join(known) or 'nothing'})",
                 *where,
+            )
+    for pair in connect.get("pairs", []):
+        if not (isinstance(pair, list) and len(pair) == 2 and all(type(n) is int for n in pair)):
+            raise document.error(
+                f"{shown(repr(pair))} is not a pair [source, target] within the populations", *where
             )
     kinds = {"condition": "expression", "p": "value", "n": "value"}
     return connect | {

@@ -90,6 +90,9 @@ def stimulus(
     )
 
 
+_LARGEST_STRIDE = 1_000_000
+
+
 def record(
     document: Document, name: str, populations: Mapping[str, spec.Population], dt: float
 ) -> spec.Record:
@@ -116,8 +119,8 @@ def record(
     if table.get("reduce", "mean") != "mean":
         raise document.error("'reduce' can only be 'mean'", *where, "reduce")
     stride = table.get("stride", 1)
-    if stride < 1:
-        raise document.error("'stride' must be at least 1", *where, "stride")
+    if not 1 <= stride <= _LARGEST_STRIDE:
+        raise document.error(f"'stride' must be from 1 to {_LARGEST_STRIDE}", *where, "stride")
     return spec.Record(
         name=name,
         population=population,

@@ -12,6 +12,9 @@ from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.quantities import parse_quantity
 
+#: Of a pair of units.
+_MOST_SYNAPSES = 1_000_000
+
 
 def check(
     reporter: Reporter, projection: spec.Projection, symbols: eqs.Symbols, *path: str
@@ -105,6 +108,16 @@ def _condition(
         if key in connect:
             label, text = f"connect {key}", str(connect[key])
             reporter.expression(text, symbols, DIMENSIONLESS, label, *path, type_=type_)
+    number = connect.get("n", 1)
+    if isinstance(number, str):
+        with contextlib.suppress(UserError):  # said above
+            number = eqs.constant_value(reporter.model, number)
+    if number is not None and not (0 <= number < _MOST_SYNAPSES and number % 1 == 0):
+        reporter.error(
+            f"connect n is a whole number of synapses a pair, below {_MOST_SYNAPSES}, not"
+            f" {connect['n']}",
+            *path,
+        )
     with contextlib.suppress(UserError):  # for what is no plain number
         p = parse_quantity(connect.get("p", 1))
         if p.dimensions.is_dimensionless and not 0 <= p.si <= 1:

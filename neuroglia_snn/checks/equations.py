@@ -37,6 +37,14 @@ def check_names(reporter: Reporter, own: Equations, *path: str) -> None:
                 "equations",
                 needle=name,
             )
+        if name in {f"{s}_{part}" for s in reporter.model.stimuli for part in ("on", "image")}:
+            reporter.error(
+                f"'{name}' cannot be a variable of '{path[-1]}': it is a part of the stimulus"
+                f" '{name.rpartition('_')[0]}'; choose another name",
+                *path,
+                "equations",
+                needle=name,
+            )
         if name in reporter.model.parameters or name in reporter.model.tables:
             reporter.error(
                 f"'{name}' is both a variable of '{path[-1]}' and a parameter",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from brian2.units.allunits import second
 
 from neuroglia_snn import equations as eqs
@@ -96,8 +98,8 @@ def _delay(
     if not reporter.expression(as_expression(text), symbols, second.dim, label, *place):
         return
     value = eqs.constant_value(reporter.model, text)
-    if text.lstrip().startswith("-") or (value is not None and value < 0):
-        reporter.error(f"{label} must not be negative, not '{shown(text)}'", *place)
+    if text.lstrip().startswith("-") or (value is not None and not 0 <= value < math.inf):
+        reporter.error(f"{label} must not be negative or infinite, not '{shown(text)}'", *place)
         return
     _on_steps(reporter, projection, name, text, value, *place)
 

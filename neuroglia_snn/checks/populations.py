@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from brian2.units.allunits import second
 
 from neuroglia_snn import equations as eqs
@@ -70,6 +72,9 @@ def _refractory(reporter: Reporter, text: str, symbols: eqs.Symbols, dt: float, 
         )
         return
     value = None if condition else eqs.constant_value(reporter.model, text)
+    if value is not None and not 0 <= value < math.inf:
+        reporter.error(f"refractory is a time from 0 on, not '{shown(text)}'", *path)
+        return
     if value is not None and abs(round(value / dt) * dt - value) > 1e-3 * dt:
         count = max(int(value / dt), 0)
         reporter.warn(

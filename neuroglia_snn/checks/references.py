@@ -32,10 +32,30 @@ def check(reporter: Reporter) -> None:
     for record in reporter.model.records.values():
         _record(reporter, record)
     _inputs(reporter)
+    _results(reporter)
     if _experiment(reporter):
         _experiment_variables(reporter)
         _times(reporter)
     _unused(reporter)
+
+
+def _results(reporter: Reporter) -> None:
+    """No two variables have one name in the results, ``OWNER_VARIABLE``."""
+    model = reporter.model
+    populations = {n: tuple(eqs.parse(p.equations)) for n, p in model.populations.items()}
+    records = {n: r.variables for n, r in model.records.items()}
+    for table, owners in (("population", populations), ("record", records)):
+        taken: dict[str, tuple[str, str]] = {}
+        for owner, variables in owners.items():
+            for variable in variables:
+                other = taken.setdefault(f"{owner}_{variable}", (owner, variable))
+                if other != (owner, variable):
+                    reporter.error(
+                        f"'{variable}' of '{owner}' and '{other[1]}' of '{other[0]}' would both be"
+                        f" '{owner}_{variable}' in the results: rename one",
+                        table,
+                        owner,
+                    )
 
 
 def _record(reporter: Reporter, record: spec.Record) -> None:

@@ -189,8 +189,10 @@ class Builder:
         variables = self._free(node)
         text = ast.unparse(node)
         if not variables:
-            value = expressions.evaluate(text, self._constants)
-            return Sum((), value)
+            try:
+                return Sum((), expressions.evaluate(text, self._constants))
+            except NameError:  # a table
+                raise BackendError(f"'{shown(text)}' has no operation") from None
         function = node.func.id  # type: ignore[attr-defined]
         if function not in FUNCTIONS:
             raise BackendError(f"the function '{function}' of '{shown(text)}' has no operation")

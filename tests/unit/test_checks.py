@@ -519,3 +519,59 @@ def test_names_that_are_made_for_the_model_are_not_free(tmp_path, name, said):
     )
     messages = [f.message for f in checks.check_file(str(path)) if f.severity == "error"]
     assert any(f"'{name}' is {said}" in m for m in messages), messages
+
+
+# ------------------------------------------------------------ what a review found
+
+PLAIN = """
+[model]
+integrator = "euler"
+dt = "0.1 ms"
+duration = "1 ms"
+[population.a]
+size = 2
+equations = "dx/dt = (1 - x)/ms : 1"
+threshold = "x > 0.5"
+reset = "x = 0"
+[projection.p]
+from = "a"
+to = "a"
+connect = { rule = "all" }
+on_pre = "x += 0.1"
+[record.r]
+population = "a"
+variables = ["x"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('rule = "all"', 'rule = "pairs", pairs = [[0]]', "[0] is not a pair"),
+        ('rule = "all"', 'rule = "condition", n = 1.5', "connect n is a whole number"),
+        ('rule = "all"', 'rule = "condition", n = "-1"', "connect n is a whole number"),
+        ('on_pre = "x', 'delay = "inf*ms"\non_pre = "x', "negative or infinite"),
+        ('"x += 0.1"', '{ connect = "x += 0.1" }', "cannot be a pathway"),
+        ('"x += 0.1"', '{ k = "x += 0.1" }\non_post = { k = "x = 0" }', "of on_pre and of on_post"),
+        ('"x = 0"', '"x = 0"\nrefractory = "inf*second"', "refractory is a time from 0 on"),
+        ('"x = 0"', '"x = 0"\nrefractory = "-1 ms"', "refractory is a time from 0 on"),
+        ('["x"]', '["x"]\nstride = 4000000000', "'stride' must be from 1 to"),
+        ('"1 ms"', '"1e300 s"', "is a time from"),
+        ("dx/dt", "dneuroglia_x/dt", "a name that generated programs use"),
+        ("[record.r]", '[population.a_b]\nsize = 1\nequations = "b_x : 1"\n[population.a_b_b]\nsize = 1\n'
+         'equations = "x : 1"\n[record.r]', "would both be 'a_b_b_x' in the results"),
+    ],
+)  # fmt: skip
+def test_what_would_fail_later_is_one_sentence(old, new, said, tmp_path):
+    path = tmp_path / "m.toml"
+    path.write_text(PLAIN.replace(old, new, 1))
+    found = [str(f) for f in checks.check_file(str(path)) if f.severity == "error"]
+    assert any(said in line for line in found), found
+
+
+def test_a_table_at_a_constant_time_is_no_traceback(tmp_path):
+    path = tmp_path / "m.toml"
+    table = '[table.q]\nvalues = [1, 2, 5]\ndt = "0.3 ms"\n'
+    path.write_text(PLAIN.replace("(1 - x)", "(q(0.4*ms) - x)") + table)
+    status, stdout, _ = check_as_process(path, tmp_path)
+    assert status == 0 and "  runs on " in stdout

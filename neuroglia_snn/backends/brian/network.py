@@ -723,7 +723,7 @@ def _guard(
     which = list(network.model.populations).index(population.name)
     calls = " + ".join(f"neuroglia_check({v}, {which}, i, t)" for v in state)
     group.run_regularly(
-        f"finite = {calls}",
+        f"neuroglia_finite = {calls}",
         dt=CHECK_EVERY * population.dt * SECOND,
         when="end",
         name=f"{population.name}_check",

@@ -78,10 +78,10 @@ NEUROGLIA_BOTH inline double gate(const double t, const int64_t start, const int
     return since >= 0 && since/period < count && since%period < duration;
 }
 // As a TimedArray of Brian2: times are rounded to parts of an interval, and the ends go on for ever.
-template <int N> NEUROGLIA_BOTH inline double table(const double t, const double dt, const int parts, const double (&values)[N])
+template <int N> NEUROGLIA_BOTH inline double table(const double t, const double dt, const double parts, const double (&values)[N])
 {
     const double position = (t/(dt/parts) + 0.5)/parts;
-    return values[position <= 0 ? 0 : position >= N ? N - 1 : (int)position];
+    return values[position > 0 ? position < N ? (int)position : N - 1 : 0];  // no number: the first, too
 }
 }
 
