@@ -19,6 +19,7 @@ from typing import Any
 import brian2
 import numpy as np
 from brian2.core.variables import Variable
+from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import expressions, spec
@@ -240,7 +241,8 @@ class _Settling(ast.NodeTransformer):
         arguments = [self.visit(argument) for argument in node.args]
         if node.func.id == "clip" and not self._has_fixed_bounds(node):
             return self._call(CLIP, *arguments)
-        if node.func.id == "sign":  # of what is no number: 0, not 0 here and NaN there
+        if node.func.id == "sign" and self._is_plain(node.args[0]):
+            # of what is no number: 0, not 0 here and NaN there
             signs = [
                 ast.Compare(arguments[0], [c], [ast.Constant(0)]) for c in (ast.Gt(), ast.Lt())
             ]
@@ -249,6 +251,11 @@ class _Settling(ast.NodeTransformer):
         result: Any = ast.Call(node.func, arguments, [])
         result.floating = node.func.id != "int" and any(map(self._is_floating, arguments))
         return result
+
+    def _is_plain(self, node: ast.expr) -> bool:
+        """Whether a value has no unit, so that it can be compared with 0."""
+        dimensions = expressions.dimensions_of(ast.unparse(node), self._symbols)
+        return dimensions is DIMENSIONLESS
 
     def _is_wide(self, node: ast.BinOp) -> bool:
         """Whether the value may need more than 32 bits; sums of unknown integers are counters."""
