@@ -1,6 +1,7 @@
 # make demo    a first network, from nothing: an environment in .venv, results in demo/
 # make test    checks and tests, in a quarter of an hour
-# make test-thorough   the tests that take minutes each; CI runs them, too
+# make test-thorough   the tests that take minutes each, an hour in all; CI leaves out the exhaustive ones
+#                  (THOROUGH=thorough)
 # make test-cuda   compiles a model with brian2cuda (minutes), in an environment of its own: .venv-cuda
 # make test-lava   all of Lava's tests on Python 3.10, the one that it declares (.venv-lava), where there
 #                  is one; `make test` has the quick ones of them
@@ -49,8 +50,9 @@ test: $(TESTED)
 	@$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST_FLAGS)
 	@$(MAKE) --no-print-directory test-lava LAVA_FLAGS='-m "not slow"'
 
+THOROUGH ?= thorough or exhaustive
 test-thorough: $(TESTED)
-	@$(BIN)/pytest -q -n 2 --dist worksteal -m thorough $(PYTEST_FLAGS)
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "$(THOROUGH)" $(PYTEST_FLAGS)
 
 # brian2cuda pins a Brian2 of its own.
 test-cuda:

@@ -42,7 +42,7 @@ def test_a_thousand_inputs_cost_a_sentence_each(kind, tmp_path):
     failures.require_none(kind, seeds, lambda seed: INPUTS[kind](seed, tmp_path), tmp_path)
 
 
-@pytest.mark.thorough
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_hundred_thousand_do(part, tmp_path):
     hush()

@@ -126,7 +126,7 @@ def test_no_field_of_a_model_file_runs_code(place, tmp_path):
         _feed(place, value, refused, tmp_path, generated)
 
 
-@pytest.mark.thorough
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("place", FIELDS, ids=".".join)
 def test_no_field_takes_any_of_them(place, tmp_path):
     name, path = FIELDS[place]

@@ -162,7 +162,7 @@ def test_some_random_networks_agree(choice):
     check(choice)
 
 
-@pytest.mark.thorough
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(4))
 def test_hundreds_of_random_networks_agree(part):
     """A hundred in each part, which begin from seeds of their own."""
