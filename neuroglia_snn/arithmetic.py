@@ -87,6 +87,9 @@ def functions() -> dict[str, brian2.Function]:
         function.implementations.add_implementation(
             "cpp", CPP[name], compiler_kwds={"headers": ["<algorithm>", "<cmath>"]}
         )
+        function.implementations.add_implementation(
+            "cuda", CPP[name].replace("static inline", "static __host__ __device__ inline")
+        )
         result[name] = function
     return result
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import brian2
 
-from neuroglia_snn import arithmetic, noise, spec
+from neuroglia_snn import noise, spec
 from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas, require_supported
 from neuroglia_snn.backends.brian import project, runtime, standalone
@@ -195,12 +195,6 @@ def _implement(network: Network) -> None:
         "cuda", noise.CPP, compiler_kwds={"headers": list(noise.CPP_HEADERS)}
     )
     check.implementations.add_implementation("cuda", _CHECK)
-    for name, code in arithmetic.CPP.items():
-        function = network.namespace[name]
-        assert isinstance(function, brian2.Function)
-        function.implementations.add_implementation(
-            "cuda", code.replace("static inline", "static __host__ __device__ inline")
-        )
 
 
 def _environment(tools: toolkit.Toolkit) -> dict[str, str]:
