@@ -108,20 +108,21 @@ def _condition(
         if key in connect:
             label, text = f"connect {key}", str(connect[key])
             reporter.expression(text, symbols, DIMENSIONLESS, label, *path, type_=type_)
+    with contextlib.suppress(UserError):  # for what is no plain number
+        p = parse_quantity(connect.get("p", 1))
+        if p.dimensions.is_dimensionless and not 0 <= p.si <= 1:
+            reporter.error(f"connect p is a probability from 0 to 1, not {connect['p']}", *path)
+    if reporter.has_errors:
+        return  # an expression that is wrong has no value
     number = connect.get("n", 1)
     if isinstance(number, str):
-        with contextlib.suppress(UserError):  # said above
-            number = eqs.constant_value(reporter.model, number)
+        number = eqs.constant_value(reporter.model, number)
     if number is not None and not (0 <= number < _MOST_SYNAPSES and number % 1 == 0):
         reporter.error(
             f"connect n is a whole number of synapses a pair, below {_MOST_SYNAPSES}, not"
             f" {connect['n']}",
             *path,
         )
-    with contextlib.suppress(UserError):  # for what is no plain number
-        p = parse_quantity(connect.get("p", 1))
-        if p.dimensions.is_dimensionless and not 0 <= p.si <= 1:
-            reporter.error(f"connect p is a probability from 0 to 1, not {connect['p']}", *path)
 
 
 def _sizes(model: spec.Model, projection: spec.Projection) -> list[int | None]:

@@ -13,7 +13,6 @@ from neuroglia_snn.checks import equations
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
 from neuroglia_snn.pathways import order_problem
-from neuroglia_snn.quantities import as_expression
 
 
 def check(
@@ -95,7 +94,7 @@ def _delay(
     *place: str,
 ) -> None:
     label = f"delay {name}"
-    if not reporter.expression(as_expression(text), symbols, second.dim, label, *place):
+    if not reporter.expression(text, symbols, second.dim, label, *place):
         return
     value = eqs.constant_value(reporter.model, text)
     if text.lstrip().startswith("-") or (value is not None and not 0 <= value < math.inf):

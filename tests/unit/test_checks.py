@@ -550,6 +550,7 @@ variables = ["x"]
         ('rule = "all"', 'rule = "pairs", pairs = [[0]]', "[0] is not a pair"),
         ('rule = "all"', 'rule = "condition", n = 1.5', "connect n is a whole number"),
         ('rule = "all"', 'rule = "condition", n = "-1"', "connect n is a whole number"),
+        ('rule = "all"', 'rule = "condition", n = "exp()"', "connect n: "),
         ('on_pre = "x', 'delay = "inf*ms"\non_pre = "x', "negative or infinite"),
         ('"x += 0.1"', '{ connect = "x += 0.1" }', "cannot be a pathway"),
         ('"x += 0.1"', '{ k = "x += 0.1" }\non_post = { k = "x = 0" }', "of on_pre and of on_post"),
