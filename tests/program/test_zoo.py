@@ -21,7 +21,7 @@ TARGETS = {
 }
 
 
-def states(make, options: dict | None) -> dict[str, np.ndarray]:
+def states(make, options: dict | None, seed: int = 3) -> dict[str, np.ndarray]:
     """All that a network holds after its run; on Brian2's runtime without options."""
     gc.collect()
     before = brian2.prefs.codegen.target
@@ -31,7 +31,7 @@ def states(make, options: dict | None) -> dict[str, np.ndarray]:
         brian2.set_device("neuroglia", **options)
     try:
         brian2.defaultclock.dt = 0.1 * brian2.ms
-        brian2.seed(3)
+        brian2.seed(seed)
         network = make()
         held = network.get_states(units=False, subexpressions=False)
         found = {
