@@ -166,8 +166,8 @@ class Drive:
             logger.warn(f"Not finite: {self._watch.found}.", "not_finite")
 
     def profile(self) -> dict[str, float]:
-        """Seconds of each object."""
-        spent: dict[str, float] = defaultdict(float)
+        """Seconds of each object that is active, also of those that do nothing themselves."""
+        spent = {obj.name: 0.0 for obj in self._network.sorted_objects if obj.active}
         for step, seconds in zip(self._program.steps, self._machine.seconds, strict=True):
             spent[step.owner.name] += float(seconds)
             if isinstance(step, Python):

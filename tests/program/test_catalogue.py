@@ -22,9 +22,7 @@ SEEDS = {"tripartite_coba": 4, "fep_culture": 12}
 
 def measures(outcome: Outcome, duration: float) -> dict[str, float]:
     """Rates of all recorded events, mean and spread over units of all final values."""
-    found = {
-        f"{name} (Hz)": len(times) / duration for name, (times, _) in outcome.events.items()
-    }
+    found = {f"{name} (Hz)": len(times) / duration for name, (times, _) in outcome.events.items()}
     for owner, variables in outcome.final.items():
         for variable, values in variables.items():
             found[f"mean {owner}.{variable}"] = float(np.mean(values))

@@ -112,6 +112,12 @@ def test_what_cannot_run_is_refused_by_name_before_anything_runs(device):
     assert neuron.clock.t == 0 * ms
 
 
+def test_integrators_of_the_gsl_are_refused_by_name(device):
+    group = NeuronGroup(2, "dv/dt = -v/(10*ms) : 1", method="gsl_rk4", name="cells")
+    with pytest.raises(Refused, match="'cells': an integrator of the GSL does not run"):
+        Network(group).run(1 * ms)
+
+
 def _python_only(x):
     return 2 * x
 

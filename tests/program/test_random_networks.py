@@ -163,8 +163,8 @@ def test_some_random_networks_agree(choice):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("part", range(4))
-def test_hundreds_of_random_networks_agree(part):
-    """A hundred in each part, which begin from seeds of their own."""
+@pytest.mark.parametrize("part", range(10))
+def test_a_thousand_random_networks_agree(part):
+    """A hundred in each part, which begins from a seed of its own."""
     common = _COMMON | {"derandomize": False, "database": None}
     beginning_from(part)(settings(max_examples=100, **common)(given(networks())(check)))()
