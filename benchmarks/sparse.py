@@ -2,8 +2,12 @@
 
     python benchmarks/sparse.py [--networks coba cobahh] [--rounds 3] [--seconds 1] [--out DIR]
 
-COBA and COBAHH are the benchmarks 1 and 3 of Brette et al. (2007, doi:10.1007/s10827-007-0038-6): 4,000
-neurons, 2 % of all connections. Every run is a process of its own; in each round all run in turn, every
+COBA, CUBA and COBAHH are the benchmarks 1, 2 and 3 of Brette et al. (2007, doi:10.1007/s10827-007-0038-6):
+4,000 neurons, 2 % of all connections. "stdp" is one neuron with 1,000 plastic inputs (Song, Miller and
+Abbott 2000, doi:10.1038/78829), "vogels" a balanced network with inhibitory plasticity (Vogels et al.
+2011, doi:10.1126/science.1211095; 10,000 neurons), "brunel" 10,000 neurons with 10^7 synapses (Brunel
+2000, doi:10.1023/A:1008925309027, g = 5, twice the rate of the threshold), "delays" the same network with
+1,000 neurons and a delay of its own for each synapse. Every run is a process of its own; in each round all run in turn, every
 other round from the last to the first. The first run of each starts with empty caches, and its whole
 time counts as "first run": import, connections, compilers, network. "us a step" is the time loop alone,
 as Brian2 (``device._last_run_time``) and we take it, the fastest of all rounds; spikes say whether the
@@ -27,6 +31,17 @@ from pathlib import Path
 DEVICES = ("neuroglia", "cpp_standalone")
 
 
+def _balanced(neurons, excitation, inhibition):
+    """2 % of all connections; four of five neurons excite."""
+    from brian2 import Synapses
+
+    excitatory = Synapses(neurons, neurons, on_pre="ge_post += we", namespace={"we": excitation})
+    excitatory.connect("i < 3200", p=0.02)
+    inhibitory = Synapses(neurons, neurons, on_pre="gi_post += wi", namespace={"wi": inhibition})
+    inhibitory.connect("i >= 3200", p=0.02)
+    return neurons, [excitatory, inhibitory]
+
+
 def coba():
     """Conductance-based integrate-and-fire neurons."""
     from brian2 import NeuronGroup, ms
@@ -43,7 +58,25 @@ def coba():
     )
     neurons.v = "-60*mV + 10*mV*rand()"
     neurons.ge, neurons.gi = "(randn()*1.5 + 4)", "(randn()*12 + 20)"
-    return neurons, 0.6, 6.7
+    return _balanced(neurons, 0.6, 6.7)
+
+
+def cuba():
+    """Integrate-and-fire neurons with synaptic currents."""
+    from brian2 import NeuronGroup, ms, mV
+
+    neurons = NeuronGroup(
+        4000,
+        """dv/dt = (ge + gi - (v + 49*mV))/(20*ms) : volt (unless refractory)
+        dge/dt = -ge/(5*ms) : volt
+        dgi/dt = -gi/(10*ms) : volt""",
+        threshold="v > -50*mV",
+        reset="v = -60*mV",
+        refractory=5 * ms,
+        method="exact",
+    )
+    neurons.v = "-60*mV + 10*mV*rand()"
+    return _balanced(neurons, 1.62 * mV, -9 * mV)
 
 
 def cobahh():
@@ -80,17 +113,127 @@ def cobahh():
     )
     neurons.v = "-60*mV + (randn()*5 - 5)*mV"
     neurons.ge, neurons.gi = "(randn()*1.5 + 4)*10*nS", "(randn()*12 + 20)*10*nS"
-    return neurons, 6 * nS, 67 * nS
+    return _balanced(neurons, 6 * nS, 67 * nS)
 
 
-NETWORKS: dict[str, Callable] = {"coba": coba, "cobahh": cobahh}
+def stdp():
+    """One neuron whose inputs learn."""
+    from brian2 import Hz, NeuronGroup, PoissonGroup, Synapses, ms
+
+    inputs = PoissonGroup(1000, 15 * Hz)
+    neuron = NeuronGroup(
+        1,
+        "dv/dt = (ge*(0*mV - v) - 74*mV - v)/(10*ms) : volt\ndge/dt = -ge/(5*ms) : 1",
+        threshold="v > -54*mV",
+        reset="v = -60*mV",
+        method="euler",
+    )
+    neuron.v = "-74*mV"
+    synapses = Synapses(
+        inputs,
+        neuron,
+        """w : 1
+        dbefore/dt = -before/(20*ms) : 1 (event-driven)
+        dafter/dt = -after/(20*ms) : 1 (event-driven)""",
+        on_pre="""ge += w
+        before += 0.0001
+        w = clip(w + after, 0, 0.01)""",
+        on_post="""after -= 0.000105
+        w = clip(w + before, 0, 0.01)""",
+    )
+    synapses.connect()
+    synapses.w = "rand()*0.01"
+    return neuron, [inputs, synapses]
+
+
+def vogels():
+    """A balanced network whose inhibitory synapses learn."""
+    from brian2 import NeuronGroup, Synapses, ms
+
+    neurons = NeuronGroup(
+        10_000,
+        """dv/dt = (10*nS*(-60*mV - v) + ge*(0*mV - v) + gi*(-80*mV - v) + 200*pA)/(200*pF) : volt (unless refractory)
+        dge/dt = -ge/(5*ms) : siemens
+        dgi/dt = -gi/(10*ms) : siemens""",
+        threshold="v > -50*mV",
+        reset="v = -60*mV",
+        refractory=5 * ms,
+        method="euler",
+    )
+    neurons.v = "-60*mV + 10*mV*rand()"
+    excitatory = Synapses(neurons[:8000], neurons, on_pre="ge += 0.3*nS")
+    excitatory.connect(p=0.02)
+    fixed = Synapses(neurons[8000:], neurons[8000:], on_pre="gi += 3*nS")
+    fixed.connect(p=0.02)
+    plastic = Synapses(
+        neurons[8000:],
+        neurons[:8000],
+        """w : 1
+        dbefore/dt = -before/(20*ms) : 1 (event-driven)
+        dafter/dt = -after/(20*ms) : 1 (event-driven)""",
+        on_pre="""before += 1
+        w = clip(w + (after - 0.12)*0.01, 0, 100)
+        gi += w*nS""",
+        on_post="""after += 1
+        w = clip(w + before*0.01, 0, 100)""",
+    )
+    plastic.connect(p=0.02)
+    plastic.w = 10  # near balance
+    return neurons, [excitatory, fixed, plastic]
+
+
+def _brunel(excitatory: int, weight: float):
+    """A tenth of all connections; one of five neurons inhibits; as many inputs from outside as within."""
+    from brian2 import Hz, NeuronGroup, PoissonInput, Synapses, ms, mV
+
+    count, inputs = excitatory * 5 // 4, excitatory // 10
+    neurons = NeuronGroup(
+        count,
+        "dv/dt = -v/(20*ms) : volt (unless refractory)",
+        threshold="v > 20*mV",
+        reset="v = 10*mV",
+        refractory=2 * ms,
+        method="exact",
+    )
+    neurons.v = "rand()*20*mV"
+    synapses = []
+    for source, jump in ((neurons[:excitatory], weight), (neurons[excitatory:], -5 * weight)):
+        made = Synapses(source, neurons, on_pre="v += jump", namespace={"jump": jump * mV})
+        made.connect(p=0.1)
+        synapses.append(made)
+    rate = 2 * 20 / (weight * inputs * 20e-3)  # twice what reaches the threshold
+    outside = PoissonInput(neurons, "v", inputs, rate * Hz, weight * mV)
+    return neurons, [*synapses, outside]
+
+
+def brunel():
+    """Sparse connections, many of them."""
+    from brian2 import ms
+
+    neurons, others = _brunel(8000, 0.1)
+    for synapses in others[:2]:
+        synapses.delay = 1.5 * ms
+    return neurons, others
+
+
+def delays():
+    """Each synapse has a delay of its own."""
+    neurons, others = _brunel(800, 1.0)
+    for synapses in others[:2]:
+        synapses.delay = "0.1*ms + 3*ms*rand()"
+    return neurons, others
+
+
+NETWORKS: dict[str, Callable] = {
+    made.__name__: made for made in (coba, cuba, cobahh, stdp, vogels, brunel, delays)
+}
 
 
 def run_one(network: str, device: str, seconds: float) -> dict[str, float]:
     """One run in this process."""
     started = time.perf_counter()
     import brian2
-    from brian2 import Network, SpikeMonitor, Synapses, second, seed, set_device
+    from brian2 import Network, SpikeMonitor, second, seed, set_device
     from brian2.devices.device import get_device
 
     import neuroglia_snn.brian  # noqa: F401
@@ -100,13 +243,9 @@ def run_one(network: str, device: str, seconds: float) -> dict[str, float]:
     else:
         set_device(device)
     seed(1)
-    neurons, excitation, inhibition = NETWORKS[network]()
-    excitatory = Synapses(neurons, neurons, on_pre="ge_post += we", namespace={"we": excitation})
-    excitatory.connect("i < 3200", p=0.02)
-    inhibitory = Synapses(neurons, neurons, on_pre="gi_post += wi", namespace={"wi": inhibition})
-    inhibitory.connect("i >= 3200", p=0.02)
+    neurons, others = NETWORKS[network]()
     spikes = SpikeMonitor(neurons)
-    everything = Network(neurons, excitatory, inhibitory, spikes)
+    everything = Network(neurons, *others, spikes)
     everything.run(seconds * second)
     loop = get_device()._last_run_time
     whole = time.perf_counter() - started
@@ -114,7 +253,7 @@ def run_one(network: str, device: str, seconds: float) -> dict[str, float]:
     return {
         "whole": whole,
         "step": loop / steps * 1e6,
-        "rate": spikes.num_spikes / 4000 / seconds,
+        "rate": spikes.num_spikes / len(neurons) / seconds,
     }
 
 
@@ -132,7 +271,7 @@ def measured(network: str, device: str, seconds: float, caches: Path) -> dict[st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=["coba", "cobahh"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--out", type=Path)
