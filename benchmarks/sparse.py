@@ -118,7 +118,7 @@ def cobahh():
 
 def stdp():
     """One neuron whose inputs learn."""
-    from brian2 import Hz, NeuronGroup, PoissonGroup, Synapses, ms
+    from brian2 import Hz, NeuronGroup, PoissonGroup, Synapses
 
     inputs = PoissonGroup(1000, 15 * Hz)
     neuron = NeuronGroup(
