@@ -39,7 +39,7 @@ CPP: dict[str, str] = {
     "abs": "absolute((T){0})",
     "sign": "signum((T){0})",
     "clip": "clipped((T){0}, (T){1}, (T){2})",
-    "int": "((int32_t){0})",
+    "int": "whole((double){0})",
     "first_time": "first_time((double){0}, {1})",
     "timestep": "((int64_t)steps_of({0}, {1}))",
 }

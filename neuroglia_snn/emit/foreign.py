@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from brian2.codegen.codeobject import _gather_compiler_kwds
 from brian2.core.functions import Function
+from brian2.core.preferences import prefs
 from brian2.utils.stringtools import deindent, word_substitute
 
 from neuroglia_snn.emit.expressions import stored
@@ -42,9 +43,14 @@ def _identifier(foreign: Foreign, name: str) -> str:
     return name
 
 
+#: What Brian2's own C++ includes before the functions of a script.
+_HEADERS = ("<algorithm>", "<climits>", "<iostream>", "<limits>", "<string>", "<vector>")
+
+
 def text(program: Program) -> list[str]:
     """All functions, and what tells them where the arrays of their namespaces are."""
-    lines: list[str] = []
+    headers = (*_HEADERS, *prefs.codegen.cpp.headers) if program.foreign else ()
+    lines = [f"#include {header}" for header in headers]
     for foreign in program.foreign:
         above, inside = _parts(foreign)
         lines += [*above, f"namespace f{foreign.number} {{", *inside, "}"]
@@ -68,9 +74,22 @@ def arrays(program: Program) -> Iterator[tuple[Foreign, str, np.ndarray]]:
                 yield foreign, _identifier(foreign, name), np.ascontiguousarray(values)
 
 
+#: Preferences of Brian2 for the compiler that functions of a script may need.
+_PREFERENCES = (
+    "include_dirs",
+    "library_dirs",
+    "runtime_library_dirs",
+    "libraries",
+    "define_macros",
+    "extra_link_args",
+)
+
+
 def options(program: Program) -> dict[str, list[Any]]:
-    """What the functions ask of the compiler, by Brian2's names for it."""
-    said: dict[str, list[Any]] = {}
+    """What the functions, and the preferences for them, ask of the compiler, by Brian2's names for it."""
+    if not program.foreign:
+        return {}
+    said = {name: list(prefs[f"codegen.cpp.{name}"]) for name in _PREFERENCES}
     for foreign in program.foreign:
         for key, values in _gather_compiler_kwds(foreign.function, Code).items():
             said.setdefault(key, []).extend(v for v in values if v not in said.get(key, []))

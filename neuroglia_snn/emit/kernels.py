@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from neuroglia_snn.emit import foreign
 from neuroglia_snn.emit.expressions import Printer, stored, type_of
 from neuroglia_snn.program.operations import OPERATIONS
@@ -12,6 +14,7 @@ from neuroglia_snn.program.tree import (
     Cell,
     Draw,
     Expression,
+    Literal,
     Local,
     Parameter,
     Statement,
@@ -41,6 +44,22 @@ class Text:
                 self._names.setdefault(e, f"c{len(self._names)}")
             elif isinstance(e, Parameter):
                 self._parameters[e.number] = e
+        self._direct, self._old = self._aliased()
+        for cell in self._direct:
+            self._names[cell] = self._place(cell)
+
+    def _aliased(self) -> tuple[set[Cell], set[Cell]]:
+        """Cells of arrays that are written and reached in several ways: they may be one and the same.
+
+        The first are read and written in place, because units follow each other, or because several of
+        them are written. The second are only read, in a copy of before: all happens at once.
+        """
+        written = {c for c in self._kernel.writes() if not c.array.scalar}
+        writes = Counter(c.array.number for c in written)
+        ways = Counter(c.array.number for c in self._names)
+        aliased = {c for c in self._names if writes[c.array.number] and ways[c.array.number] > 1}
+        direct = {c for c in aliased if self._kernel.in_order or writes[c.array.number] > 1}
+        return direct, aliased - direct - written
 
     def head(self) -> list[str]:
         """Pointers, numbers, and the random bits of the step."""
@@ -51,6 +70,9 @@ class Text:
         for n, p in sorted(self._parameters.items()):
             table = "f" if p.dtype.kind == "f" else "n"
             lines.append(f"const {type_of(p.dtype)} p{n} = ({type_of(p.dtype)})run.{table}[{n}];")
+        for n in sorted({c.array.number for c in self._old}):
+            kind = stored(self._arrays[n].dtype)
+            lines.append(f"const Copy<{kind}> b{n}(a{n}, run.sizes[{n}]);")
         lines += [
             f"const Words w{d.number} = words_of(run.keys + 2*{d.number}, *run.clocks[{self._clock}].timestep + run.clocks[{self._clock}].shift);"
             for d in self._kernel.draws()
@@ -107,10 +129,18 @@ class Text:
     def _place(self, cell: Cell) -> str:
         if cell.array.scalar:
             return f"a{cell.array.number}[0]"
-        return f"a{cell.array.number}[{'u' if cell.index is None else self._names[cell.index]}]"
+        index = "u"
+        if cell.index is not None:
+            index = "0" if isinstance(cell.index, Literal) else self._names[cell.index]
+        array = "b" if cell in self._old else "a"
+        return f"{array}{cell.array.number}[{index}]"
 
     def _loads(self, cells) -> list[str]:
-        return [f"{type_of(c.dtype)} {self._names[c]} = {self._place(c)};" for c in cells]
+        return [
+            f"{type_of(c.dtype)} {self._names[c]} = {self._place(c)};"
+            for c in cells
+            if c not in self._direct
+        ]
 
     def _block(self, statements: tuple[Statement, ...], unit: str, shared: set[Cell]) -> list[str]:
         """Loads, statements and stores."""
@@ -120,13 +150,14 @@ class Text:
         lines += [
             f"{type_of(c.dtype)} {self._names[c]};"
             for c in written
-            if c not in read and c not in shared
+            if c not in read and c not in shared and c not in self._direct
         ]
         declared: set[int] = set()
         printer = Printer(self._names, unit, foreign.symbol)
         for statement in statements:
             lines.append(self._statement(statement, printer, declared))
-        return lines + [f"{self._place(c)} = {self._names[c]};" for c in written]
+        stores = [c for c in written if c not in self._direct]
+        return lines + [f"{self._place(c)} = {self._names[c]};" for c in stores]
 
     def _statement(self, s: Statement, printer: Printer, declared: set[int]) -> str:
         value = s.value

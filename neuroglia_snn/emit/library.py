@@ -25,6 +25,7 @@ _FLAGS = (
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-trapping-math",
+    "-fwrapv",  # whole numbers, as in NumPy
     "-fPIC",
     "-shared",
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from neuroglia_snn.emit import foreign
 from neuroglia_snn.emit.library import library, source
+from neuroglia_snn.errors import BackendError
 from neuroglia_snn.program import clocks as brian2_clocks
 from neuroglia_snn.program.edges import Edges
 from neuroglia_snn.program.machine import Setting, Status
@@ -48,7 +49,7 @@ class _Pathway(Structure):
         ("ring", POINTER(_Row)),
         *((name, c_int64) for name in ("rows", "now")),
         *((name, c_void_p) for name in ("late_due", "late")),
-        *((name, c_int64) for name in ("late_count", "late_next", "age")),
+        *((name, c_int64) for name in ("late_count", "late_next", "age", "again")),
     ]
 
 
@@ -57,7 +58,7 @@ class _Run(Structure):
         *((name, c_void_p) for name in ("arrays", "sizes", "f", "n", "keys", "tables")),
         ("pathways", POINTER(_Pathway)),
         *((name, c_void_p) for name in ("capacity", "clocks", "current", "marks", "seconds")),
-        *((name, c_int64) for name in ("clock_count", "position", "minimum", "stop", "profile")),
+        *((name, c_int64) for name in ("clock_count", "position", "stop", "profile")),
         ("pause", c_double),
     ]
 
@@ -72,20 +73,28 @@ class CppMachine:
     def __init__(self, program: Program, setting: Setting) -> None:
         program = simplified(program)
         self._program = program
-        self._library = library(source(program), foreign.flags(foreign.options(program)))
+        self._library = self._compiled()
         self._library.advance.argtypes = [POINTER(_Run)]
         self._library.advance.restype = c_int
         self._library.release.argtypes = [POINTER(_Pathway)]
         self._library.release.restype = None
         self._kept: list[np.ndarray] = []
-        for number, (_, _, values) in enumerate(foreign.arrays(program)):
-            self._library.bind(c_int64(number), c_void_p(_address(self._held(values))))
+        self._namespaces = [values for _, _, values in foreign.arrays(program)]
         self._arrays = np.zeros(len(program.arrays), np.uintp)
         self._sizes = np.zeros(len(program.arrays), np.int64)
         self.capacity = np.zeros(len(program.records()), np.int64)
         self._seconds = np.zeros(len(program.steps))
         self._edges, self._late = setting.edges, setting.pending
         self._run = self._filled(setting)
+
+    def _compiled(self) -> ctypes.CDLL:
+        functions = ", ".join(f"'{f.name}'" for f in self._program.foreign)
+        try:
+            return library(source(self._program), foreign.flags(foreign.options(self._program)))
+        except BackendError as error:
+            if not functions:
+                raise
+            raise BackendError(f"{error} (it compiles the script's {functions}, too)") from None
 
     def _filled(self, setting: Setting) -> _Run:
         numbers = [float(p) for p in self._program.parameters]
@@ -155,6 +164,7 @@ class CppMachine:
             late_due=_address(due),
             late=_address(late),
             late_count=len(due),
+            again=edges.again,
         )
 
     def refresh(self) -> None:
@@ -167,17 +177,14 @@ class CppMachine:
     def advance(self, pause: float) -> Status:
         """Go on for about ``pause`` seconds, or to where Python is needed."""
         self._run.pause = pause
+        for number, values in enumerate(self._namespaces):  # another run may have set its own
+            self._library.bind(c_int64(number), c_void_p(_address(values)))
         return Status(self._library.advance(byref(self._run)))
 
     @property
     def position(self) -> int:
         """Number of the step that comes next."""
         return self._run.position
-
-    @property
-    def minimum(self) -> int:
-        """Number of the clock that is due first."""
-        return self._run.minimum
 
     @property
     def seconds(self) -> np.ndarray:

@@ -19,14 +19,14 @@ struct Pathway
     int64_t start, stop;
     const int64_t* first; const int32_t* delay; const int64_t* begin; const int32_t* order;
     Row* ring; int64_t rows, now;
-    const int64_t* late_due; const int32_t* late; int64_t late_count, late_next, age;
+    const int64_t* late_due; const int32_t* late; int64_t late_count, late_next, age, again;
 };
 struct Run
 {
     void** arrays; const int64_t* sizes; const double* f; const int64_t* n; const uint32_t* keys;
     const Table* tables; Pathway* pathways; int64_t* capacity; Clock* clocks; uint8_t* current;
     uint8_t* marks; double* seconds;
-    int64_t clock_count, position, minimum, stop, profile; double pause;
+    int64_t clock_count, position, stop, profile; double pause;
 };
 enum Status { DONE = 0, PAUSED = 1, PYTHON = 2, GROW = 3, STOPPED = 4 };
 
@@ -67,7 +67,6 @@ static bool choose(Run& run)
     int64_t least = 0;
     for (int64_t k = 1; k < run.clock_count; k++)
         if (*run.clocks[k].t < *run.clocks[least].t) least = k;
-    run.minimum = least;
     const double t = *run.clocks[least].t;
     const double dt = run.clocks[least].dt ? *run.clocks[least].dt : INFINITY;
     for (int64_t k = 0; k < run.clock_count; k++)
@@ -143,6 +142,18 @@ static int64_t compact(const uint8_t* marks, const int64_t count, int32_t* event
     return found;
 }
 
+// An array as it was before a step that writes it.
+template <class T> struct Copy
+{
+    T* const values;
+    Copy(const T* from, const int64_t count) : values((T*)std::malloc(count*sizeof(T)))
+    {
+        std::memcpy(values, from, count*sizeof(T));
+    }
+    ~Copy() { std::free(values); }
+    T operator[](const int64_t k) const { return values[k]; }
+};
+
 // ------------------------------------------------------------------------------------- functions
 
 // The C library's functions; where it has them for vectors, loops of them become vectors (within 4
@@ -184,18 +195,18 @@ double lib_log1p(double) __asm__(SYMBOL("log1p")) OF_NEW_VECTORS;
 template <class T> INLINE T integer_quotient(const T a, const T b)
 {
     if (b == 0) return 0;
+    if (b == -1) return -a;  // of the least number, too
     const T q = a/b;
     return q - (a % b != 0 && (a < 0) != (b < 0));
 }
 template <class T> INLINE T integer_rest(const T a, const T b)
 {
-    if (b == 0) return 0;
+    if (b == 0 || b == -1) return 0;
     const T r = a % b;
     return r + (r != 0 && (r < 0) != (b < 0) ? b : 0);
 }
 INLINE int32_t floor_quotient(const int32_t a, const int32_t b) { return integer_quotient(a, b); }
 INLINE int64_t floor_quotient(const int64_t a, const int64_t b) { return integer_quotient(a, b); }
-INLINE double floor_quotient(const double a, const double b) { return std::floor(a/b); }
 INLINE int32_t rest(const int32_t a, const int32_t b) { return integer_rest(a, b); }
 INLINE int64_t rest(const int64_t a, const int64_t b) { return integer_rest(a, b); }
 INLINE double rest(const double a, const double b)
@@ -204,6 +215,14 @@ INLINE double rest(const double a, const double b)
     if (r != 0 && (r < 0) != (b < 0)) r += b;
     return r;
 }
+// As NumPy and Python do it: what rest() leaves, divided.
+INLINE double floor_quotient(const double a, const double b)
+{
+    if (b == 0 || a - a != 0 || b - b != 0) return std::floor(a/b);
+    const double q = (a - rest(a, b))/b, whole = std::floor(q);
+    return q - whole > 0.5 ? whole + 1 : whole;
+}
+INLINE int32_t whole(const double a) { return a > -2147483649.0 && a < 2147483648.0 ? (int32_t)a : INT32_MIN; }
 template <class T> INLINE T integer_power(T base, T exponent)
 {
     if (exponent < 0) return base == 1 ? 1 : base == -1 ? (exponent % 2 ? -1 : 1) : 0;
@@ -280,7 +299,8 @@ INLINE double vexpm1(const double x)
     const double low = x < -746.0 ? -746.0 : x, bounded = low > 710.0 ? 710.0 : low;
     const double n = nearest_power(bounded), half = (n*0.5 + 6755399441055744.0) - 6755399441055744.0;
     const double scale = power_of_two(half), other = power_of_two(n - half);
-    return expm1_reduced(rest_of_power(bounded, n))*scale*other + (scale*other - 1.0);
+    const double reduced = expm1_reduced(rest_of_power(bounded, n));
+    return x > 700.0 ? (1.0 + reduced)*scale*other : reduced*scale*other + (scale*other - 1.0);
 }
 INLINE double vexprel(const double x)
 {

@@ -115,7 +115,7 @@ def _(step: Deliver, number: int) -> list[str]:
         *text.each(),
         "};",
         "for (; path.late_next < path.late_count && path.late_due[path.late_next] == path.age; path.late_next++)",
-        "edge(path.late[path.late_next], path.late[path.late_next] + 2147483648);",
+        "edge(path.late[path.late_next], path.late[path.late_next] + path.again);",
         "const Row& row = path.ring[path.now];",
         "for (int64_t k = 0; k < row.count; k++)",
         "{",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import re
 import time
 from collections.abc import Callable
@@ -16,12 +17,13 @@ from brian2.core.base import BrianObjectException
 from brian2.core.namespace import get_local_namespace
 from brian2.core.network import Network
 from brian2.core.preferences import prefs
-from brian2.devices.device import RuntimeDevice
+from brian2.devices.device import RuntimeDevice, runtime_device
+from brian2.synapses.synapses import SynapticPathway
 from brian2.units.allunits import second
 from brian2.utils.logger import get_logger
 
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.program import draws, drive
+from neuroglia_snn.program import clocks, draws, drive
 from neuroglia_snn.program.build import build
 from neuroglia_snn.program.code import record
 from neuroglia_snn.program.machine import Machine, Setting
@@ -43,6 +45,7 @@ class NeurogliaDevice(RuntimeDevice):
 
     def __init__(self, targets: dict[str, tuple[type[CodeObject], Maker]]) -> None:
         super().__init__()
+        self.arrays = runtime_device.arrays  # a script may go on with its objects on either
         self._targets = targets
         self._target, self._fallback = next(iter(targets)), False
         self._preparing = self._fallen_back = False
@@ -50,6 +53,7 @@ class NeurogliaDevice(RuntimeDevice):
         self._seed: int | None = None
         self._position = 0.0  # where in the sequence of random numbers the next run begins, in s
         self._streams: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+        self._numbers = itertools.count()
 
     def activate(self, build_on_run: bool = True, **options: Any) -> None:
         """Take up ``target`` and ``fallback`` from `set_device`."""
@@ -132,6 +136,8 @@ class NeurogliaDevice(RuntimeDevice):
                 Network.run.original_function(network, *given)
             finally:
                 self._fallen_back = False
+        finally:
+            _forget_code(network)
 
     def _run(
         self,
@@ -224,6 +230,7 @@ class NeurogliaDevice(RuntimeDevice):
         super().seed(seed)
         self._seed, self._position = None, 0.0
         self._streams.clear()
+        self._numbers = itertools.count()
 
     def network_restore(self, network: Any, *given: Any, **keywords: Any) -> None:
         """`brian2.Network.restore`; without ``restore_random_state``, other numbers follow."""
@@ -252,8 +259,11 @@ class NeurogliaDevice(RuntimeDevice):
         seed = self._run_seed()
         keys = []
         for owner, place in program.draws:
-            stream = self._streams.setdefault(owner, len(self._streams))
-            keys.append(draws.key(seed, stream, place))
+            if owner not in self._streams:
+                self._streams[owner] = next(self._numbers)
+            dt = clocks.values(owner.clock, "dt")
+            step = 0.0 if dt is None else float(dt[0])
+            keys.append(draws.key(seed, self._streams[owner], place, step))
         return keys
 
 
@@ -270,7 +280,8 @@ def _refusal(error: BrianObjectException) -> Exception:
 
 
 def _forget_code(network: Any) -> None:
-    """Let Brian2 make all code objects anew."""
+    """Let Brian2 make all code objects anew, for whatever device runs the network next."""
     for obj in network.sorted_objects:
-        if hasattr(obj, "_pushspikes_codeobj"):
+        if isinstance(obj, SynapticPathway):
             obj._pushspikes_codeobj = None
+            obj.code_objects.clear()

@@ -18,12 +18,17 @@ from neuroglia_snn import noise
 Keys = tuple[int, int]
 
 
-def key(seed: int, stream: int, place: int) -> Keys:
-    """The key of a draw: of the run's seed (64 bits), the object's stream and the place in its code."""
-    x0, x1 = noise.threefry2x32(
-        (seed & 0xFFFFFFFF, seed >> 32), np.array(stream, np.uint32), np.array(place, np.uint32)
-    )
-    return int(x0), int(x1)
+def key(seed: int, stream: int, place: int, dt: float = 0.0) -> Keys:
+    """The key of a draw: of the run's seed (64 bits), the object's stream and the place in its code.
+
+    ``dt`` is the clock's step in s: the count of steps goes back where a later run has a longer one.
+    """
+    keys = (seed & 0xFFFFFFFF, seed >> 32)
+    step = int(np.float64(dt).view(np.uint64))
+    for x0, x1 in ((stream, place), (step & 0xFFFFFFFF, step >> 32)):
+        mixed = noise.threefry2x32(keys, np.array(x0, np.uint32), np.array(x1, np.uint32))
+        keys = (int(mixed[0]), int(mixed[1]))
+    return keys
 
 
 def draw(kind: str, keys: Keys, units: np.ndarray, step: int, arguments: tuple) -> np.ndarray:

@@ -17,10 +17,11 @@ from brian2.groups.group import Group
 from brian2.units.allunits import second
 from brian2.utils.logger import get_logger
 
+from neuroglia_snn.errors import UserError
 from neuroglia_snn.program import clocks, growth
 from neuroglia_snn.program.edges import edges, keep, pending
 from neuroglia_snn.program.machine import Machine, Setting, Status
-from neuroglia_snn.program.program import Program, Python, Threshold
+from neuroglia_snn.program.program import Generate, Program, Python, Threshold
 
 logger = get_logger("brian2.devices.neuroglia")
 
@@ -115,11 +116,11 @@ class Drive:
         self._limit = limit
         self._python: dict[str, float] = defaultdict(float)
         self._watch = Watch(network.sorted_objects)
+        self._began = self._looked = time.time()
 
     def go(self, report: Report) -> None:
         """Run to the end, or to where the network is stopped."""
-        began = time.time()
-        pause = 0.0 if self._limit is not None else PAUSE
+        pause = PAUSE if self._limit is None else min(PAUSE, self._limit / 8)
         while True:
             if self._network._stopped or Network._globally_stopped:
                 self._machine.stop()
@@ -132,23 +133,30 @@ class Drive:
             self._network.t_ = self.t
             if status == Status.PYTHON:
                 self._call(self._program.steps[self._machine.position - 1])
-            else:
-                report.passing(self.t)
-                self._watch.look(self.t, time.time())
-                if self._limit is not None and time.time() - began > self._limit:
-                    self._network._stopped = True
+            self._look_up(report, pause)
+
+    def _look_up(self, report: Report, pause: float) -> None:
+        """Report, and look for what should end the run, unless it was done just now."""
+        now = time.time()
+        if now - self._looked < pause:
+            return
+        self._looked = now
+        report.passing(self.t)
+        self._watch.look(self.t, now)
+        if self._limit is not None and now - self._began > self._limit:
+            self._network._stopped = True
 
     @property
     def t(self) -> float:
         """The time of the clock that is due first."""
-        return float(self._program.clocks[self._machine.minimum].variables["t"].get_value()[0])
+        return min(map(clocks.time, self._program.clocks))
 
     def _call(self, step: Any) -> None:
         self._growth.trim()
         before = time.time()
         step.owner.run()
         self._python[step.owner.name] += time.time() - before
-        self._machine.refresh()
+        self._growth.restore()
 
     def finish(self) -> None:
         """Leave arrays and queues as Brian2 would."""
@@ -179,6 +187,9 @@ def setting(program: Program, keys: list[tuple[int, int]], shift: float, profile
     """Connections, spikes under way and keys as they are now; ``shift``, in s, counts random numbers."""
     steps = [clocks.values(clock, "dt") for clock in program.clocks]
     shifts = [0 if dt is None else round(shift / float(dt[0])) for dt in steps]
+    for step in program.steps:
+        if isinstance(step, Generate):
+            _require_room(step)
     layouts, waiting = [], []
     for pathway in program.pathways:
         path = pathway.path
@@ -190,6 +201,23 @@ def setting(program: Program, keys: list[tuple[int, int]], shift: float, profile
         (len(s.events.values()) for s in program.steps if isinstance(s, Threshold)), default=0
     )
     return Setting(layouts, waiting, keys, shifts, most, profile)
+
+
+def _require_room(step: Generate) -> None:
+    """A generator that was inactive has all that it missed due at once."""
+    position, period = int(step.position.values()[0]), int(step.period.values()[0])
+    now = int(step.timestep.values()[0])
+    bins = step.bins.values()
+    if period > 0:
+        now %= period
+        if position > 0 and bins[position - 1] >= now:
+            position = 0
+    due, room = int(np.count_nonzero(bins[position:] <= now)), len(step.events.values()) - 1
+    if due > room:
+        raise UserError(
+            f"'{step.owner.name}': {due} spikes are due in the first step, more than it has neurons "
+            f"({room}): those from before it was active again; set_spikes gives it others"
+        )
 
 
 def _require_synapses(path: Any) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+
+from neuroglia_snn.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +23,8 @@ class Edges:
     begin : of each group in ``order``, (groups + 1,)
     order : the synapses, or None where they stand in this order already
     rows : steps that a spike can be under way, and one more
+    again : what is added to the number of a synapse for the random bits of a spike that is under way as
+        the run starts: with other delays than before, a second spike may reach it in the same step
     """
 
     start: int
@@ -30,6 +34,7 @@ class Edges:
     begin: np.ndarray
     order: np.ndarray | None
     rows: int
+    again: int = 0
 
     def synapses(self, groups: np.ndarray) -> np.ndarray:
         """The synapses of some groups, one group after the other."""
@@ -44,10 +49,21 @@ class Edges:
 
 
 def edges(path: Any) -> Edges:
-    """The layout of a `SynapticPathway` as its synapses and delays are now."""
+    """The layout of a `SynapticPathway` as its synapses and delays are now.
+
+    Raises
+    ------
+    UserError
+        For delays that no queue can hold.
+    """
+    layout = _layout(path)
+    return replace(layout, again=2**31) if _mixed(path) else layout
+
+
+def _layout(path: Any) -> Edges:
     start, stop = int(path.spikes_start), int(path.spikes_stop)
     sources = np.asarray(path.synapse_sources.get_value(), np.int64) - start
-    delays = _steps(np.asarray(path.variables["delay"].get_value()), path.source.clock.dt_)
+    delays = _delays(path)
     count, units = len(sources), stop - start
     if len(delays) != count or not len(delays) or (delays == delays[0]).all():
         delay = int(delays[0]) if len(delays) else 0
@@ -69,6 +85,18 @@ def edges(path: Any) -> Edges:
     return Edges(start, stop, first, steps, begin, None if identity else _narrow(order), rows)
 
 
+def _delays(path: Any) -> np.ndarray:
+    times = np.asarray(path.variables["delay"].get_value(), float)
+    dt = path.source.clock.dt_
+    wrong = times[~((times >= 0) & (times < _LONGEST * dt))]
+    if len(wrong):
+        raise UserError(
+            f"'{path.name}': a delay of {wrong[0]:g} s cannot be: it must be from 0 s to "
+            f"{_LONGEST * dt:g} s, {_LONGEST} steps"
+        )
+    return _steps(times, dt)
+
+
 def _steps(times: np.ndarray, dt: float) -> np.ndarray:
     """Times in steps; halves are rounded up, as in Brian2's compiled queue."""
     return np.floor(times / dt + 0.5).astype(np.int64)
@@ -82,8 +110,33 @@ def _narrow(order: np.ndarray | None) -> np.ndarray | None:
     return None if order is None else order.astype(np.int32)
 
 
-#: The step, in s, in which a pathway's queue counts; Brian2's queue does not tell.
-_STEPS: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+#: Steps that a spike may be under way: the ring has a row for each.
+_LONGEST = 2**24
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Of what is in a pathway's queue: the step in s in which it counts, and the delays it came with.
+
+    ``delays`` is a hash of them, or None where spikes of several are under way. Brian2's queue does not
+    tell either.
+    """
+
+    dt: float
+    delays: int | None
+
+
+_KEPT: WeakKeyDictionary[Any, _Kept] = WeakKeyDictionary()
+
+
+def _hash(path: Any) -> int:
+    return hash(np.asarray(path.variables["delay"].get_value()).tobytes())
+
+
+def _mixed(path: Any) -> bool:
+    """Whether spikes may be under way that came with other delays or steps than those of now."""
+    kept = _KEPT.get(path)
+    return kept is not None and kept != _Kept(path.source.clock.dt_, _hash(path))
 
 
 def pending(path: Any) -> np.ndarray:
@@ -96,7 +149,8 @@ def pending(path: Any) -> np.ndarray:
     if len(state) == 3:  # of Brian2's queue in Python: (dt, spikes, shape)
         before, spikes = state[0], np.asarray(state[1], np.int64).reshape(-1, 2)
     else:  # in C++: (offset, rows)
-        before, spikes = _STEPS.get(path), _listed(*state)
+        kept = _KEPT.get(path)
+        before, spikes = kept and kept.dt, _listed(*state)
     if before is not None and before != dt:
         spikes[:, 0] = _steps(spikes[:, 0] * before, dt)
     return spikes[np.argsort(spikes[:, 0], kind="stable")]
@@ -112,12 +166,13 @@ def _listed(offset: int, rows: list[list[int]]) -> np.ndarray:
 def keep(path: Any, spikes: np.ndarray) -> None:
     """Hold these spikes in the queue, given as `pending` gives them."""
     dt, count = path.source.clock.dt_, int(spikes[:, 0].max(initial=0)) + 1
-    _STEPS[path] = dt
+    delays = None if len(spikes) and _mixed(path) else _hash(path)
+    _KEPT[path] = _Kept(dt, delays)
     if len(path.queue._full_state()) == 3:
         most = np.bincount(spikes[:, 0], minlength=1).max(initial=0) + 1
         path.queue._restore_from_full_state((dt, spikes, (count, int(most))))
         return
-    rows: list[list[int]] = [[] for _ in range(count)]
-    for due in np.unique(spikes[:, 0]):
-        rows[due] = spikes[spikes[:, 0] == due, 1].tolist()
+    spikes = spikes[np.argsort(spikes[:, 0], kind="stable")]
+    ends = np.searchsorted(spikes[:, 0], np.arange(1, count))
+    rows = [part.tolist() for part in np.split(spikes[:, 1], ends)]
     path.queue._restore_from_full_state((0, rows))

@@ -54,10 +54,6 @@ class Machine(Protocol):
         """Number of the step that comes next."""
 
     @property
-    def minimum(self) -> int:
-        """Number of the clock that is due first."""
-
-    @property
     def seconds(self) -> np.ndarray:
         """Time that each step took, where profiling."""
 

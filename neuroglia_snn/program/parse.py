@@ -139,7 +139,7 @@ class Parser:
         self._variables, self._indices = code.variables, code.variable_indices
         self._locals: dict[str, Local] = {}
         self._parameters: dict[str, Parameter] = {}
-        self._numbers: dict[float | int, Parameter] = {}
+        self._numbers: dict[tuple[type, float | int], Parameter] = {}
         self._places = 0
 
     def kernel(self, *results: str) -> Kernel:
@@ -157,12 +157,16 @@ class Parser:
         """The element of an array that a name stands for."""
         array = self._names.array(self._variables[name])
         index = self._indices[name]
-        if array.scalar or index in ("0", "_idx"):
+        if array.scalar or index == "_idx":
             return Cell(array, None)
+        if index == "0":  # linked to a group of one unit
+            return Cell(array, Literal(0, INT32))
         return Cell(array, self.cell(index))
 
     def _unique(self, cell: Cell) -> bool:
-        return cell.index is None or bool(cell.index.array.variable.unique)
+        if isinstance(cell.index, Cell):
+            return bool(cell.index.array.variable.unique)
+        return cell.index is None
 
     def _statement(self, statement: Any) -> Statement:
         name, operator = statement.var, statement.op
@@ -216,9 +220,10 @@ class Parser:
             raise refuse(self._owner.name, f"the value {value!r}")
         if abs(value) <= _SMALL and 2 * value == int(2 * value):
             return Literal(value, _type_of(value))
-        if value not in self._numbers:  # one for all its places, so that what is equal is done once
-            self._numbers[value] = self._names.parameter(value)
-        return self._numbers[value]
+        key = (type(value), value)  # one for all its places, so that what is equal is done once
+        if key not in self._numbers:
+            self._numbers[key] = self._names.parameter(value)
+        return self._numbers[key]
 
     def _name(self, name: str) -> Expression:
         if name in self._locals:

@@ -64,8 +64,8 @@ def _power(a: Any, b: Any) -> Any:
 
 def _exprel(x: Any) -> Any:
     x = np.asarray(x, float)
-    near = np.abs(x) < 1e-16
-    return np.where(near, 1.0, np.expm1(x) / np.where(near, 1.0, x))
+    near, far = np.abs(x) < 1e-16, x > 717
+    return np.where(far, np.inf, np.where(near, 1.0, np.expm1(x) / np.where(near | far, 1.0, x)))
 
 
 def _first_time(k: Any, dt: Any) -> Any:
@@ -186,7 +186,9 @@ class _Block:
     def _place(self, cell: Cell) -> Any:
         if cell.array.scalar:
             return np.zeros(len(self._units), np.int64)
-        return self._units if cell.index is None else self.of(cell.index)
+        if cell.index is None:
+            return self._units
+        return np.broadcast_to(self.of(cell.index), self._units.shape)
 
     def of(self, e: Expression) -> Any:
         """The value of an expression."""
@@ -264,7 +266,7 @@ class _Way:
         """Synapses that spikes reach now, and what is added to their numbers for random bits."""
         late = self.late[self.late[:, 0] == self.age, 1]
         if len(late):
-            yield late, 2**31
+            yield late, self.edges.again
         synapses = self.edges.synapses(np.array(self.ring[self.now], np.int64))
         if len(synapses):
             yield synapses, 0
@@ -289,7 +291,7 @@ class NumpyMachine:
         self._records = program.records()
         self.capacity = np.zeros(len(self._records), np.int64)
         self._ways = [_Way(e, p) for e, p in zip(setting.edges, setting.pending, strict=True)]
-        self.position, self.minimum = 0, 0
+        self.position = 0
         self.seconds = np.zeros(len(program.steps))
         self._stopping = False
         self._current: list[bool] = []
@@ -333,8 +335,8 @@ class NumpyMachine:
             self.position = 0
 
     def _choose(self) -> bool:
-        self.minimum, self._current = clocks.due(self.program.clocks)
-        clock = self.program.clocks[self.minimum]
+        least, self._current = clocks.due(self.program.clocks)
+        clock = self.program.clocks[least]
         return clock.variables["timestep"].get_value()[0] < clock._i_end
 
     def _tick(self) -> None:

@@ -74,10 +74,10 @@ class Local:
 
 @dataclass(frozen=True)
 class Cell:
-    """An element of an array: the one of a scalar, of the unit itself, or of the unit's index."""
+    """An element of an array: the one of a scalar or of the unit itself (None), or of an index."""
 
     array: Array
-    index: Cell | None
+    index: Cell | Literal | None
 
     @property
     def dtype(self) -> Type:
