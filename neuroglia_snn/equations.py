@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -97,7 +97,7 @@ class Equation:
     @property
     def noise_terms(self) -> set[str]:
         """Names of the white noises in it (``xi``, ``xi_1``...)."""
-        used = expressions.names(self.expression) if self.expression else set()
+        used = algebra.names(self.expression) if self.expression else set()
         return {n for n in used if n == "xi" or n.startswith("xi_")}
 
     @property
@@ -222,7 +222,7 @@ def reads(own: Mapping[str, Equation], code: str) -> set[str]:
     found: set[str] = set()
     pending = [code]
     while pending:
-        new = set(re.findall(r"[A-Za-z_]\w*", pending.pop())) - found
+        new = algebra.names(pending.pop()) - found
         found |= new
         named = [own[n] for n in new if n in own]
         pending += [e.expression or "" for e in named if e.kind == "subexpression"]
@@ -464,13 +464,14 @@ def projection_symbols(model: spec.Model, projection: spec.Projection) -> Symbol
 
 
 def texts(owner: spec.Population | spec.Projection) -> list[str]:
-    """Every equation, condition and statement of a population or projection."""
+    """Every expression and every block of statements of a population or projection."""
+    found = [e.expression for e in parse(owner.equations).values()]
     if isinstance(owner, spec.Population):
-        found = [owner.equations, owner.threshold, owner.reset, owner.refractory]
+        found += [owner.threshold, owner.reset, owner.refractory]
         found += [*owner.initial.values(), *(entry.code for entry in owner.regularly)]
         found += [text for e in owner.events.values() for text in (e.condition, e.action)]
     else:
-        found = [owner.equations, *owner.on_pre.values(), *owner.on_post.values()]
+        found += [*owner.on_pre.values(), *owner.on_post.values()]
         found += [*owner.delay.values(), *owner.initial.values()]
         found += [v for k, v in owner.connect.items() if isinstance(v, str) and k != "rule"]
     return [text for text in found if text]
@@ -535,11 +536,9 @@ def with_changed(
     )
 
 
-def used_parameters(model: spec.Model, texts: list[str]) -> dict[str, spec.Parameter]:
+def used_parameters(model: spec.Model, texts: Iterable[str]) -> dict[str, spec.Parameter]:
     """Parameters of the model that any of these expressions or statements names."""
-    used: set[str] = set()
-    for text in texts:
-        used |= set(re.findall(r"[A-Za-z_]\w*", text))
+    used = frozenset().union(*map(algebra.names, texts))
     return {n: p for n, p in model.parameters.items() if n in used}
 
 
@@ -547,7 +546,7 @@ def constant_value(model: spec.Model, text: str) -> float | None:
     """Value of an expression of parameters and units alone, in SI units; None for any other."""
     text = as_expression(text)
     known = {*model.parameters, *UNITS, *expressions.CONSTANTS, *expressions.NUMERIC}
-    if expressions.names(text) - (known - expressions.RANDOM):
+    if algebra.names(text) - (known - expressions.RANDOM):
         return None
     return expressions.evaluate(text, {n: p.value.si for n, p in model.parameters.items()})
 
@@ -557,5 +556,7 @@ def model_parameters(model: spec.Model) -> dict[str, spec.Parameter]:
     found = [text for population in model.populations.values() for text in texts(population)]
     found += [text for projection in model.projections.values() for text in texts(projection)]
     found += [s.amplitude for s in model.stimuli.values()]
-    found += [str(value) for value in model.experiment.values()]
+    experiment = {**model.experiment}
+    found.append(str(experiment.pop("amplitude", "0")))
+    found += [value for value in experiment.values() if value in model.parameters]
     return used_parameters(model, found)

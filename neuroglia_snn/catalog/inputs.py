@@ -7,12 +7,11 @@ every backend has stimuli that are alone in their variable.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, spec
 
 
 def without_stimuli(variable: str) -> str:
@@ -108,40 +107,26 @@ def _separated(model: spec.Model, owner: spec.Population, variable: str) -> spec
 
 def _summed(population: spec.Population, variable: str) -> str:
     """The population's equations with the variable as a sum."""
-    statements = eqs.split_equations(population.equations)
-    equation = eqs.parse(population.equations)[variable]
-    unit = equation.unit
-    parts = without_stimuli(variable), of_stimuli(variable)
-    shared = " (shared)" if "shared" in equation.flags else ""
-    flags = f" ({', '.join(equation.flags)})" if equation.flags else ""
-    statements[variable] = "\n".join(
-        [
-            f"{parts[0]} : {unit}{flags}",
-            f"{parts[1]} : {unit}{shared}",
-            f"{variable} = {parts[0]} + {parts[1]} : {unit}{shared}",
-        ]
-    )
-    return "\n".join(statements.values())
+    own = eqs.parse(population.equations)
+    whole = own.pop(variable)
+    left, right = without_stimuli(variable), of_stimuli(variable)
+    shared = tuple(flag for flag in whole.flags if flag == "shared")
+    total = replace(whole, kind="subexpression", expression=f"{left} + {right}", flags=shared)
+    parts = (replace(whole, name=left), replace(whole, name=right, flags=shared), total)
+    return "\n".join(e.code for e in (*own.values(), *parts))
 
 
 def _setting(code: str, names: Mapping[str, str]) -> str:
     """Statements that set one of these variables, with their new names; others read the whole."""
-    lines = []
-    for target, operator, text in expressions.statements(code):
-        if target in names:
-            target, text = names[target], _with(text, names)
-        lines.append(f"{target} {operator} {text}")
-    return "\n".join(lines)
+    lines = [
+        (target, f"{target} {sign} {text}") for target, sign, text in expressions.statements(code)
+    ]
+    return "\n".join(
+        algebra.substituted(line, names) if target in names else line for target, line in lines
+    )
 
 
 def _renamed_sums(equations: str, names: Mapping[str, str]) -> str:
     """Equations whose sums go into the variables of new names."""
-    statements = eqs.split_equations(equations)
-    for old, new in names.items():
-        if old in statements:
-            statements[new] = re.sub(rf"^\s*{old}\b", new, statements.pop(old))
-    return "\n".join(statements.values())
-
-
-def _with(text: str, names: Mapping[str, str]) -> str:
-    return re.sub(r"[A-Za-z_]\w*", lambda word: names.get(word[0], word[0]), text)
+    own = eqs.parse(equations).values()
+    return "\n".join(replace(e, name=names.get(e.name, e.name)).code for e in own)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from brian2.units.allunits import second
 
-from neuroglia_snn import arithmetic, expressions, stages
+from neuroglia_snn import algebra, arithmetic, expressions, stages
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
@@ -108,7 +108,7 @@ def _divisors(reporter: Reporter, own: Equations, *path: str) -> None:
         for node in ast.walk(expressions.parse(equation.expression or "0")):
             match node:
                 case ast.BinOp(op=ast.Mod() | ast.FloorDiv(), right=divisor):
-                    state = sorted(expressions.names(ast.unparse(divisor)) & changing)
+                    state = sorted(algebra.names(ast.unparse(divisor)) & changing)
                     if state:
                         reporter.error(
                             f"{equation.label}: '{shown(ast.unparse(node))}' divides by what"
@@ -120,13 +120,13 @@ def _divisors(reporter: Reporter, own: Equations, *path: str) -> None:
                         )
 
 
-def _used(equation: eqs.Equation) -> set[str]:
-    return expressions.names(equation.expression or "0")
+def _used(equation: eqs.Equation) -> frozenset[str]:
+    return algebra.names(equation.expression or "0")
 
 
 def _random(reporter: Reporter, equation: eqs.Equation, text: str, *place: str) -> None:
     """A definition is worked out wherever it is named: it draws no random numbers."""
-    drawn = expressions.names(text) & expressions.RANDOM
+    drawn = algebra.names(text) & expressions.RANDOM
     if drawn and equation.kind == "subexpression" and "constant over dt" not in equation.flags:
         reporter.error(
             f"{equation.label}: '{shown(text)}' would be drawn anew wherever '{equation.name}'"
@@ -141,7 +141,7 @@ def _circles(
 ) -> None:
     """Report definitions that come back to themselves; ``visited`` is False on the way down."""
     visited[name] = False
-    for other in expressions.names(own[name].expression or "0"):
+    for other in algebra.names(own[name].expression or "0"):
         if other not in own or own[other].kind != "subexpression":
             continue
         if other not in visited:

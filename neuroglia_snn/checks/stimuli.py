@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, spec
 from neuroglia_snn.catalog import inputs
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
@@ -69,7 +69,7 @@ def _fits(reporter: Reporter, stimulus: spec.Stimulus, own: Mapping[str, eqs.Equ
     place = (*path, "amplitude")
     if not reporter.expression(stimulus.amplitude, symbols, target.dimensions, label, *place):
         return False
-    if expressions.names(stimulus.amplitude) & expressions.RANDOM:
+    if algebra.names(stimulus.amplitude) & expressions.RANDOM:
         reporter.error(
             f"{label}: '{shown(stimulus.amplitude)}' would be drawn anew wherever"
             f" '{stimulus.variable}' stands; draw it by 'regularly' in '{where}'",

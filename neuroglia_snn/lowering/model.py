@@ -12,7 +12,7 @@ import sympy
 from brian2.parsing.sympytools import str_to_sympy
 from brian2.units.allunits import second
 
-from neuroglia_snn import couplings, expressions, geometry, spec, stages
+from neuroglia_snn import algebra, couplings, expressions, geometry, spec, stages
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import blank_images
 from neuroglia_snn.backends.brian import own_loop
@@ -151,7 +151,7 @@ def _initial(
         if equation.kind == "subexpression" or name in without:
             continue
         text = as_expression(population.initial.get(name, "0"))
-        used = expressions.names(text)
+        used = algebra.names(text)
         if used & expressions.RANDOM:
             raise BackendError(
                 f"population '{population.name}': the initial {name} = '{text}' draws random numbers"
@@ -353,7 +353,7 @@ def _held(model: spec.Model, one: couplings.Sum, base: float) -> Coupling:
     target = model.populations[projection.target.name]
     sources, targets = _pairs(projection, source, target)
     counts = np.unique(np.bincount(targets, minlength=target.size))
-    used = expressions.names(text)
+    used = algebra.names(text)
     if "N_incoming" in used and counts.size > 1:
         raise BackendError(
             f"projection '{projection.name}': {one} reads N_incoming, which differs between units"
@@ -363,7 +363,7 @@ def _held(model: spec.Model, one: couplings.Sum, base: float) -> Coupling:
     names = {n: n.removesuffix("_pre") for n in used} | {"N_incoming": str(max(counts[0], 1))}
     builder = _Scope(model, source).builder()
     try:
-        total = builder.sum(couplings.substituted(text, names))
+        total = builder.sum(algebra.substituted(text, names))
     except UserError as error:
         raise BackendError(f"projection '{projection.name}': {error}") from None
     return Coupling(

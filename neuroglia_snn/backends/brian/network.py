@@ -297,7 +297,7 @@ def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
     full = in_full(network.model, projection)
     projection = _renamed(projection, names)
     on_pre, on_post = (
-        {n: couplings.substituted(code, full) for n, code in codes.items()}
+        {n: algebra.substituted(code, full) for n, code in codes.items()}
         for codes in (projection.on_pre, projection.on_post)
     )
     delay = {}
@@ -335,7 +335,7 @@ def _with_sums_again(model: spec.Model, projection: spec.Projection) -> spec.Pro
             own = eqs.endpoint_variables(model, projection.target)
             later = couplings.later(model, projection.target.name)
             sides = {f"{n}_{side}": f"{later[n]}_{side}" for n in later for side in ("pre", "post")}
-            text = couplings.substituted(one.text, sides | {"t": later["t"]})
+            text = algebra.substituted(one.text, sides | {"t": later["t"]})
             unit = unit_name(own[one.variable].dimensions)
             lines.append(f"{later[one.variable]}_post = {text} : {unit} (summed)")
     return dataclasses.replace(projection, equations="\n".join(lines))
@@ -525,7 +525,7 @@ class _Exchange:
         names = {xi: _stored(xi) for xi in (line.split(" = ", 1)[0] for line in step.noise)}
 
         def stored(lines: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(couplings.substituted(line, names) for line in lines)
+            return tuple(algebra.substituted(line, names) for line in lines)
 
         return stages.Step(stored(step.noise), stored(step.predict), stored(step.correct))
 
