@@ -30,7 +30,7 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_unit
 
 from neuroglia_snn import algebra, expressions, noise, spec
 from neuroglia_snn.errors import UserError, shown
-from neuroglia_snn.names import refusal
+from neuroglia_snn.names import made, refusal
 from neuroglia_snn.quantities import (
     UNITS,
     as_expression,
@@ -41,10 +41,9 @@ from neuroglia_snn.quantities import (
 
 #: Names with a meaning of their own; no variable or parameter may take them.
 RESERVED = {"t", "dt", "i", "j", "N", "xi", "t_in_timesteps", "lastspike", "not_refractory"}
-RESERVED |= {"lastupdate", "N_incoming", "N_outgoing", "N_pre", "N_post"}
+RESERVED |= {"lastupdate", "N_incoming", "N_outgoing", "N_pre", "N_post", "i_pre", "i_post"}
 #: What a population with noise has for Brian2: its seed, and the places of its units in the noise.
-NOISE_SEED, NOISE_PLACE = "noise_seed", "noise_place"
-RESERVED |= {NOISE_SEED, NOISE_PLACE}
+NOISE_SEED, NOISE_PLACE = made("seed"), made("place")
 
 
 def taken(name: str) -> str | None:
@@ -114,18 +113,22 @@ def parse(text: str) -> dict[str, Equation]:
     Raises
     ------
     EquationError
-        For a statement that is not an equation, an unknown unit or flag, a reserved name.
+        For a statement that is not an equation, an unknown unit or flag.
     """
     return {name: _parse_one(name, line) for name, line in split_equations(text).items()}
 
 
 def canonical(text: str) -> str:
-    """An equations block, one statement a line, written anew from what `parse` makes of it.
+    """An equations block of a model file, one statement a line, written anew from its parsed trees.
 
     Raises
     ------
     EquationError
+        As `parse`, and for a variable whose name means something already.
     """
+    for name in split_equations(text):
+        if taken(name):
+            raise EquationError(name, f"'{name}' cannot be a variable: the name is {taken(name)}")
     return "\n".join(equation.code for equation in parse(text).values())
 
 
@@ -182,8 +185,6 @@ def _parse_one(name: str, line: str) -> Equation:
         raise EquationError(
             name, f"'{shown(line)}' is not an equation such as 'dx/dt = -x/tau : 1'"
         )
-    if taken(name):
-        raise EquationError(name, f"'{name}' cannot be a variable: the name is {taken(name)}")
     unit = match["unit"].strip()
     try:
         dimensions = parse_unit(unit)
@@ -283,7 +284,7 @@ class Code(Expression):
 
 
 #: Name that Brian2 sees for the noise ``xi``, which it lets no two equations share.
-SHARED_NOISE = "xi_shared"
+SHARED_NOISE = "xi__shared"
 
 
 def noise_stream(population: str, name: str) -> int:

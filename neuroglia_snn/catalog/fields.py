@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from brian2.synapses.synapses import Synapses
 from brian2.units.allunits import second
 from brian2.units.fundamentalunits import Dimension
 
@@ -120,9 +119,6 @@ def time(
     return value
 
 
-#: Attributes of Brian2's synapses, which a pathway of this name would hide.
-_ATTRIBUTES = {*dir(Synapses), "source", "target", "clock", "when", "order", "events", "variables"}
-
 #: How a text of each kind is written anew from its parsed tree.
 _CANONICAL: dict[str, Callable[[str], str]] = {
     "equations": equations.canonical,
@@ -180,13 +176,9 @@ def optional_code(document: Document, kind: str, table: dict, key: str, *where: 
 
 def pathways(document: Document, table: dict, key: str, *where: str) -> dict[str, str]:
     """``on_pre = "code"`` or ``on_pre = {name = "code"}``; the plain form is named by its key."""
-    given = _by_name(document, table, key, *where)
-    for hidden in given.keys() & _ATTRIBUTES:
-        raise document.error(
-            f"'{hidden}' cannot be a pathway: Brian2's synapses have it", *where, key
-        )
     return {
-        name: code(document, "statements", text, key, *where, key) for name, text in given.items()
+        name: code(document, "statements", text, key, *where, key)
+        for name, text in _by_name(document, table, key, *where).items()
     }
 
 

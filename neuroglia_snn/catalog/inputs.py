@@ -7,21 +7,29 @@ every backend has stimuli that are alone in their variable.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn import equations as eqs
+from neuroglia_snn.names import made
 
 
 def without_stimuli(variable: str) -> str:
     """Name of a stimulated variable's part that is set."""
-    return f"{variable}_unstimulated"
+    return made("set", variable)
 
 
 def of_stimuli(variable: str) -> str:
     """Name of a stimulated variable's part that the stimuli are."""
-    return f"{variable}_stimulus"
+    return made("stimulus", variable)
+
+
+def in_the_files_words(text: str) -> str:
+    """A message about a model with the names of variables in the place of those of their parts."""
+    parts = "|".join(map(re.escape, (without_stimuli(""), of_stimuli(""))))
+    return re.sub(rf"\b(?:{parts})", "", text)
 
 
 def added(model: spec.Model) -> list[tuple[str, str]]:

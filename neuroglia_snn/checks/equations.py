@@ -7,68 +7,14 @@ from collections.abc import Mapping
 
 from brian2.units.allunits import second
 
-from neuroglia_snn import algebra, arithmetic, expressions, stages
+from neuroglia_snn import algebra, arithmetic, expressions
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import UserError, shown
-from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import parse_quantity, unit_name
 
 Equations = Mapping[str, eqs.Equation]
-
-
-def check_names(reporter: Reporter, own: Equations, *path: str) -> None:
-    """No variable has the name of a parameter or table, or one that is for a projection's sides."""
-    for name, equation in own.items():
-        if name.endswith(("_pre", "_post")) and "summed" not in equation.flags:
-            summed = "add the flag '(summed)' or " if path[0] == "projection" else ""
-            reporter.error(
-                f"'{name}' cannot be a variable of '{path[-1]}': '_pre' and '_post' end the names"
-                f" of a projection's two sides; {summed}choose another name",
-                *path,
-                "equations",
-                needle=name,
-            )
-        if name == "delay" and path[0] == "projection":
-            reporter.error(
-                f"'delay' cannot be a variable of '{path[-1]}': Brian2's synapses have one already",
-                *path,
-                "equations",
-                needle=name,
-            )
-        if name in {f"{s}_{part}" for s in reporter.model.stimuli for part in ("on", "image")}:
-            reporter.error(
-                f"'{name}' cannot be a variable of '{path[-1]}': it is a part of the stimulus"
-                f" '{name.rpartition('_')[0]}'; choose another name",
-                *path,
-                "equations",
-                needle=name,
-            )
-        if name in reporter.model.parameters or name in reporter.model.tables:
-            reporter.error(
-                f"'{name}' is both a variable of '{path[-1]}' and a parameter",
-                *path,
-                "equations",
-                needle=name,
-            )
-
-
-def check_stages(reporter: Reporter, own: Equations, integrator: str, *path: str) -> None:
-    """No name is one that our integrators give to a value within a step."""
-    scheme = INTEGRATORS.get(integrator)
-    if scheme is None or not scheme.own:
-        return
-    given = {value for n in own for value in stages.given(n)}
-    places: dict[str, tuple[str, ...]] = {n: ("table", n) for n in reporter.model.tables}
-    places |= {n: ("parameters", n) for n in reporter.model.parameters}
-    places |= {n: (*path, "equations") for n in own}
-    for name in sorted(given & places.keys()):
-        reporter.error(
-            f"'{name}' is a name that '{integrator}' gives to a value within a step: rename it",
-            *places[name],
-            needle=name,
-        )
 
 
 def check(reporter: Reporter, own: Equations, symbols: eqs.Symbols, *path: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from brian2.core.functions import Function
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 
-from neuroglia_snn import algebra, arithmetic, expressions, spec
+from neuroglia_snn import algebra, arithmetic, expressions, scopes, spec
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document
@@ -121,6 +121,7 @@ class Reporter:
 
     def statements(
         self,
+        owner: spec.Population | spec.Projection,
         code: str,
         symbols: eqs.Symbols,
         assignable: Collection[str],
@@ -128,17 +129,18 @@ class Reporter:
         *path: str,
         shared: bool = False,
     ) -> bool:
-        """Check abstract code: targets, symbols, units, types. Names assigned first are local.
+        """Check code of a population or projection: targets, symbols, units, types. Names assigned first are local.
 
         ``shared``: the code may begin by setting variables that are the same for all units. True if
         nothing was found.
         """
         before = len(self.findings)
-        self._statements(code, dict(symbols), assignable, label, path, shared)
+        self._statements(owner, code, dict(symbols), assignable, label, path, shared)
         return len(self.findings) == before
 
     def _statements(
         self,
+        owner: spec.Population | spec.Projection,
         code: str,
         symbols: eqs.Symbols,
         assignable: Collection[str],
@@ -155,6 +157,14 @@ class Reporter:
         for target, operator, text in parts:
             known = symbols.get(target)
             if known is None and operator == "=":
+                meaning = scopes.of_local(owner, target)
+                if meaning:
+                    self.error(
+                        f"{label} gives the name '{target}' to a value of its own, but it is"
+                        f" {meaning}: rename it",
+                        *path,
+                        needle=target,
+                    )
                 if self.expression(text, symbols, None, label, *path, needle=target, type_=None):
                     symbols[target] = eqs.local(target, text, symbols)
                     local.add(target)

@@ -8,7 +8,6 @@ import numpy as np
 
 from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn.catalog import inputs
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
@@ -25,15 +24,6 @@ def check(reporter: Reporter) -> None:
         _times(reporter, stimulus)
         if _fits(reporter, stimulus, own):
             _image(reporter, stimulus)
-    for population, variable in inputs.added(model) if not reporter.has_errors else ():
-        own = eqs.parse(model.populations[population].equations)
-        for name in (inputs.without_stimuli(variable), inputs.of_stimuli(variable)):
-            if name in own or name in model.parameters or name in model.tables:
-                reporter.error(
-                    f"'{name}' is a name that a stimulus gives to a part of '{variable}': rename it",
-                    *(("population", population, "equations") if name in own else ("parameters",)),
-                    needle=name,
-                )
 
 
 def _fits(reporter: Reporter, stimulus: spec.Stimulus, own: Mapping[str, eqs.Equation]) -> bool:

@@ -231,9 +231,9 @@ def test_the_memory_that_a_project_needs_is_that_of_its_arrays(tmp_path, name):
         network = standalone.generate(request, tmp_path / "code", cuda._SEED, cuda._implement)
         needed = memory.needed(network)
         connections = sum(
-            memory._connections(request.model, network.groups[p])
-            for p in request.model.projections
-            if isinstance(network.groups.get(p), brian2.Synapses)
+            memory._connections(request.model, projection, network.groups[name])
+            for name, projection in request.model.projections.items()
+            if isinstance(network.groups.get(name), brian2.Synapses)
         )
     text = (tmp_path / "code" / "objects.cu").read_text()
 
@@ -244,11 +244,10 @@ def test_the_memory_that_a_project_needs_is_that_of_its_arrays(tmp_path, name):
     fixed = sum(_BYTES[kind] * number(count) for kind, count in _MALLOC.findall(text))
     vectors = 0
     for record in request.model.records.values():
-        own = re.findall(
-            rf"device_vector<double>\* brian::_dynamic_array_record_{record.name}_", text
-        )
+        monitor = network.monitors[record.name].name
+        own = re.findall(rf"device_vector<double>\* brian::_dynamic_array_{monitor}_", text)
         samples = 8 * round(request.model.duration / record.every + 1)
-        units = number(f"_num__array_record_{record.name}__indices")
+        units = number(f"_num__array_{monitor}__indices")
         vectors += len(own) * units * -(-samples // memory.PIECE) * memory.PIECE
     assert vectors > 0 and connections > 0
     assert needed == pytest.approx(fixed + vectors + connections, rel=1e-3)

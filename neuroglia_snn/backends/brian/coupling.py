@@ -17,6 +17,7 @@ from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn import algebra, couplings, expressions, geometry, spec
 from neuroglia_snn import equations as eqs
+from neuroglia_snn.names import made
 from neuroglia_snn.quantities import UNITS
 
 _GATHERED_RULES = ("lattice", "first-footprint", "one-to-one")
@@ -107,8 +108,8 @@ def gather(
     count = (~missing).sum(axis=0)
     uniform = (count == count[0]).all()
     if "N_incoming" in used and not uniform:
-        constants[f"count_of_{projection.name}"] = np.maximum(count, 1)
-    names["N_incoming"] = str(max(count[0], 1)) if uniform else f"count_of_{projection.name}"
+        constants[made("count", projection.name)] = np.maximum(count, 1)
+    names["N_incoming"] = str(max(count[0], 1)) if uniform else made("count", projection.name)
     needs_mask = missing.any() and not (one.within and vanishes(one.text))
     links: dict[str, tuple[str, Dimension, np.ndarray]] = {}
     terms = []
@@ -116,12 +117,12 @@ def gather(
         for variable in source:
             if f"{variable}_pre" in used:
                 read = renamed.get(variable, variable)
-                link = f"{read}_from_{projection.name}_{slot}"
+                link = made("from", projection.name, slot, read)
                 links[link] = (read, source[variable].dimensions, index[slot])
                 names[f"{variable}_pre"] = link
         term = algebra.substituted(one.text, names)
         if needs_mask:
-            mask = f"mask_of_{projection.name}_{slot}"
+            mask = made("mask", projection.name, slot)
             constants[mask] = (~missing[slot]).astype(float)
             term = f"{mask}*({term})"
         terms.append(f"({term})")

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from neuroglia_snn import algebra, couplings, expressions, spec
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.brian import coupling
+from neuroglia_snn.catalog import inputs
 
 #: Connection rules that reduce to index lists known before the run.
 RULES = ("lattice", "footprint", "first-footprint", "one-to-one", "pairs")
@@ -25,6 +26,11 @@ _FLAGS = {"shared", "constant over dt", "unless refractory"}
 
 def reason(model: spec.Model) -> str | None:
     """The first thing in a model that the fused loop cannot do, naming its equation; or None."""
+    said = _reason(model)
+    return said and inputs.in_the_files_words(said)
+
+
+def _reason(model: spec.Model) -> str | None:
     fastest = min((p.dt for p in model.populations.values()), default=model.dt)
     for kind in ("parameters", "stimuli", "tables"):
         taken = _taken(getattr(model, kind))

@@ -28,7 +28,7 @@ from sympy.logic.boolalg import Boolean
 
 from neuroglia_snn import algebra, couplings, lanes, noise, spec, stages
 from neuroglia_snn import equations as eqs
-from neuroglia_snn.backends.brian import coupling
+from neuroglia_snn.backends.brian import coupling, gate
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
 from neuroglia_snn.backends.brian.project import LOOP, PROGRESS
 from neuroglia_snn.backends.fused import linear
@@ -240,7 +240,7 @@ class _Generator:
             ),
         )
         if population.noise:
-            seed = group.variables["noise_seed"]
+            seed = group.variables[eqs.NOISE_SEED]
             population.seed = brian2.device.get_array_name(seed)
         self._threshold(population, spec_)
         if within:
@@ -345,8 +345,8 @@ class _Generator:
                 {*self.model.parameters, *UNITS, "dt"},
                 lambda text: self._weight(population, text, given),
             )
-        stimuli = [s.name for s in self.model.stimuli.values() if s.population == spec_.name]
-        population.gates = [f"{name}_on" for name in stimuli]
+        stimuli = [s for s in self.model.stimuli.values() if s.population == spec_.name]
+        population.gates = [gate.name_of(s) for s in stimuli]
         known: set[str] = set()
         for name in ("advance", "advance_quiet") if stimuli else ("advance",):
             halves = [list(first), list(second)]
@@ -567,7 +567,8 @@ class _Generator:
         for s in self.model.stimuli.values():
             times = ", ".join(f"{round(t * 1e9)}LL" for t in (s.start, s.duration, s.period))
             lines.append(
-                f"inline double {s.name}_on(const double t) {{ return fn::gate(t, {times}, {s.count}); }}"
+                f"inline double {gate.name_of(s)}(const double t)"
+                f" {{ return fn::gate(t, {times}, {s.count}); }}"
             )
         for name, table in self.model.tables.items():
             values = ", ".join(repr(float(v.si)) for v in table.values)
