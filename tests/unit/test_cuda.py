@@ -255,6 +255,30 @@ def test_the_memory_that_a_project_needs_is_that_of_its_arrays(tmp_path, name):
         assert connections == 29584 * (4 + 4)  # source and target of each
 
 
+@pytest.mark.parametrize("name", ["tid", "neuron_id", "own_space"])
+def test_names_of_brian2cudas_own_are_refused(tmp_path, name):
+    path = tmp_path / "m.toml"
+    path.write_text(
+        '[model]\nintegrator = "euler"\ndt = "1 ms"\nduration = "1 ms"\n[population.a]\nsize = 1\n'
+        f'equations = "d{name}/dt = -{name}/ms : 1"\n'
+    )
+    assert f"'{name}' is one that brian2cuda gives" in str(cuda._taken(load(str(path))))
+
+
+def test_the_list_of_brian2cudas_own_names_is_that_of_its_kernels():
+    pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
+    folder = Path(str(importlib.util.find_spec("brian2cuda").origin)).parent / "templates"
+    kinds = "common_group stateupdate threshold reset synapses summed_variable statemonitor spikemonitor"
+    found = set()
+    for kind in kinds.split():
+        text = (folder / f"{kind}.cu").read_text("utf-8")
+        kernel = text.partition("__global__")[2].partition("{% block prepare_kernel")[0]
+        found |= set(
+            re.findall(r"\b(?:int|int32_t|size_t|bool)[ *&]+(?:const )?([A-Za-z]\w*)", kernel)
+        )
+    assert found - cuda.LOCAL - {"i", "j", "operator"} == set()
+
+
 @pytest.mark.slow
 def test_a_project_compiles_without_a_gpu(tmp_path):
     """Minutes: every Brian2 object is a file of its own."""
