@@ -26,6 +26,7 @@ from neuroglia_snn.lowering.operations import (
     Stencil,
     Stimulated,
     Sum,
+    by_name,
 )
 from neuroglia_snn.quantities import as_expression
 
@@ -65,7 +66,7 @@ def lower(model: spec.Model, images: Mapping[str, np.ndarray]) -> Program:
         raise BackendError(said)
     base = min(p.dt for p in model.populations.values())
     populations = {p.name: _population(model, p, base, images) for p in model.populations.values()}
-    held = {made.name: made for made in (_held(model, one, base) for one in couplings.held(model))}
+    held = by_name(_held(model, one, base) for one in couplings.held(model))
     _require_one_exchange(held)
     return Program(model.name, base, spec.steps(model.duration, base), populations, held)
 

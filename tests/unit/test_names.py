@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import zoo
 
-from neuroglia_snn import backends, checks, equations, names, results
+from neuroglia_snn import backends, checks, equations, lowering, names, results
 from neuroglia_snn.backends import fused
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import project, standalone
@@ -303,6 +303,48 @@ def test_compiled_programs_can_tell_all_names_apart(backend, plain, tmp_path):
     path = network(tmp_path / "m.toml", **given)
     assert refused(path) == []
     same(plain, results_of(path, backend)[1], given)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "fused", "lava"])
+def test_couplings_of_names_that_run_together_are_told_apart_or_refused(backend, tmp_path):
+    path = tmp_path / "m.toml"
+    path.write_text(COUPLED)
+    assert refused(path) == []
+    model = checks.load_checked(str(path))[0]
+    if backend == "lava":
+        said = lowering.reason(model)
+        assert said == "two couplings would both be 'p_q_r': rename a projection"
+        return
+    values = backends.get(backend).run(Request(model)).records["r"].values
+    np.testing.assert_allclose([values["r"][-1, 0], values["q_r"][-1, 0]], [3, 5])
+
+
+COUPLED = """
+[model]
+integrator = "euler"
+dt = "0.1 ms"
+duration = "1 ms"
+[population.a]
+size = 1
+equations = "dx/dt = 0*x/ms : 1"
+initial = { x = "1" }
+[population.b]
+size = 1
+equations = "dy/dt = (r + q_r)/ms : 1\\nr : 1\\nq_r : 1"
+[projection.p]
+from = "a"
+to = "b"
+connect = { rule = "one-to-one" }
+equations = "q_r_post = 5*x_pre : 1 (summed)"
+[projection.p_q]
+from = "a"
+to = "b"
+connect = { rule = "one-to-one" }
+equations = "r_post = 3*x_pre : 1 (summed)"
+[record.r]
+population = "b"
+variables = ["r", "q_r"]
+"""
 
 
 def test_results_hold_the_variables_of_the_model_alone(tmp_path):

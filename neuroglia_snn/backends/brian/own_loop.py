@@ -20,7 +20,7 @@ from neuroglia_snn.catalog import inputs
 #: Connection rules that reduce to index lists known before the run.
 RULES = ("lattice", "footprint", "first-footprint", "one-to-one", "pairs")
 #: Names of per-unit values that the loop itself makes.
-_TAKEN = re.compile(r"normal(_xi\w*)?|(weight|mask)_\d+|\w+_predicted|\w+_\d+_neighbour")
+_TAKEN = re.compile(r"normal(_xi\w*)?|(weight|mask)_\d+|\w+_predicted|\w+_\d+_neighbour|bad|events")
 _FLAGS = {"shared", "constant over dt", "unless refractory"}
 
 
@@ -32,7 +32,7 @@ def reason(model: spec.Model) -> str | None:
 
 def _reason(model: spec.Model) -> str | None:
     fastest = min((p.dt for p in model.populations.values()), default=model.dt)
-    for kind in ("parameters", "stimuli", "tables"):
+    for kind in ("parameters", "tables"):
         taken = _taken(getattr(model, kind))
         if taken:
             return f"{kind}: {taken}"

@@ -487,7 +487,7 @@ class _Generator:
         space = self.network.namespace
         clock = SimpleNamespace(period=steps, dt=projection.dt, size=target.size)
         return SimpleNamespace(
-            space=f"held_{projection.name}_{variable}",
+            space=f"held_{projection.name}__{variable}",
             variable=variable,
             type=target.type_of(variable),
             source=source,
