@@ -2,7 +2,8 @@
 
 A stimulus is worked out anew in every step, while an initial value, a statement or a sum sets a
 variable. Where both go into one variable, it becomes the sum of two: what is set, and the stimuli. So
-every backend has stimuli that are alone in their variable.
+every backend has stimuli that are alone in their variable. This is done as a backend takes a model:
+before, and in results and messages, there are the variables of the model file alone.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
-from neuroglia_snn.catalog import inputs
 from neuroglia_snn.catalog.load import build, declared, read
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.checks import names, numerics, populations, projections, references, schemes
@@ -62,7 +61,7 @@ def load_checked(
     errors = [f for f in findings if f.severity == "error"]
     if errors:
         raise ModelError("\n".join(f"{f.where}: {f.message}" for f in errors))
-    return inputs.separate(model), findings
+    return model, findings
 
 
 def _check(model: spec.Model, document: Document) -> list[Finding]:

@@ -16,6 +16,7 @@ from neuroglia_snn import algebra, couplings, expressions, geometry, spec, stage
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import blank_images
 from neuroglia_snn.backends.brian import own_loop
+from neuroglia_snn.catalog.inputs import in_the_files_words, separate
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.lowering.arithmetic import Builder, added, scaled
 from neuroglia_snn.lowering.operations import (
@@ -44,7 +45,7 @@ def reason(model: spec.Model) -> str | None:
     try:
         lower(model, blank_images(model))
     except BackendError as error:
-        return str(error)
+        return in_the_files_words(str(error))
     return None
 
 
@@ -64,6 +65,7 @@ def lower(model: spec.Model, images: Mapping[str, np.ndarray]) -> Program:
     said = own_loop.reason(model)
     if said:
         raise BackendError(said)
+    model = separate(model)
     base = min(p.dt for p in model.populations.values())
     populations = {p.name: _population(model, p, base, images) for p in model.populations.values()}
     held = by_name(_held(model, one, base) for one in couplings.held(model))

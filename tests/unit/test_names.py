@@ -349,6 +349,7 @@ variables = ["r", "q_r"]
 
 def test_results_hold_the_variables_of_the_model_alone(tmp_path):
     model, outcome = results_of(network(tmp_path / "m.toml"), "numpy")
+    assert "neuroglia_" not in repr(model)
     data = results.dataset(model, outcome)
     assert {str(name) for name in data.data_vars if str(name).startswith("final_")} == {
         *(f"final_cell_{variable}" for variable in ("v", "r", "spare")),

@@ -16,6 +16,7 @@ from neuroglia_snn import algebra, arithmetic, couplings, geometry, lanes, noise
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import coupling, gate
+from neuroglia_snn.catalog import inputs
 from neuroglia_snn.errors import NumericalError, UserError
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.names import made
@@ -69,7 +70,7 @@ def build(
     ``apply_settings`` is called once, after the groups exist and before connections and initial
     values are made, because those may depend on parameters.
     """
-    model = arithmetic.settle(model)
+    model = arithmetic.settle(inputs.separate(model))
     network = Network(model, namespace=_namespace(model))
     for population in model.populations.values():
         _population(network, population, images, seed, own_loop)

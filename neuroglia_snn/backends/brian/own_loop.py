@@ -26,7 +26,7 @@ _FLAGS = {"shared", "constant over dt", "unless refractory"}
 
 def reason(model: spec.Model) -> str | None:
     """The first thing in a model that the fused loop cannot do, naming its equation; or None."""
-    said = _reason(model)
+    said = _reason(inputs.separate(model))
     return said and inputs.in_the_files_words(said)
 
 

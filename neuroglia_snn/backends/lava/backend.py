@@ -25,7 +25,6 @@ from neuroglia_snn.lowering import lower, reason
 from neuroglia_snn.lowering.execute import Floats, PopulationRun
 from neuroglia_snn.lowering.messages import with_messages
 from neuroglia_snn.lowering.operations import Population, Program
-from neuroglia_snn.names import is_made
 from neuroglia_snn.native import build, deviation
 from neuroglia_snn.native.generate import source
 from neuroglia_snn.native.run import NativeRun
@@ -270,9 +269,7 @@ class _Job:
 def lower_names(model: spec.Model, population: str) -> set[str]:
     """Variables of a population in the model file that outlive a step."""
     own = eqs.parse(model.populations[population].equations)
-    return {name for name in own if not is_made(name)} - couplings.inputs(
-        couplings.recomputed(model, population)
-    )
+    return set(own) - couplings.inputs(couplings.recomputed(model, population))
 
 
 def maker(program: Program, seed: int, fixed: bool) -> Callable[[Population], PopulationRun]:
