@@ -357,6 +357,17 @@ def test_results_hold_the_variables_of_the_model_alone(tmp_path):
     }
 
 
+def test_a_layers_inputs_are_the_variables_of_the_model(tmp_path):
+    pytest.importorskip("torch")
+    path = tmp_path / "m.toml"
+    drive = '[stimulus.s]\nto = "b"\nvariable = "r"\namplitude = "1"\nduration = "1 ms"\n'
+    path.write_text(COUPLED + '[population.b.initial]\nr = "2"\n' + drive)
+    assert refused(path) == []
+    from neuroglia_snn.backends.torch.system import System
+
+    assert System(str(path), "b").inputs == ("r", "q_r")
+
+
 @pytest.mark.parametrize("name", [*sorted(equations.RESERVED), "xi_1", "x_pre", "x_post", "gain"])
 @pytest.mark.parametrize("code", ["v = LOCAL - 0.5", "u = u + LOCAL", "u_post += LOCAL"])
 def test_statements_give_no_value_of_their_own_a_name_that_means_something(name, code, tmp_path):
