@@ -1,13 +1,16 @@
-"""Algebra on the parsed trees of expressions: names are substituted and linear parts are taken.
+"""Algebra on parsed trees: names are read and substituted, and linear parts are taken.
 
-Nothing here works on text, where a name can hide in another one, and nothing is simplified: what
-has no value (``1/(x - x)``) has none on any backend.
+This is the one place where names in code are read and changed. Nothing here works on text, where a
+name can hide in another one, and nothing is simplified: what has no value (``1/(x - x)``) has none on
+any backend. Code is an expression or a block of statements that has been parsed and checked before
+(`neuroglia_snn.expressions`), or that we have made.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
+import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -47,28 +50,36 @@ def _tree(text: str) -> ast.expr:
     return ast.parse(text.strip(), mode="eval").body
 
 
-def substituted(text: str, values: Mapping[str, str]) -> str:
-    """An expression in which each name stands for another expression, all at once.
+def substituted(code: str, values: Mapping[str, str]) -> str:
+    """Code in which each name stands for an expression, all at once; functions keep their names.
 
-    An expression without any of the names comes back as it is.
+    A variable that a statement assigns to takes its other name as well. Code without any of the
+    names comes back as it is.
 
     Raises
     ------
     TooLong
     """
-    tree = _tree(text)
-    if not _names(tree) & values.keys():
-        return text
-    trees = {name: _tree(value) for name, value in values.items()}
-    result = ast.unparse(_Substitution(trees).visit(tree))
+    named = names(code) & values.keys()
+    if not named:
+        return code
+    trees = {name: _tree(values[name]) for name in named}
+    result = ast.unparse(_Substitution(trees).visit(ast.parse(code.strip())))
     if len(result) > MAX_LENGTH:
         raise TooLong(f"over {MAX_LENGTH} characters")
     return result
 
 
-def names(text: str) -> set[str]:
-    """Names in an expression, functions among them."""
-    return _names(_tree(text))
+@functools.lru_cache(maxsize=4096)
+def names(code: str) -> frozenset[str]:
+    """All names in code, those of functions and of what it assigns to among them."""
+    return frozenset(_names(ast.parse(code.strip())))
+
+
+def called(code: str) -> list[str]:
+    """Names of the functions that code calls, once for each call."""
+    calls = (node.func for node in ast.walk(ast.parse(code.strip())) if isinstance(node, ast.Call))
+    return [function.id for function in calls if isinstance(function, ast.Name)]
 
 
 def linear(text: str, unknowns: Collection[str]) -> Linear:

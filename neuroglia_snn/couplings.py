@@ -6,14 +6,12 @@ makes its connections nor the spelling of its expressions decides.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from neuroglia_snn import algebra, spec, stages
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, spec, stages
 
-_NAME = re.compile(r"\b[A-Za-z_]\w*")
 #: What a population's own expressions may name beside its variables, a value for each unit.
 _OF_UNITS = ("i", "N", "lastspike", "not_refractory")
 
@@ -44,29 +42,34 @@ class Sum:
         return self.projection.source.name == self.projection.target.name
 
 
-def substituted(text: str, names: Mapping[str, str]) -> str:
-    """The text with all names replaced at once."""
-    return _NAME.sub(lambda word: names.get(word[0], word[0]), text)
-
-
 def sums(model: spec.Model, projection: spec.Projection) -> list[Sum]:
-    """The sums of a projection, in their order; written out if it joins two populations."""
+    """The sums of a projection, in their order; written out if it joins two populations.
+
+    Raises
+    ------
+    EquationError
+        For a sum that is too long with its definitions written out.
+    """
     own = eqs.parse(projection.equations)
     source = eqs.endpoint_variables(model, projection.source)
     target = eqs.endpoint_variables(model, projection.target)
     bare = {n: f"{n}_post" for n in target if n not in own}  # as Brian2 takes it
-    definitions = {n: substituted(t, bare) for n, t in _definitions(own).items()}
+    definitions = {n: algebra.substituted(t, bare) for n, t in _definitions(own).items()}
     for side, variables in (("pre", source), ("post", target)):
         names = {n: f"{n}_{side}" for n in (*variables, *_OF_UNITS)}
         for name, text in _definitions(variables).items():
-            definitions[names[name]] = substituted(text, names)
+            definitions[names[name]] = algebra.substituted(text, names)
     result = []
     for name, equation in own.items():
         if "summed" not in equation.flags:
             continue
-        text = substituted(equation.expression or "0", bare)
-        for _ in range(len(definitions) + 1):  # each pass resolves at least one level
-            text = substituted(text, {n: f"({t})" for n, t in definitions.items()})
+        text = algebra.substituted(equation.expression or "0", bare)
+        try:
+            for _ in range(len(definitions) + 1):  # each pass resolves at least one level
+                text = algebra.substituted(text, definitions)
+        except algebra.TooLong as error:
+            message = f"'{name}', with its definitions written out, has {error}"
+            raise eqs.EquationError(name, message) from None
         result.append(Sum(projection, name.removesuffix("_post"), text))
     return sorted(result, key=lambda s: s.place)
 
@@ -122,7 +125,7 @@ def later(model: spec.Model, population: str) -> dict[str, str]:
 
 def _reads(one: Sum) -> set[str]:
     """Variables that it reads of a population that it couples to itself."""
-    names = expressions.names(one.text)
+    names = algebra.names(one.text)
     return {n.rpartition("_")[0] for n in names if n.endswith(("_pre", "_post"))}
 
 

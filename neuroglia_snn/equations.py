@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -30,7 +30,7 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_unit
 
 from neuroglia_snn import algebra, expressions, noise, spec
 from neuroglia_snn.errors import UserError, shown
-from neuroglia_snn.names import refusal
+from neuroglia_snn.names import made, refusal
 from neuroglia_snn.quantities import (
     UNITS,
     as_expression,
@@ -41,10 +41,9 @@ from neuroglia_snn.quantities import (
 
 #: Names with a meaning of their own; no variable or parameter may take them.
 RESERVED = {"t", "dt", "i", "j", "N", "xi", "t_in_timesteps", "lastspike", "not_refractory"}
-RESERVED |= {"lastupdate", "N_incoming", "N_outgoing", "N_pre", "N_post"}
+RESERVED |= {"lastupdate", "N_incoming", "N_outgoing", "N_pre", "N_post", "i_pre", "i_post"}
 #: What a population with noise has for Brian2: its seed, and the places of its units in the noise.
-NOISE_SEED, NOISE_PLACE = "noise_seed", "noise_place"
-RESERVED |= {NOISE_SEED, NOISE_PLACE}
+NOISE_SEED, NOISE_PLACE = made("seed"), made("place")
 
 
 def taken(name: str) -> str | None:
@@ -97,7 +96,7 @@ class Equation:
     @property
     def noise_terms(self) -> set[str]:
         """Names of the white noises in it (``xi``, ``xi_1``...)."""
-        used = expressions.names(self.expression) if self.expression else set()
+        used = algebra.names(self.expression) if self.expression else set()
         return {n for n in used if n == "xi" or n.startswith("xi_")}
 
     @property
@@ -114,18 +113,22 @@ def parse(text: str) -> dict[str, Equation]:
     Raises
     ------
     EquationError
-        For a statement that is not an equation, an unknown unit or flag, a reserved name.
+        For a statement that is not an equation, an unknown unit or flag.
     """
     return {name: _parse_one(name, line) for name, line in split_equations(text).items()}
 
 
 def canonical(text: str) -> str:
-    """An equations block, one statement a line, written anew from what `parse` makes of it.
+    """An equations block of a model file, one statement a line, written anew from its parsed trees.
 
     Raises
     ------
     EquationError
+        As `parse`, and for a variable whose name means something already.
     """
+    for name in split_equations(text):
+        if taken(name):
+            raise EquationError(name, f"'{name}' cannot be a variable: the name is {taken(name)}")
     return "\n".join(equation.code for equation in parse(text).values())
 
 
@@ -182,8 +185,6 @@ def _parse_one(name: str, line: str) -> Equation:
         raise EquationError(
             name, f"'{shown(line)}' is not an equation such as 'dx/dt = -x/tau : 1'"
         )
-    if taken(name):
-        raise EquationError(name, f"'{name}' cannot be a variable: the name is {taken(name)}")
     unit = match["unit"].strip()
     try:
         dimensions = parse_unit(unit)
@@ -222,7 +223,7 @@ def reads(own: Mapping[str, Equation], code: str) -> set[str]:
     found: set[str] = set()
     pending = [code]
     while pending:
-        new = set(re.findall(r"[A-Za-z_]\w*", pending.pop())) - found
+        new = algebra.names(pending.pop()) - found
         found |= new
         named = [own[n] for n in new if n in own]
         pending += [e.expression or "" for e in named if e.kind == "subexpression"]
@@ -283,7 +284,7 @@ class Code(Expression):
 
 
 #: Name that Brian2 sees for the noise ``xi``, which it lets no two equations share.
-SHARED_NOISE = "xi_shared"
+SHARED_NOISE = "xi__shared"
 
 
 def noise_stream(population: str, name: str) -> int:
@@ -464,13 +465,14 @@ def projection_symbols(model: spec.Model, projection: spec.Projection) -> Symbol
 
 
 def texts(owner: spec.Population | spec.Projection) -> list[str]:
-    """Every equation, condition and statement of a population or projection."""
+    """Every expression and every block of statements of a population or projection."""
+    found = [e.expression for e in parse(owner.equations).values()]
     if isinstance(owner, spec.Population):
-        found = [owner.equations, owner.threshold, owner.reset, owner.refractory]
+        found += [owner.threshold, owner.reset, owner.refractory]
         found += [*owner.initial.values(), *(entry.code for entry in owner.regularly)]
         found += [text for e in owner.events.values() for text in (e.condition, e.action)]
     else:
-        found = [owner.equations, *owner.on_pre.values(), *owner.on_post.values()]
+        found += [*owner.on_pre.values(), *owner.on_post.values()]
         found += [*owner.delay.values(), *owner.initial.values()]
         found += [v for k, v in owner.connect.items() if isinstance(v, str) and k != "rule"]
     return [text for text in found if text]
@@ -535,11 +537,9 @@ def with_changed(
     )
 
 
-def used_parameters(model: spec.Model, texts: list[str]) -> dict[str, spec.Parameter]:
+def used_parameters(model: spec.Model, texts: Iterable[str]) -> dict[str, spec.Parameter]:
     """Parameters of the model that any of these expressions or statements names."""
-    used: set[str] = set()
-    for text in texts:
-        used |= set(re.findall(r"[A-Za-z_]\w*", text))
+    used = frozenset().union(*map(algebra.names, texts))
     return {n: p for n, p in model.parameters.items() if n in used}
 
 
@@ -547,7 +547,7 @@ def constant_value(model: spec.Model, text: str) -> float | None:
     """Value of an expression of parameters and units alone, in SI units; None for any other."""
     text = as_expression(text)
     known = {*model.parameters, *UNITS, *expressions.CONSTANTS, *expressions.NUMERIC}
-    if expressions.names(text) - (known - expressions.RANDOM):
+    if algebra.names(text) - (known - expressions.RANDOM):
         return None
     return expressions.evaluate(text, {n: p.value.si for n, p in model.parameters.items()})
 
@@ -557,5 +557,7 @@ def model_parameters(model: spec.Model) -> dict[str, spec.Parameter]:
     found = [text for population in model.populations.values() for text in texts(population)]
     found += [text for projection in model.projections.values() for text in texts(projection)]
     found += [s.amplitude for s in model.stimuli.values()]
-    found += [str(value) for value in model.experiment.values()]
+    experiment = {**model.experiment}
+    found.append(str(experiment.pop("amplitude", "0")))
+    found += [value for value in experiment.values() if value in model.parameters]
     return used_parameters(model, found)

@@ -299,11 +299,6 @@ class _Floats(ast.NodeTransformer):
         return node
 
 
-def names(text: str) -> set[str]:
-    """All names that an expression uses, functions included."""
-    return {node.id for node in ast.walk(parse(text)) if isinstance(node, ast.Name)}
-
-
 def statements(code: str) -> Iterator[tuple[str, str, str]]:
     """Split abstract code into ``(target, operator, expression)``.
 

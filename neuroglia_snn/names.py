@@ -55,6 +55,30 @@ def _macros() -> frozenset[str]:
     return _words(Path(__file__).with_name("macros.txt").read_text("ascii"))
 
 
+#: How our own names begin.
+_OURS = "neuroglia_"
+
+
+def made(kind: str, *names: object) -> str:
+    """A name of ours, which is neither one of a model file nor one that is made of other names.
+
+    Names of model files neither begin with ``neuroglia_`` nor hold two underscores in a row (`refusal`).
+
+    Parameters
+    ----------
+    kind : str
+        What it names, a word without underscores.
+    *names
+        What it is made of.
+    """
+    return "_".join([f"{_OURS}{kind}", *(["__".join(map(str, names))] if names else [])])
+
+
+def is_made(name: str) -> bool:
+    """Whether a name is one of ours."""
+    return name.startswith(_OURS)
+
+
 def refusal(name: str) -> str | None:
     """What a name is that nothing in a model file may have, as the end of a sentence; None if it may."""
     if name.startswith("_") or name.endswith("_") or "__" in name:
@@ -65,6 +89,6 @@ def refusal(name: str) -> str | None:
         return f"longer than {LONGEST} characters"
     if name in _WORDS or keyword.iskeyword(name):
         return "a word of a programming language"
-    if name in _CALLED or name in _macros() or name.startswith("neuroglia_"):
+    if name in _CALLED or name in _macros() or is_made(name):
         return "a name that generated programs use"
     return None

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 from brian2.codegen.permutation_analysis import OrderDependenceError, check_for_order_independence
 
+from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, spec
 from neuroglia_snn.errors import shown
 
 
@@ -101,19 +101,19 @@ def _definitions(
     found = {}
     for name, e in eqs.parse(projection.equations).items():
         if e.kind == "subexpression" and "summed" not in e.flags:
-            found[name] = {full.get(n, n) for n in expressions.names(e.expression or "0")}
+            found[name] = {full.get(n, n) for n in algebra.names(e.expression or "0")}
     for side, endpoint in (("pre", projection.source), ("post", projection.target)):
         own = eqs.endpoint_variables(model, endpoint)
         for name, e in own.items():
             if e.kind == "subexpression":
-                used = expressions.names(e.expression or "0")
+                used = algebra.names(e.expression or "0")
                 found[f"{name}_{side}"] = {f"{n}_{side}" if n in own else n for n in used}
     return found
 
 
 def _read(text: str, full: Mapping[str, str], definitions: Mapping[str, set[str]]) -> set[str]:
     reads: set[str] = set()
-    pending = {full.get(n, n) for n in expressions.names(text)}
+    pending = {full.get(n, n) for n in algebra.names(text)}
     while pending:
         reads |= pending
         pending = set().union(*(definitions.get(n, set()) for n in pending)) - reads

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import spec
+from neuroglia_snn import labels, spec
 from neuroglia_snn.experiments import memory
 
 #: How images of 0 and 1 are shown.
@@ -178,7 +178,7 @@ def record_figure(model: spec.Model, data: xr.Dataset, path: Path) -> Path | Non
         (name, variable)
         for name, record in model.records.items()
         for variable in record.variables
-        if not record.events and f"{name}_{variable}" in data
+        if not record.events and labels.recorded(name, variable) in data
     ]
     events = [name for name, record in model.records.items() if record.events]
     count = len(plots) + len(events)
@@ -186,7 +186,7 @@ def record_figure(model: spec.Model, data: xr.Dataset, path: Path) -> Path | Non
         return None
     figure, axes = _subplots(count, 1, (9, 0.8 + 1.6 * count), squeeze=False)
     for axis, (name, variable) in zip(axes[:, 0], plots, strict=False):
-        values = data[f"{name}_{variable}"]
+        values = data[labels.recorded(name, variable)]
         time = data[values.dims[0]].values
         flat = values.values.reshape(len(time), -1)
         if flat.shape[1] > 1:
@@ -197,7 +197,8 @@ def record_figure(model: spec.Model, data: xr.Dataset, path: Path) -> Path | Non
         axis.set(ylabel=variable + ("" if unit == "1" else f" ({unit})"))
         axis.set_title(f"{name}: {values.attrs['population']}", loc="left", fontsize=9)
     for axis, name in zip(axes[len(plots) :, 0], events, strict=True):
-        axis.plot(data[f"{name}_time"], data[f"{name}_unit"], ",", color="k")
+        times, units = (data[labels.recorded(name, column)] for column in ("time", "unit"))
+        axis.plot(times, units, ",", color="k")
         axis.set(ylabel="unit")
         axis.set_title(
             f"{name}: events of {model.records[name].population}", loc="left", fontsize=9

@@ -12,7 +12,7 @@ import xarray as xr
 from brian2.units.allunits import molar, second, volt
 from brian2.units.fundamentalunits import Dimension
 
-from neuroglia_snn import checkpoint, spec
+from neuroglia_snn import checkpoint, labels, spec
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import Outcome
 from neuroglia_snn.errors import ResultError
@@ -85,32 +85,34 @@ def dataset(model: spec.Model, outcome: Outcome) -> xr.Dataset:
     for name, recorded in outcome.records.items():
         record = model.records[name]
         population = model.populations[record.population]
-        time = f"time_{name}"
+        time = labels.axis("time", name)
         coordinates[time] = (time, recorded.times * 1e3, {"units": "ms"})
         axes, axis_coordinates = _axes(name, population, record, recorded.indices)
         coordinates |= axis_coordinates
         for variable, values in recorded.values.items():
             shape = [len(c[1]) for c in axis_coordinates.values()]
-            arrays[f"{name}_{variable}"] = _labelled(
+            arrays[labels.recorded(name, variable)] = _labelled(
                 population, variable, (time, *axes), values.reshape(len(values), *shape)
             )
     for name, (times, units) in outcome.events.items():
-        event = f"event_{name}"
-        arrays[f"{name}_time"] = (event, times * 1e3, {"units": "ms"})
-        arrays[f"{name}_unit"] = (event, units, {"population": model.records[name].population})
+        event = labels.axis("event", name)
+        of = {"population": model.records[name].population}
+        arrays[labels.recorded(name, "time")] = (event, times * 1e3, {"units": "ms"})
+        arrays[labels.recorded(name, "unit")] = (event, units, of)
         for variable, values in outcome.event_values.get(name, {}).items():
             population = model.populations[model.records[name].population]
-            arrays[f"{name}_{variable}"] = _labelled(population, variable, (event,), values)
+            label = labels.recorded(name, variable)
+            arrays[label] = _labelled(population, variable, (event,), values)
     for name, state in outcome.final.items():
         population = model.populations[name]
-        axes = tuple(f"{axis}_{name}" for axis in _axis_names(population))
+        axes = tuple(labels.axis(kind, name) for kind in labels.axes(population))
         for axis, size in zip(axes, population.shape, strict=True):
             coordinates[axis] = (axis, np.arange(size), {})
         for variable, values in state.items():
             full = np.broadcast_to(values, population.size) if values.ndim == 0 else values
             if full.size != population.size:
                 continue  # shared between units
-            arrays[f"final_{name}_{variable}"] = _labelled(
+            arrays[labels.final(name, variable)] = _labelled(
                 population, variable, axes, full.reshape(population.shape)
             )
     return xr.Dataset(
@@ -125,15 +127,11 @@ def dataset(model: spec.Model, outcome: Outcome) -> xr.Dataset:
     )
 
 
-def _axis_names(population: spec.Population) -> tuple[str, ...]:
-    return ("row", "column") if len(population.shape) == 2 else ("unit",)
-
-
 def _axes(name: str, population: spec.Population, record: spec.Record, indices: np.ndarray):
     if record.reduce:
-        axis = f"mean_{name}"
+        axis = labels.axis("mean", name)
         return (axis,), {axis: (axis, np.arange(len(indices)), {})}
-    axes = tuple(f"{axis}_{name}" for axis in _axis_names(population))
+    axes = tuple(labels.axis(kind, name) for kind in labels.axes(population))
     return axes, {
         axis: (axis, np.arange(0, size, record.stride), {"of": record.population})
         for axis, size in zip(axes, population.shape, strict=True)

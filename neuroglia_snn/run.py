@@ -22,6 +22,7 @@ from neuroglia_snn import (
     checkpoint,
     checks,
     equations,
+    labels,
     plots,
     results,
     spec,
@@ -474,5 +475,7 @@ def _event_rates(model: spec.Model, data: xr.Dataset) -> dict[str, float]:
         if record.events:
             population = model.populations[record.population]
             time = spec.steps(model.duration, population.dt) * population.dt
-            rates[f"{name}_rate_Hz"] = data.sizes[f"event_{name}"] / population.size / time
+            rates[f"{name}_rate_Hz"] = (
+                data.sizes[labels.axis("event", name)] / population.size / time
+            )
     return rates

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from neuroglia_snn import couplings, expressions, spec
+from neuroglia_snn import algebra, couplings, expressions, spec
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.integrators import INTEGRATORS
@@ -81,7 +81,7 @@ def _value(own: Mapping[str, eqs.Equation], text: str, values: Mapping) -> float
     known: set[str] = set()
 
     def value(text: str) -> float:
-        for other in expressions.names(text):
+        for other in algebra.names(text):
             if other in own and own[other].kind == "subexpression" and other not in known:
                 known.add(other)
                 scope[other] = value(own[other].expression or "0")
@@ -100,7 +100,7 @@ def noise_problems(model: spec.Model, population: spec.Population) -> list[tuple
             math.isnan(_resolved(own, name, {**values, xi: 1.0})) for xi in equation.noise_terms
         ):
             continue
-        used = expressions.names(equation.expression or "0")
+        used = algebra.names(equation.expression or "0")
         below = [
             f"{n} = {p.text}" for n, p in model.parameters.items() if n in used and p.value.si < 0
         ]

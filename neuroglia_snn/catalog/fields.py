@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from brian2.synapses.synapses import Synapses
 from brian2.units.allunits import second
 from brian2.units.fundamentalunits import Dimension
 
-from neuroglia_snn import equations, expressions
+from neuroglia_snn import algebra, equations, expressions
 from neuroglia_snn.catalog.schema import QUANTITY, TABLES, nearest, type_names
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import UserError, shown
@@ -121,9 +119,6 @@ def time(
     return value
 
 
-#: Attributes of Brian2's synapses, which a pathway of this name would hide.
-_ATTRIBUTES = {*dir(Synapses), "source", "target", "clock", "when", "order", "events", "variables"}
-
 #: How a text of each kind is written anew from its parsed tree.
 _CANONICAL: dict[str, Callable[[str], str]] = {
     "equations": equations.canonical,
@@ -152,7 +147,7 @@ def code(
     """
     try:
         written = _CANONICAL[kind](text)
-        _check_names(written)
+        _check_names(kind, written)
         return written
     except UserError as error:
         named = getattr(error, "name", None) or needle
@@ -160,14 +155,18 @@ def code(
         return ""
 
 
-def _check_names(code: str) -> None:
+def _check_names(kind: str, code: str) -> None:
     """Refuse names that only generated programs have, and values of a block's own that hide others."""
-    for used in re.findall(r"\b_\w*", code):
-        raise UserError(f"'{used}' is not a name (a letter comes first)")
-    for assigned in re.findall(r"^(\w+) [-+*/]?= ", code, re.MULTILINE):
-        reason = refusal(assigned)
+    for name, _, _ in expressions.statements(code) if kind == "statements" else ():
+        reason = refusal(name)
         if reason:
-            raise UserError(f"'{assigned}' is {reason}")
+            raise UserError(f"'{name}' is {reason}")
+    pieces = [code]
+    if kind == "equations":
+        pieces = [equation.expression or "" for equation in equations.parse(code).values()]
+    for name in sorted(frozenset().union(*map(algebra.names, pieces))):
+        if name.startswith("_"):
+            raise UserError(f"'{name}' is not a name (a letter comes first)")
 
 
 def optional_code(document: Document, kind: str, table: dict, key: str, *where: str) -> str | None:
@@ -177,13 +176,9 @@ def optional_code(document: Document, kind: str, table: dict, key: str, *where: 
 
 def pathways(document: Document, table: dict, key: str, *where: str) -> dict[str, str]:
     """``on_pre = "code"`` or ``on_pre = {name = "code"}``; the plain form is named by its key."""
-    given = _by_name(document, table, key, *where)
-    for hidden in given.keys() & _ATTRIBUTES:
-        raise document.error(
-            f"'{hidden}' cannot be a pathway: Brian2's synapses have it", *where, key
-        )
     return {
-        name: code(document, "statements", text, key, *where, key) for name, text in given.items()
+        name: code(document, "statements", text, key, *where, key)
+        for name, text in _by_name(document, table, key, *where).items()
     }
 
 

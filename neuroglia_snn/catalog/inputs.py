@@ -2,7 +2,8 @@
 
 A stimulus is worked out anew in every step, while an initial value, a statement or a sum sets a
 variable. Where both go into one variable, it becomes the sum of two: what is set, and the stimuli. So
-every backend has stimuli that are alone in their variable.
+every backend has stimuli that are alone in their variable. This is done as a backend takes a model:
+before, and in results and messages, there are the variables of the model file alone.
 """
 
 from __future__ import annotations
@@ -11,18 +12,25 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, spec
+from neuroglia_snn.names import made
 
 
 def without_stimuli(variable: str) -> str:
     """Name of a stimulated variable's part that is set."""
-    return f"{variable}_unstimulated"
+    return made("set", variable)
 
 
 def of_stimuli(variable: str) -> str:
     """Name of a stimulated variable's part that the stimuli are."""
-    return f"{variable}_stimulus"
+    return made("stimulus", variable)
+
+
+def in_the_files_words(text: str) -> str:
+    """A message about a model with the names of variables in the place of those of their parts."""
+    parts = "|".join(map(re.escape, (without_stimuli(""), of_stimuli(""))))
+    return re.sub(rf"\b(?:{parts})", "", text)
 
 
 def added(model: spec.Model) -> list[tuple[str, str]]:
@@ -108,40 +116,26 @@ def _separated(model: spec.Model, owner: spec.Population, variable: str) -> spec
 
 def _summed(population: spec.Population, variable: str) -> str:
     """The population's equations with the variable as a sum."""
-    statements = eqs.split_equations(population.equations)
-    equation = eqs.parse(population.equations)[variable]
-    unit = equation.unit
-    parts = without_stimuli(variable), of_stimuli(variable)
-    shared = " (shared)" if "shared" in equation.flags else ""
-    flags = f" ({', '.join(equation.flags)})" if equation.flags else ""
-    statements[variable] = "\n".join(
-        [
-            f"{parts[0]} : {unit}{flags}",
-            f"{parts[1]} : {unit}{shared}",
-            f"{variable} = {parts[0]} + {parts[1]} : {unit}{shared}",
-        ]
-    )
-    return "\n".join(statements.values())
+    own = eqs.parse(population.equations)
+    whole = own.pop(variable)
+    left, right = without_stimuli(variable), of_stimuli(variable)
+    shared = tuple(flag for flag in whole.flags if flag == "shared")
+    total = replace(whole, kind="subexpression", expression=f"{left} + {right}", flags=shared)
+    parts = (replace(whole, name=left), replace(whole, name=right, flags=shared), total)
+    return "\n".join(e.code for e in (*own.values(), *parts))
 
 
 def _setting(code: str, names: Mapping[str, str]) -> str:
     """Statements that set one of these variables, with their new names; others read the whole."""
-    lines = []
-    for target, operator, text in expressions.statements(code):
-        if target in names:
-            target, text = names[target], _with(text, names)
-        lines.append(f"{target} {operator} {text}")
-    return "\n".join(lines)
+    lines = [
+        (target, f"{target} {sign} {text}") for target, sign, text in expressions.statements(code)
+    ]
+    return "\n".join(
+        algebra.substituted(line, names) if target in names else line for target, line in lines
+    )
 
 
 def _renamed_sums(equations: str, names: Mapping[str, str]) -> str:
     """Equations whose sums go into the variables of new names."""
-    statements = eqs.split_equations(equations)
-    for old, new in names.items():
-        if old in statements:
-            statements[new] = re.sub(rf"^\s*{old}\b", new, statements.pop(old))
-    return "\n".join(statements.values())
-
-
-def _with(text: str, names: Mapping[str, str]) -> str:
-    return re.sub(r"[A-Za-z_]\w*", lambda word: names.get(word[0], word[0]), text)
+    own = eqs.parse(equations).values()
+    return "\n".join(replace(e, name=names.get(e.name, e.name)).code for e in own)

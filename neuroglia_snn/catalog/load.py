@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from neuroglia_snn import spec
-from neuroglia_snn.catalog import fields, inputs, network, sections
+from neuroglia_snn.catalog import fields, network, sections
 from neuroglia_snn.catalog.ranges import ranges
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document, read_document
@@ -38,7 +38,7 @@ def load(
     ModelError
         With file, line, what is wrong and what would be right.
     """
-    return inputs.separate(declared(read(name_or_path, overrides)))
+    return declared(read(name_or_path, overrides))
 
 
 def read(

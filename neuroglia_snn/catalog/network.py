@@ -180,7 +180,7 @@ def _connect(document: Document, name: str, connect: Any, *where: str) -> dict[s
     for pair in connect.get("pairs", []):
         if not (isinstance(pair, list) and len(pair) == 2 and all(type(n) is int for n in pair)):
             raise document.error(
-                f"{shown(repr(pair))} is not a pair [source, target] within the populations", *where
+                f"{shown(repr(pair))} is not a pair [source, target] of whole numbers", *where
             )
     kinds = {"condition": "expression", "p": "value", "n": "value"}
     return connect | {

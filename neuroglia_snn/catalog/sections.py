@@ -158,6 +158,8 @@ def experiment(document: Document) -> dict[str, object]:
             )
         quantity = known[key] is QUANTITY
         result[key] = fields.time(document, "experiment", key) if quantity else value
+        if key == "amplitude":
+            result[key] = fields.code(document, "expression", str(value), key, "experiment", key)
     result = EXPERIMENT_DEFAULTS.get(kind, {}) | result
     missing = [key for key in known if key not in result]
     if missing:

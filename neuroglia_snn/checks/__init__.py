@@ -8,10 +8,9 @@ from typing import TypeVar
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
-from neuroglia_snn.catalog import inputs
 from neuroglia_snn.catalog.load import build, declared, read
 from neuroglia_snn.catalog.source import Document
-from neuroglia_snn.checks import numerics, populations, projections, references, schemes
+from neuroglia_snn.checks import names, numerics, populations, projections, references, schemes
 from neuroglia_snn.checks.findings import Finding, Reporter
 from neuroglia_snn.errors import ModelError, UserError
 
@@ -62,7 +61,7 @@ def load_checked(
     errors = [f for f in findings if f.severity == "error"]
     if errors:
         raise ModelError("\n".join(f"{f.where}: {f.message}" for f in errors))
-    return inputs.separate(model), findings
+    return model, findings
 
 
 def _check(model: spec.Model, document: Document) -> list[Finding]:
@@ -70,7 +69,7 @@ def _check(model: spec.Model, document: Document) -> list[Finding]:
     reporter = Reporter(model, document)
     numerics.check_reading(reporter)
     numerics.check_steps(reporter)
-    references.check_names(reporter)
+    names.check(reporter)
     broken = set()  # populations and projections whose equations do not parse
     for population in model.populations.values():
         if not _parses(populations.check, reporter, population, "population"):

@@ -83,15 +83,7 @@ def _pairs(reporter: Reporter, projection: spec.Projection, *path: str) -> None:
     pairs = projection.connect.get("pairs", [])
     limits = _sizes(reporter.model, projection)
     for pair in pairs:
-        good = (
-            isinstance(pair, list)
-            and len(pair) == 2
-            and all(
-                type(v) is int and v >= 0 and (m is None or v < m)
-                for v, m in zip(pair, limits, strict=True)
-            )
-        )
-        if not good:
+        if not all(v >= 0 and (m is None or v < m) for v, m in zip(pair, limits, strict=True)):
             reporter.error(f"{pair} is not a pair [source, target] within the populations", *path)
             return
     if not pairs:

@@ -7,68 +7,14 @@ from collections.abc import Mapping
 
 from brian2.units.allunits import second
 
-from neuroglia_snn import arithmetic, expressions, stages
+from neuroglia_snn import algebra, arithmetic, expressions
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import UserError, shown
-from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import parse_quantity, unit_name
 
 Equations = Mapping[str, eqs.Equation]
-
-
-def check_names(reporter: Reporter, own: Equations, *path: str) -> None:
-    """No variable has the name of a parameter or table, or one that is for a projection's sides."""
-    for name, equation in own.items():
-        if name.endswith(("_pre", "_post")) and "summed" not in equation.flags:
-            summed = "add the flag '(summed)' or " if path[0] == "projection" else ""
-            reporter.error(
-                f"'{name}' cannot be a variable of '{path[-1]}': '_pre' and '_post' end the names"
-                f" of a projection's two sides; {summed}choose another name",
-                *path,
-                "equations",
-                needle=name,
-            )
-        if name == "delay" and path[0] == "projection":
-            reporter.error(
-                f"'delay' cannot be a variable of '{path[-1]}': Brian2's synapses have one already",
-                *path,
-                "equations",
-                needle=name,
-            )
-        if name in {f"{s}_{part}" for s in reporter.model.stimuli for part in ("on", "image")}:
-            reporter.error(
-                f"'{name}' cannot be a variable of '{path[-1]}': it is a part of the stimulus"
-                f" '{name.rpartition('_')[0]}'; choose another name",
-                *path,
-                "equations",
-                needle=name,
-            )
-        if name in reporter.model.parameters or name in reporter.model.tables:
-            reporter.error(
-                f"'{name}' is both a variable of '{path[-1]}' and a parameter",
-                *path,
-                "equations",
-                needle=name,
-            )
-
-
-def check_stages(reporter: Reporter, own: Equations, integrator: str, *path: str) -> None:
-    """No name is one that our integrators give to a value within a step."""
-    scheme = INTEGRATORS.get(integrator)
-    if scheme is None or not scheme.own:
-        return
-    given = {value for n in own for value in stages.given(n)}
-    places: dict[str, tuple[str, ...]] = {n: ("table", n) for n in reporter.model.tables}
-    places |= {n: ("parameters", n) for n in reporter.model.parameters}
-    places |= {n: (*path, "equations") for n in own}
-    for name in sorted(given & places.keys()):
-        reporter.error(
-            f"'{name}' is a name that '{integrator}' gives to a value within a step: rename it",
-            *places[name],
-            needle=name,
-        )
 
 
 def check(reporter: Reporter, own: Equations, symbols: eqs.Symbols, *path: str) -> None:
@@ -108,7 +54,7 @@ def _divisors(reporter: Reporter, own: Equations, *path: str) -> None:
         for node in ast.walk(expressions.parse(equation.expression or "0")):
             match node:
                 case ast.BinOp(op=ast.Mod() | ast.FloorDiv(), right=divisor):
-                    state = sorted(expressions.names(ast.unparse(divisor)) & changing)
+                    state = sorted(algebra.names(ast.unparse(divisor)) & changing)
                     if state:
                         reporter.error(
                             f"{equation.label}: '{shown(ast.unparse(node))}' divides by what"
@@ -120,13 +66,13 @@ def _divisors(reporter: Reporter, own: Equations, *path: str) -> None:
                         )
 
 
-def _used(equation: eqs.Equation) -> set[str]:
-    return expressions.names(equation.expression or "0")
+def _used(equation: eqs.Equation) -> frozenset[str]:
+    return algebra.names(equation.expression or "0")
 
 
 def _random(reporter: Reporter, equation: eqs.Equation, text: str, *place: str) -> None:
     """A definition is worked out wherever it is named: it draws no random numbers."""
-    drawn = expressions.names(text) & expressions.RANDOM
+    drawn = algebra.names(text) & expressions.RANDOM
     if drawn and equation.kind == "subexpression" and "constant over dt" not in equation.flags:
         reporter.error(
             f"{equation.label}: '{shown(text)}' would be drawn anew wherever '{equation.name}'"
@@ -141,7 +87,7 @@ def _circles(
 ) -> None:
     """Report definitions that come back to themselves; ``visited`` is False on the way down."""
     visited[name] = False
-    for other in expressions.names(own[name].expression or "0"):
+    for other in algebra.names(own[name].expression or "0"):
         if other not in own or own[other].kind != "subexpression":
             continue
         if other not in visited:

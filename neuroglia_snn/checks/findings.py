@@ -10,7 +10,7 @@ from typing import Any
 from brian2.core.functions import Function
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 
-from neuroglia_snn import arithmetic, expressions, spec
+from neuroglia_snn import algebra, arithmetic, expressions, scopes, spec
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document
@@ -99,9 +99,9 @@ class Reporter:
     def _unknown_symbols(
         self, text: str, symbols: eqs.Symbols, label: str, *path: str, needle: str | None
     ) -> bool:
-        unknown = sorted(expressions.names(text) - set(symbols))
+        unknown = sorted(algebra.names(text) - set(symbols))
         for name in unknown:
-            called = re.search(rf"\b{name}\s*\(", text) is not None
+            called = name in algebra.called(text)
             alike = [
                 n
                 for n, s in symbols.items()
@@ -121,6 +121,7 @@ class Reporter:
 
     def statements(
         self,
+        owner: spec.Population | spec.Projection,
         code: str,
         symbols: eqs.Symbols,
         assignable: Collection[str],
@@ -128,17 +129,18 @@ class Reporter:
         *path: str,
         shared: bool = False,
     ) -> bool:
-        """Check abstract code: targets, symbols, units, types. Names assigned first are local.
+        """Check code of a population or projection: targets, symbols, units, types. Names assigned first are local.
 
         ``shared``: the code may begin by setting variables that are the same for all units. True if
         nothing was found.
         """
         before = len(self.findings)
-        self._statements(code, dict(symbols), assignable, label, path, shared)
+        self._statements(owner, code, dict(symbols), assignable, label, path, shared)
         return len(self.findings) == before
 
     def _statements(
         self,
+        owner: spec.Population | spec.Projection,
         code: str,
         symbols: eqs.Symbols,
         assignable: Collection[str],
@@ -155,6 +157,14 @@ class Reporter:
         for target, operator, text in parts:
             known = symbols.get(target)
             if known is None and operator == "=":
+                meaning = scopes.of_local(owner, target)
+                if meaning:
+                    self.error(
+                        f"{label} gives the name '{target}' to a value of its own, but it is"
+                        f" {meaning}: rename it",
+                        *path,
+                        needle=target,
+                    )
                 if self.expression(text, symbols, None, label, *path, needle=target, type_=None):
                     symbols[target] = eqs.local(target, text, symbols)
                     local.add(target)
@@ -214,7 +224,7 @@ class Reporter:
 
     def shared(self, target: str, text: str, symbols: eqs.Symbols, label: str, *path: str) -> None:
         """Check that what all units share is set from nothing that is a single unit's."""
-        single = [n for n in expressions.names(text) if not getattr(symbols[n], "scalar", True)]
+        single = [n for n in algebra.names(text) if not getattr(symbols[n], "scalar", True)]
         if symbols[target].scalar and single:
             self.error(
                 f"{label}: '{target}' is shared by all units but '{min(single)}' is not",
@@ -249,8 +259,8 @@ def _check_type(tree: Any, wanted: str | None) -> None:
 
 
 def _check_calls(text: str, symbols: eqs.Symbols) -> None:
-    called = re.findall(r"([A-Za-z_]\w*)\s*\(", text)
-    for name in expressions.names(text):
+    called = algebra.called(text)
+    for name in algebra.names(text):
         if isinstance(symbols[name], Function) != (name in called):
             verb = "must be called" if name not in called else "is not a function"
             raise ExpressionError(f"'{name}' {verb} in '{text}'")

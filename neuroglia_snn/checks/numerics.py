@@ -90,7 +90,7 @@ def _noise(reporter: Reporter, noises: list[str], integrator: str, *path: str) -
     if reading not in _READINGS:
         return
     for name in noises:
-        wrong = refusal(name) or ("taken" if name == eqs.SHARED_NOISE else None)
+        wrong = refusal(name)
         if wrong:
             reporter.error(
                 f"the noise '{name}' is {wrong}: rename it (xi_1)", *path, "equations", needle=name

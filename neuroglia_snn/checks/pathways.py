@@ -60,7 +60,7 @@ def _pathways(
                     *path,
                     key,
                 )
-            if reporter.statements(code, symbols, assignable, key, *path, key):
+            if reporter.statements(projection, code, symbols, assignable, key, *path, key):
                 problem = order_problem(reporter.model, projection, code)
                 if problem:
                     reporter.error(f"{key}: {problem}", *path, key)

@@ -18,8 +18,6 @@ def check(reporter: Reporter, population: spec.Population) -> None:
     """Check one population; raises UserError for equations that do not parse."""
     path = ("population", population.name)
     own = eqs.parse(population.equations)
-    equations.check_names(reporter, own, *path)
-    equations.check_stages(reporter, own, population.integrator, *path)
     symbols = eqs.population_symbols(reporter.model, population)
     equations.check(reporter, own, symbols, *path)
     numerics.check_integrator(reporter, own, population.integrator, *path)
@@ -28,11 +26,13 @@ def check(reporter: Reporter, population: spec.Population) -> None:
     equations.check_initial(reporter, population.initial, own, symbols, *path)
     for entry in population.regularly:
         reporter.statements(
-            entry.code, symbols, variables, "regularly", *path, "regularly", shared=True
+            population, entry.code, symbols, variables, "regularly", *path, "regularly", shared=True
         )
     for name, event in population.events.items():
         reporter.condition(event.condition, symbols, f"event {name}", *path, "events")
-        reporter.statements(event.action, symbols, variables, f"event {name}", *path, "events")
+        reporter.statements(
+            population, event.action, symbols, variables, f"event {name}", *path, "events"
+        )
 
 
 def _spike(
@@ -46,7 +46,9 @@ def _spike(
         reporter.condition(population.threshold, symbols, "threshold", *path, "threshold")
     if population.reset is not None:
         _needs_threshold(reporter, population, *path, "reset")
-        reporter.statements(population.reset, symbols, variables, "reset", *path, "reset")
+        reporter.statements(
+            population, population.reset, symbols, variables, "reset", *path, "reset"
+        )
     if population.refractory is not None:
         _needs_threshold(reporter, population, *path, "refractory")
         _refractory(reporter, population.refractory, symbols, population.dt, *path, "refractory")

@@ -14,7 +14,6 @@ def check(reporter: Reporter, projection: spec.Projection) -> None:
     """Check one projection; raises UserError for equations that do not parse."""
     path = ("projection", projection.name)
     own = eqs.parse(projection.equations)
-    equations.check_names(reporter, own, *path)
     symbols = eqs.projection_symbols(reporter.model, projection)
     _sums(reporter, projection, own, *path)
     equations.check(reporter, own, symbols, *path)

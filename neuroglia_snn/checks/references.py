@@ -1,4 +1,4 @@
-"""Names, and what records and the experiment refer to; parameters that nothing uses."""
+"""What records and the experiment refer to; parameters that nothing uses."""
 
 from __future__ import annotations
 
@@ -9,53 +9,16 @@ from neuroglia_snn.checks import stimuli
 from neuroglia_snn.checks.findings import Reporter
 
 
-def check_names(reporter: Reporter) -> None:
-    """No parameter or table has a name that means something already."""
-    model = reporter.model
-    ours = {f"{s}_on": f"the time course of stimulus '{s}'" for s in model.stimuli}
-    ours |= {f"{s}_image": f"the image of stimulus '{s}'" for s in model.stimuli}
-    for name in (*model.parameters, *model.tables):
-        meaning = eqs.taken(name) or ours.get(name)
-        if not meaning and name.endswith(("_pre", "_post")):
-            meaning = "a variable of one side of a projection, by its ending,"
-        if meaning:
-            reporter.error(
-                f"'{name}' is {meaning} already; choose another name",
-                "parameters" if name in model.parameters else "table",
-                name,
-            )
-
-
 def check(reporter: Reporter) -> None:
     """Stimuli, records and experiment, once every equation is known to parse."""
     stimuli.check(reporter)
     for record in reporter.model.records.values():
         _record(reporter, record)
     _inputs(reporter)
-    _results(reporter)
     if _experiment(reporter):
         _experiment_variables(reporter)
         _times(reporter)
     _unused(reporter)
-
-
-def _results(reporter: Reporter) -> None:
-    """No two variables have one name in the results, ``OWNER_VARIABLE``."""
-    model = reporter.model
-    populations = {n: tuple(eqs.parse(p.equations)) for n, p in model.populations.items()}
-    records = {n: r.variables for n, r in model.records.items()}
-    for table, owners in (("population", populations), ("record", records)):
-        taken: dict[str, tuple[str, str]] = {}
-        for owner, variables in owners.items():
-            for variable in variables:
-                other = taken.setdefault(f"{owner}_{variable}", (owner, variable))
-                if other != (owner, variable):
-                    reporter.error(
-                        f"'{variable}' of '{owner}' and '{other[1]}' of '{other[0]}' would both be"
-                        f" '{owner}_{variable}' in the results: rename one",
-                        table,
-                        owner,
-                    )
 
 
 def _record(reporter: Reporter, record: spec.Record) -> None:

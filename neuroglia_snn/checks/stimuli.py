@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, spec
-from neuroglia_snn.catalog import inputs
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
@@ -25,15 +24,6 @@ def check(reporter: Reporter) -> None:
         _times(reporter, stimulus)
         if _fits(reporter, stimulus, own):
             _image(reporter, stimulus)
-    for population, variable in inputs.added(model) if not reporter.has_errors else ():
-        own = eqs.parse(model.populations[population].equations)
-        for name in (inputs.without_stimuli(variable), inputs.of_stimuli(variable)):
-            if name in own or name in model.parameters or name in model.tables:
-                reporter.error(
-                    f"'{name}' is a name that a stimulus gives to a part of '{variable}': rename it",
-                    *(("population", population, "equations") if name in own else ("parameters",)),
-                    needle=name,
-                )
 
 
 def _fits(reporter: Reporter, stimulus: spec.Stimulus, own: Mapping[str, eqs.Equation]) -> bool:
@@ -69,7 +59,7 @@ def _fits(reporter: Reporter, stimulus: spec.Stimulus, own: Mapping[str, eqs.Equ
     place = (*path, "amplitude")
     if not reporter.expression(stimulus.amplitude, symbols, target.dimensions, label, *place):
         return False
-    if expressions.names(stimulus.amplitude) & expressions.RANDOM:
+    if algebra.names(stimulus.amplitude) & expressions.RANDOM:
         reporter.error(
             f"{label}: '{shown(stimulus.amplitude)}' would be drawn anew wherever"
             f" '{stimulus.variable}' stands; draw it by 'regularly' in '{where}'",

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from neuroglia_snn import spec
+from neuroglia_snn import labels, spec
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments import images as pictures
 from neuroglia_snn.measures import memory_accuracy
@@ -120,7 +120,7 @@ def series(
     for name, record in model.records.items():
         fits = record.population == population and variable in record.variables
         if fits and record.reduce is None and (record.stride > 1) == strided:
-            return data[f"{name}_{variable}"]
+            return data[labels.recorded(name, variable)]
     return None
 
 
@@ -131,7 +131,7 @@ def state_at(model: spec.Model, data: xr.Dataset, variable: str, time: float) ->
     """
     population = str(model.experiment["population"])
     if abs(time - model.duration * 1e3) < model.dt * 500:
-        return data[f"final_{population}_{variable}"].values
+        return data[labels.final(population, variable)].values
     frames = series(model, data, population, variable)
     assert frames is not None
     return frames.sel({frames.dims[0]: time}, method="nearest").values

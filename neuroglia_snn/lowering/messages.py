@@ -15,6 +15,7 @@ from neuroglia_snn.lowering.operations import (
     Program,
     Stencil,
     Sum,
+    by_name,
 )
 
 
@@ -24,11 +25,11 @@ def with_messages(program: Program) -> Program:
     What a unit receives is then held over both stages of its step. Run it with ``buffered``: messages
     arrive one step after they are sent.
     """
-    populations, couplings = {}, dict(program.couplings)
+    populations, couplings = {}, [*program.couplings.values()]
     for name, population in program.populations.items():
         populations[name], found = _externalised(population)
-        couplings |= {c.name: c for c in found}
-    return replace(program, populations=populations, couplings=couplings)
+        couplings += found
+    return replace(program, populations=populations, couplings=by_name(couplings))
 
 
 def _externalised(population: Population) -> tuple[Population, list[Coupling]]:

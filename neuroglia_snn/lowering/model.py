@@ -12,10 +12,11 @@ import sympy
 from brian2.parsing.sympytools import str_to_sympy
 from brian2.units.allunits import second
 
-from neuroglia_snn import couplings, expressions, geometry, spec, stages
+from neuroglia_snn import algebra, couplings, expressions, geometry, spec, stages
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import blank_images
 from neuroglia_snn.backends.brian import own_loop
+from neuroglia_snn.catalog.inputs import in_the_files_words, separate
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.lowering.arithmetic import Builder, added, scaled
 from neuroglia_snn.lowering.operations import (
@@ -26,6 +27,7 @@ from neuroglia_snn.lowering.operations import (
     Stencil,
     Stimulated,
     Sum,
+    by_name,
 )
 from neuroglia_snn.quantities import as_expression
 
@@ -43,7 +45,7 @@ def reason(model: spec.Model) -> str | None:
     try:
         lower(model, blank_images(model))
     except BackendError as error:
-        return str(error)
+        return in_the_files_words(str(error))
     return None
 
 
@@ -63,9 +65,10 @@ def lower(model: spec.Model, images: Mapping[str, np.ndarray]) -> Program:
     said = own_loop.reason(model)
     if said:
         raise BackendError(said)
+    model = separate(model)
     base = min(p.dt for p in model.populations.values())
     populations = {p.name: _population(model, p, base, images) for p in model.populations.values()}
-    held = {made.name: made for made in (_held(model, one, base) for one in couplings.held(model))}
+    held = by_name(_held(model, one, base) for one in couplings.held(model))
     _require_one_exchange(held)
     return Program(model.name, base, spec.steps(model.duration, base), populations, held)
 
@@ -151,7 +154,7 @@ def _initial(
         if equation.kind == "subexpression" or name in without:
             continue
         text = as_expression(population.initial.get(name, "0"))
-        used = expressions.names(text)
+        used = algebra.names(text)
         if used & expressions.RANDOM:
             raise BackendError(
                 f"population '{population.name}': the initial {name} = '{text}' draws random numbers"
@@ -353,7 +356,7 @@ def _held(model: spec.Model, one: couplings.Sum, base: float) -> Coupling:
     target = model.populations[projection.target.name]
     sources, targets = _pairs(projection, source, target)
     counts = np.unique(np.bincount(targets, minlength=target.size))
-    used = expressions.names(text)
+    used = algebra.names(text)
     if "N_incoming" in used and counts.size > 1:
         raise BackendError(
             f"projection '{projection.name}': {one} reads N_incoming, which differs between units"
@@ -363,7 +366,7 @@ def _held(model: spec.Model, one: couplings.Sum, base: float) -> Coupling:
     names = {n: n.removesuffix("_pre") for n in used} | {"N_incoming": str(max(counts[0], 1))}
     builder = _Scope(model, source).builder()
     try:
-        total = builder.sum(couplings.substituted(text, names))
+        total = builder.sum(algebra.substituted(text, names))
     except UserError as error:
         raise BackendError(f"projection '{projection.name}': {error}") from None
     return Coupling(

@@ -8,10 +8,12 @@ a result is rounded and where it saturates.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from neuroglia_snn.errors import BackendError
 
 #: Relations of a comparison.
 COMPARE: dict[str, Callable] = {
@@ -277,6 +279,23 @@ class Coupling:
         result = np.zeros(size, terms.dtype)
         np.add.at(result, self.targets, self.weights * terms[self.sources])
         return result if self.denominator == 1 else result / self.denominator
+
+
+def by_name(couplings: Iterable[Coupling]) -> dict[str, Coupling]:
+    """Couplings by their names.
+
+    Raises
+    ------
+    BackendError
+        For two of one name.
+    """
+    result: dict[str, Coupling] = {}
+    for coupling in couplings:
+        if result.setdefault(coupling.name, coupling) is not coupling:
+            raise BackendError(
+                f"two couplings would both be '{coupling.name}': rename a projection"
+            )
+    return result
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,10 @@ class Store:
         self._take(json.loads(json.dumps(entry, default=float)))
 
     def dataset(self) -> xr.Dataset:
-        """All results; NaN where there is none yet. ``failed`` holds the messages."""
+        """All results; NaN where there is none yet. ``failed`` holds the messages.
+
+        What has the name of a setting that is swept is called ``NAME_result``.
+        """
         grid = self.grid
         dimensions = (*(a.dimension for a in grid.axes), "seed")
         coordinates: dict[str, tuple] = {}
@@ -139,9 +142,11 @@ class Store:
         messages = np.full(grid.shape, "", object)
         for place, message in self.failed.items():
             messages[place] = message
-        variables: dict[str, tuple] = {n: (dimensions, v) for n, v in arrays.items()}
         if self.failed:
-            variables["failed"] = (dimensions, messages.astype(str))
+            arrays["failed"] = messages.astype(str)
+        variables: dict[str, tuple] = {
+            (f"{n}_result" if n in dimensions else n): (dimensions, v) for n, v in arrays.items()
+        }
         return xr.Dataset(variables, coords=coordinates)
 
     def write(self) -> Path:

@@ -231,9 +231,9 @@ def test_the_memory_that_a_project_needs_is_that_of_its_arrays(tmp_path, name):
         network = standalone.generate(request, tmp_path / "code", cuda._SEED, cuda._implement)
         needed = memory.needed(network)
         connections = sum(
-            memory._connections(request.model, network.groups[p])
-            for p in request.model.projections
-            if isinstance(network.groups.get(p), brian2.Synapses)
+            memory._connections(request.model, projection, network.groups[name])
+            for name, projection in request.model.projections.items()
+            if isinstance(network.groups.get(name), brian2.Synapses)
         )
     text = (tmp_path / "code" / "objects.cu").read_text()
 
@@ -244,16 +244,39 @@ def test_the_memory_that_a_project_needs_is_that_of_its_arrays(tmp_path, name):
     fixed = sum(_BYTES[kind] * number(count) for kind, count in _MALLOC.findall(text))
     vectors = 0
     for record in request.model.records.values():
-        own = re.findall(
-            rf"device_vector<double>\* brian::_dynamic_array_record_{record.name}_", text
-        )
+        monitor = network.monitors[record.name].name
+        own = re.findall(rf"device_vector<double>\* brian::_dynamic_array_{monitor}_", text)
         samples = 8 * round(request.model.duration / record.every + 1)
-        units = number(f"_num__array_record_{record.name}__indices")
+        units = number(f"_num__array_{monitor}__indices")
         vectors += len(own) * units * -(-samples // memory.PIECE) * memory.PIECE
     assert vectors > 0 and connections > 0
     assert needed == pytest.approx(fixed + vectors + connections, rel=1e-3)
     if name == "noise_induced_memory":
         assert connections == 29584 * (4 + 4)  # source and target of each
+
+
+@pytest.mark.parametrize("name", ["tid", "neuron_id", "own_space"])
+def test_names_of_brian2cudas_own_are_refused(tmp_path, name):
+    path = tmp_path / "m.toml"
+    path.write_text(
+        '[model]\nintegrator = "euler"\ndt = "1 ms"\nduration = "1 ms"\n[population.a]\nsize = 1\n'
+        f'equations = "d{name}/dt = -{name}/ms : 1"\n'
+    )
+    assert f"'{name}' is one that brian2cuda gives" in str(cuda._taken(load(str(path))))
+
+
+def test_the_list_of_brian2cudas_own_names_is_that_of_its_kernels():
+    pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
+    folder = Path(str(importlib.util.find_spec("brian2cuda").origin)).parent / "templates"
+    kinds = "common_group stateupdate threshold reset synapses summed_variable statemonitor spikemonitor"
+    found = set()
+    for kind in kinds.split():
+        text = (folder / f"{kind}.cu").read_text("utf-8")
+        kernel = text.partition("__global__")[2].partition("{% block prepare_kernel")[0]
+        found |= set(
+            re.findall(r"\b(?:int|int32_t|size_t|bool)[ *&]+(?:const )?([A-Za-z]\w*)", kernel)
+        )
+    assert found - cuda.LOCAL - {"i", "j", "operator"} == set()
 
 
 @pytest.mark.slow

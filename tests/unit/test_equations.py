@@ -61,7 +61,7 @@ def test_brian2_takes_every_shipped_equation(name):
 )
 def test_what_is_wrong_names_the_equation(text, name, said):
     with pytest.raises(eqs.EquationError) as error:
-        eqs.parse(f"x : 1\n{text}")
+        eqs.canonical(f"x : 1\n{text}")
     assert error.value.name == name and said in str(error.value)
 
 

@@ -87,7 +87,6 @@ REFUSED: dict[str, tuple[list[tuple[str, str]], str]] = {
         [(DRIVE, 'duration = "0.05 ms"\nperiod = "0.15 ms"\ncount = 3')], "on from 0.15 ms for 0.05 ms"),
     "a stimulus into an integer": ([('variable = "x"', 'variable = "n"')], "adds to 'n', which is integer"),
     "a random amplitude": ([('amplitude = "1"', 'amplitude = "rand()"')], "drawn anew wherever 'x' stands"),
-    "a name that a stimulus gives": ([("b : boolean", "x_stimulus : 1")], "'x_stimulus' is a name that"),
     "an image that no run has": (
         [("size = 4", "shape = [2, 2]"), (DRIVE, f'{DRIVE}\nimage = "spot"')], "image 'spot', which no run has"),
     "a linked variable": ([("x : 1\n", "x : 1 (linked)\n")], "the flag 'linked', which nothing in a model file"),
@@ -169,7 +168,7 @@ def test_our_loops_refuse_couplings_that_read_a_stimulus(tmp_path):
     assert findings(tmp_path, *sums) == []
     model = load(str(tmp_path / "m.toml"))
     assert own_loop.reason(model) == (
-        "projection 'p': b_post reads 'x_stimulus_pre', which stimulus 'drive' fills"
+        "projection 'p': b_post reads 'x_pre', which stimulus 'drive' fills"
     )
 
 

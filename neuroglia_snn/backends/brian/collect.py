@@ -13,6 +13,7 @@ from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import Recorded
 from neuroglia_snn.backends.brian.network import Network, nonfinite_message
 from neuroglia_snn.errors import NumericalError
+from neuroglia_snn.names import is_made
 
 
 def records(network: Network) -> dict[str, Recorded]:
@@ -62,6 +63,8 @@ def final(network: Network) -> dict[str, dict[str, np.ndarray]]:
         values = {}
         for name, equation in eqs.parse(population.equations).items():
             if equation.kind == "subexpression" or (population.name, name) in stimulated:
+                continue
+            if is_made(name):  # no variable of the model file, but a part of one
                 continue
             if name in inputs:  # an intermediate value, whatever its name in the model
                 continue

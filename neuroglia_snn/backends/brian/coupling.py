@@ -7,7 +7,6 @@ vectorised, with the same value.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,8 +15,9 @@ import sympy
 from brian2.parsing.sympytools import str_to_sympy
 from brian2.units.fundamentalunits import Dimension
 
-from neuroglia_snn import couplings, expressions, geometry, spec
+from neuroglia_snn import algebra, couplings, expressions, geometry, spec
 from neuroglia_snn import equations as eqs
+from neuroglia_snn.names import made
 from neuroglia_snn.quantities import UNITS
 
 _GATHERED_RULES = ("lattice", "first-footprint", "one-to-one")
@@ -51,25 +51,25 @@ def is_gather(model: spec.Model, projection: spec.Projection) -> bool:
         of_connections(model, one)
         or _shared(model, one)
         or _singular(one.text)
-        or (not clock and "t" in expressions.names(one.text))  # `t` would be the target's
+        or (not clock and "t" in algebra.names(one.text))  # `t` would be the target's
         for one in couplings.sums(model, projection)
     )
 
 
-def of_connections(model: spec.Model, one: couplings.Sum) -> set[str]:
+def of_connections(model: spec.Model, one: couplings.Sum) -> frozenset[str]:
     """Names in a sum that mean nothing outside of a synapse, or another thing."""
     known = {*model.parameters, *model.tables, *UNITS, *expressions.CONSTANTS, "t", "N_incoming"}
     known |= expressions.FUNCTIONS.keys() - expressions.RANDOM
     for side, endpoint in (("pre", one.projection.source), ("post", one.projection.target)):
         known |= {f"{n}_{side}" for n in eqs.endpoint_variables(model, endpoint)}
-    return expressions.names(one.text) - known
+    return algebra.names(one.text) - known
 
 
 def _shared(model: spec.Model, one: couplings.Sum) -> set[str]:
     """Names in a sum of what all units of the source share: it has no links by unit."""
     source = eqs.endpoint_variables(model, one.projection.source)
     shared = {f"{n}_pre" for n, e in source.items() if "shared" in e.flags}
-    return shared & expressions.names(one.text)
+    return shared & algebra.names(one.text)
 
 
 def sources(model: spec.Model, projection: spec.Projection) -> np.ndarray:
@@ -104,12 +104,12 @@ def gather(
     source = eqs.parse(model.populations[projection.source.name].equations)
     target = eqs.parse(model.populations[projection.target.name].equations)
     names = {f"{n}_post": renamed.get(n, n) for n in target} | {"t": renamed.get("t", "t")}
-    used = expressions.names(one.text)
+    used = algebra.names(one.text)
     count = (~missing).sum(axis=0)
     uniform = (count == count[0]).all()
     if "N_incoming" in used and not uniform:
-        constants[f"count_of_{projection.name}"] = np.maximum(count, 1)
-    names["N_incoming"] = str(max(count[0], 1)) if uniform else f"count_of_{projection.name}"
+        constants[made("count", projection.name)] = np.maximum(count, 1)
+    names["N_incoming"] = str(max(count[0], 1)) if uniform else made("count", projection.name)
     needs_mask = missing.any() and not (one.within and vanishes(one.text))
     links: dict[str, tuple[str, Dimension, np.ndarray]] = {}
     terms = []
@@ -117,12 +117,12 @@ def gather(
         for variable in source:
             if f"{variable}_pre" in used:
                 read = renamed.get(variable, variable)
-                link = f"{read}_from_{projection.name}_{slot}"
+                link = made("from", projection.name, slot, read)
                 links[link] = (read, source[variable].dimensions, index[slot])
                 names[f"{variable}_pre"] = link
-        term = couplings.substituted(one.text, names)
+        term = algebra.substituted(one.text, names)
         if needs_mask:
-            mask = f"mask_of_{projection.name}_{slot}"
+            mask = made("mask", projection.name, slot)
             constants[mask] = (~missing[slot]).astype(float)
             term = f"{mask}*({term})"
         terms.append(f"({term})")
@@ -132,10 +132,16 @@ def gather(
 
 def _singular(text: str) -> bool:
     """Whether a coupling has no value between equal states (0/0): no mask could hide that."""
-    value = str_to_sympy(re.sub(r"\b(\w+)_pre\b", r"\1_post", text))
+    value = str_to_sympy(_between_equals(text))
     return value.has(sympy.nan, sympy.zoo, sympy.oo)
 
 
 def vanishes(text: str) -> bool:
     """Whether a coupling is zero between equal states (``x_pre - x_post``): no mask needed."""
-    return str_to_sympy(re.sub(r"\b(\w+)_pre\b", r"\1_post", text)).expand() == 0
+    return str_to_sympy(_between_equals(text)).expand() == 0
+
+
+def _between_equals(text: str) -> str:
+    """A coupling whose two sides are in one state."""
+    sources = (name for name in algebra.names(text) if name.endswith("_pre"))
+    return algebra.substituted(text, {n: f"{n.removesuffix('_pre')}_post" for n in sources})

@@ -6,6 +6,7 @@ import brian2
 import numpy as np
 
 from neuroglia_snn import spec
+from neuroglia_snn.names import made
 
 _CODE = """
 #ifdef __CUDACC__
@@ -18,6 +19,11 @@ static inline double %NAME%(const double t)
     return since >= 0 && since/%PERIOD%LL < %COUNT%LL && since%%PERIOD%LL < %DURATION%LL;
 }
 """
+
+
+def name_of(stimulus: spec.Stimulus) -> str:
+    """Name of the function."""
+    return made("on", stimulus.name)
 
 
 class Gate(brian2.Function):
@@ -37,7 +43,7 @@ class Gate(brian2.Function):
 
         super().__init__(on, arg_units=[brian2.second], arg_names=["t"], return_unit=1)
         self.implementations.add_implementation("numpy", on)
-        code = _CODE.replace("%NAME%", f"{stimulus.name}_on").replace("%START%", str(start))
+        code = _CODE.replace("%NAME%", name_of(stimulus)).replace("%START%", str(start))
         code = code.replace("%%PERIOD%", f"%{period}").replace("%PERIOD%", str(period))
         code = code.replace("%COUNT%", str(stimulus.count)).replace("%DURATION%", str(duration))
         headers = {"headers": ["<cstdint>", "<cmath>"]}

@@ -15,10 +15,11 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, Quantity
 from neuroglia_snn import algebra, arithmetic, couplings, geometry, lanes, noise, spec, stages
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import Request
-from neuroglia_snn.backends.brian import coupling
-from neuroglia_snn.backends.brian.gate import Gate
+from neuroglia_snn.backends.brian import coupling, gate
+from neuroglia_snn.catalog import inputs
 from neuroglia_snn.errors import NumericalError, UserError
 from neuroglia_snn.integrators import INTEGRATORS
+from neuroglia_snn.names import made
 from neuroglia_snn.pathways import in_full
 from neuroglia_snn.quantities import UNITS, parse_quantity, unit_name
 
@@ -37,7 +38,8 @@ Settings = Mapping[tuple[str, str], "float | np.ndarray"]
 class Network:
     """Brian2 objects of one model, and the values to assign before a run.
 
-    ``settings`` maps (group name, variable) to a value in SI units: parameters, images and the
+    ``groups`` are by the names of populations and projections, ``monitors`` by those of records.
+    ``settings`` maps (such a name, variable) to a value in SI units: parameters, images and the
     seed. They are kept apart from the objects so that a standalone build does not hold them.
     """
 
@@ -68,7 +70,7 @@ def build(
     ``apply_settings`` is called once, after the groups exist and before connections and initial
     values are made, because those may depend on parameters.
     """
-    model = arithmetic.settle(model)
+    model = arithmetic.settle(inputs.separate(model))
     network = Network(model, namespace=_namespace(model))
     for population in model.populations.values():
         _population(network, population, images, seed, own_loop)
@@ -92,23 +94,51 @@ def build(
 
 def settings_of(network: Network, request: Request) -> Settings:
     """The network's settings with the values of a replica: its parameters, images and seed."""
-    images = {f"{s.name}_image": s.image for s in network.model.stimuli.values() if s.image}
+    images = {_image(s): s.image for s in network.model.stimuli.values() if s.image}
 
     def value(owner: str, variable: str) -> float | np.ndarray:
         if variable == eqs.NOISE_SEED:
             return request.seed
         if variable in images:
             return request.images[images[variable]].astype(float).ravel()
-        if owner in network.model.projections:  # `_synapses` has given it a name of its own
-            variable = variable.removesuffix(_of_projection(owner))
+        if owner in network.model.projections:
+            names = {_in_projection(owner, n): n for n in request.model.parameters}
+            variable = names[variable]
         return request.model.parameters[variable].value.si
 
     return {key: value(*key) for key in network.settings}
 
 
-def _of_projection(name: str) -> str:
-    """What the names of a projection's parameters end in."""
-    return f"_in_{name}"
+# ---------------------------------------------------------------------------- names
+
+
+def brian_name(owner: str) -> str:
+    """Brian2's name of a population or projection, which it begins the names of many objects with.
+
+    No name of a model file ends in an underscore or holds two in a row, so that none of these objects,
+    and none of their arrays, has the name of another one.
+    """
+    return f"{owner}_"
+
+
+def _object(kind: str, *names: object) -> str:
+    """Brian2's name of an object of ours, as `brian_name`."""
+    return made(kind, *names) + "_"
+
+
+def _image(stimulus: spec.Stimulus) -> str:
+    """Name of the variable of a population that is a stimulus's image."""
+    return made("image", stimulus.name)
+
+
+def _in_projection(projection: str, parameter: str) -> str:
+    """A parameter's name in a projection: Brian2 lets synapses share none with their two sides."""
+    return made("in", projection, parameter)
+
+
+def _pathway(name: str) -> str:
+    """Brian2's name of a pathway, which is an attribute of the synapses."""
+    return made("pathway", name)
 
 
 # --------------------------------------------------------------------- populations
@@ -134,9 +164,9 @@ def _namespace(model: spec.Model) -> dict[str, object]:
         values = [v.si for v in table.values]
         dims = table.values[0].dimensions
         quantity = values if dims.is_dimensionless else Quantity(values, dim=dims)
-        space[name] = brian2.TimedArray(quantity, dt=table.dt * SECOND, name=f"table_{name}")
+        space[name] = brian2.TimedArray(quantity, dt=table.dt * SECOND, name=_object("table", name))
     for stimulus in model.stimuli.values():
-        space[f"{stimulus.name}_on"] = Gate(stimulus)
+        space[gate.name_of(stimulus)] = gate.Gate(stimulus)
     return space | dict(UNITS)
 
 
@@ -173,7 +203,7 @@ def _population(
         for s in stimuli:
             if s.image and s.variable == variable:
                 added.append(
-                    SingleEquation(PARAMETER, f"{s.name}_image", DIMENSIONLESS, flags=["constant"])
+                    SingleEquation(PARAMETER, _image(s), DIMENSIONLESS, flags=["constant"])
                 )
     declared = {n: e for n, e in own.items() if n not in {s.variable for s in stimuli}}
     noisy = any(e.noise_terms for e in own.values())
@@ -199,7 +229,7 @@ def _population(
         events=events,
         method=_method(population.integrator, _normal(population), step),
         dt=population.dt * SECOND,
-        name=name,
+        name=brian_name(name),
         namespace=network.namespace,
     )
     if placed:
@@ -209,7 +239,8 @@ def _population(
     for event, entry in population.events.items():
         group.run_on_event(event, entry.action)
     for n, regular in enumerate(population.regularly):
-        group.run_regularly(regular.code, dt=regular.dt * SECOND, name=f"{name}_regularly_{n}")
+        label = _object("regularly", name, n)
+        group.run_regularly(regular.code, dt=regular.dt * SECOND, name=label)
     if not own_loop:
         _guard(network, group, population, own)
     network.groups[name] = group
@@ -230,12 +261,10 @@ def _stimulated(
     for s in network.model.stimuli.values():
         if (s.population, s.variable) != (population.name, variable):
             continue
-        image = f"*{s.name}_image" if s.image else ""
-        terms.append(f"({s.amplitude})*{s.name}_on(t){image}")
+        image = f"*{_image(s)}" if s.image else ""
+        terms.append(f"({s.amplitude})*{gate.name_of(s)}(t){image}")
         if s.image:
-            network.settings[population.name, f"{s.name}_image"] = (
-                images[s.image].astype(float).ravel()
-            )
+            network.settings[population.name, _image(s)] = images[s.image].astype(float).ravel()
     declared = eqs.parse(population.equations)[variable]
     shared = [flag for flag in declared.flags if flag == "shared"]
     total = eqs.Code(" + ".join(terms))
@@ -254,7 +283,7 @@ def _gather(network: Network, projection: spec.Projection) -> None:
             dt=projection.dt * SECOND,
             when="groups",
             order=_turn(network.model, one),
-            name=f"{projection.name}_gather_{one.variable}",
+            name=_object("gather", projection.name, one.variable),
         )
 
 
@@ -284,27 +313,24 @@ def _endpoint(network: Network, endpoint: spec.Endpoint):
 
 
 def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
-    """Create the synapses; gives the projection with its parameters under names of its own.
-
-    Brian2 lets no synaptic variable share a name with one of the source or target group.
-    """
+    """Create the synapses; gives the projection with its parameters under names of its own."""
     projection = _with_sums_again(network.model, projection)
     used = eqs.used_parameters(network.model, eqs.texts(projection))
-    names = {name: name + _of_projection(projection.name) for name in used}
+    names = {name: _in_projection(projection.name, name) for name in used}
     for name, parameter in used.items():
         network.settings[projection.name, names[name]] = parameter.value.si
     added = Equations([_shared(names[n], p.value.dimensions) for n, p in used.items()])
     full = in_full(network.model, projection)
     projection = _renamed(projection, names)
     on_pre, on_post = (
-        {n: couplings.substituted(code, full) for n, code in codes.items()}
+        {_pathway(n): algebra.substituted(code, full) for n, code in codes.items()}
         for codes in (projection.on_pre, projection.on_post)
     )
     delay = {}
     for pathway, text in projection.delay.items():
         number = _number(text)
         if number is not None:  # an expression is set after the synapses' initial values
-            delay[pathway] = number
+            delay[_pathway(pathway)] = number
     synapses = brian2.Synapses(
         _endpoint(network, projection.source),
         _endpoint(network, projection.target),
@@ -313,13 +339,13 @@ def _synapses(network: Network, projection: spec.Projection) -> spec.Projection:
         on_post=on_post or None,
         delay=delay or None,
         on_event={
-            p: projection.on_event.get(p, "spike")
+            _pathway(p): projection.on_event.get(p, "spike")
             for p in (*projection.on_pre, *projection.on_post)
         }
         or "spike",
         method=_method(projection.integrator, _randn),
         dt=projection.dt * SECOND,
-        name=projection.name,
+        name=brian_name(projection.name),
         namespace=network.namespace,
     )
     _order_sums(network.model, projection, synapses)
@@ -335,7 +361,7 @@ def _with_sums_again(model: spec.Model, projection: spec.Projection) -> spec.Pro
             own = eqs.endpoint_variables(model, projection.target)
             later = couplings.later(model, projection.target.name)
             sides = {f"{n}_{side}": f"{later[n]}_{side}" for n in later for side in ("pre", "post")}
-            text = couplings.substituted(one.text, sides | {"t": later["t"]})
+            text = algebra.substituted(one.text, sides | {"t": later["t"]})
             unit = unit_name(own[one.variable].dimensions)
             lines.append(f"{later[one.variable]}_post = {text} : {unit} (summed)")
     return dataclasses.replace(projection, equations="\n".join(lines))
@@ -374,7 +400,7 @@ def _delays(synapses: brian2.Synapses, projection: spec.Projection) -> None:
     """Delays by an expression, which may read the initial values of synapses."""
     for pathway, text in projection.delay.items():
         if _number(text) is None:
-            getattr(synapses, pathway).delay = text
+            getattr(synapses, _pathway(pathway)).delay = text
 
 
 def pairs(model: spec.Model, projection: spec.Projection) -> tuple[np.ndarray, np.ndarray]:
@@ -431,7 +457,7 @@ def recorded_indices(population: spec.Population, stride: int) -> np.ndarray:
 
 def _record(network: Network, record: spec.Record) -> None:
     group = network.groups[record.population]
-    name = f"record_{record.name}"
+    name = _object("record", record.name)
     if record.events:
         network.monitors[record.name] = brian2.EventMonitor(
             group, record.event, list(record.variables), name=name
@@ -454,7 +480,7 @@ def _record(network: Network, record: spec.Record) -> None:
         1,
         Equations([SingleEquation(PARAMETER, v, own[v].dimensions) for v in record.variables]),
         dt=every,
-        name=f"mean_{record.name}",
+        name=_object("mean", record.name),
     )
     sums = Equations(
         [
@@ -469,7 +495,12 @@ def _record(network: Network, record: spec.Record) -> None:
         ]
     )
     synapses = brian2.Synapses(
-        group, mean, model=sums, dt=every, name=f"sum_{record.name}", namespace=network.namespace
+        group,
+        mean,
+        model=sums,
+        dt=every,
+        name=_object("sum", record.name),
+        namespace=network.namespace,
     )
     synapses.connect()
     for updater in synapses.summed_updaters.values():
@@ -525,7 +556,7 @@ class _Exchange:
         names = {xi: _stored(xi) for xi in (line.split(" = ", 1)[0] for line in step.noise)}
 
         def stored(lines: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(couplings.substituted(line, names) for line in lines)
+            return tuple(algebra.substituted(line, names) for line in lines)
 
         return stages.Step(stored(step.noise), stored(step.predict), stored(step.correct))
 
@@ -542,10 +573,10 @@ class _Exchange:
             if plan is None:
                 continue  # a sum of the synapses
             _link(plan, group, group)
-            label = f"{one.projection.name}_gather_{stages.predicted(one.variable)}"
+            label = _object("gather", one.projection.name, stages.predicted(one.variable))
             self._run(group, plan.code, turn, label)
         code = "\n".join(self._step(equations).correct)
-        self._run(group, code, turn + 1, f"{group.name}_second_stage")
+        self._run(group, code, turn + 1, _object("corrector", self._population.name))
 
     def _run(self, group: brian2.NeuronGroup, code: str, turn: int, name: str) -> None:
         dt = self._population.dt * SECOND
@@ -554,7 +585,7 @@ class _Exchange:
 
 def _stored(xi: str) -> str:
     """Name of the variable that keeps a Wiener increment between the stages."""
-    return f"{xi}_step"
+    return made("increment", xi)
 
 
 def _normal(population: spec.Population) -> Callable[[str], str]:
@@ -726,5 +757,5 @@ def _guard(
         f"neuroglia_finite = {calls}",
         dt=CHECK_EVERY * population.dt * SECOND,
         when="end",
-        name=f"{population.name}_check",
+        name=_object("check", population.name),
     )

@@ -12,21 +12,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from neuroglia_snn import couplings, expressions, spec
+from neuroglia_snn import algebra, couplings, expressions, spec
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.brian import coupling
+from neuroglia_snn.catalog import inputs
 
 #: Connection rules that reduce to index lists known before the run.
 RULES = ("lattice", "footprint", "first-footprint", "one-to-one", "pairs")
 #: Names of per-unit values that the loop itself makes.
-_TAKEN = re.compile(r"normal(_xi\w*)?|(weight|mask)_\d+|\w+_predicted|\w+_\d+_neighbour")
+_TAKEN = re.compile(r"normal(_xi\w*)?|(weight|mask)_\d+|\w+_predicted|\w+_\d+_neighbour|bad|events")
 _FLAGS = {"shared", "constant over dt", "unless refractory"}
 
 
 def reason(model: spec.Model) -> str | None:
     """The first thing in a model that the fused loop cannot do, naming its equation; or None."""
+    said = _reason(inputs.separate(model))
+    return said and inputs.in_the_files_words(said)
+
+
+def _reason(model: spec.Model) -> str | None:
     fastest = min((p.dt for p in model.populations.values()), default=model.dt)
-    for kind in ("parameters", "stimuli", "tables"):
+    for kind in ("parameters", "tables"):
         taken = _taken(getattr(model, kind))
         if taken:
             return f"{kind}: {taken}"
@@ -70,12 +76,13 @@ def _population(population: spec.Population, parameters: set[str], fastest: floa
         for target, operator, text in expressions.statements(written or ""):
             if target in fixed:
                 return f"'{target} {operator} {text}' sets '{target}', which a run does not change"
-    code = [population.equations, population.threshold, population.reset]
-    code += [entry.code for entry in population.regularly]
     for entry in population.regularly:
         if not _multiple(entry.dt, fastest):
             return f"regularly '{entry.code.strip()}' is not on the clock of {fastest * 1e3:g} ms"
-    return _random([text for text in code if text])
+    lines = [(e.code, e.expression or "0") for e in own.values()]
+    code = [population.threshold, population.reset, *(r.code for r in population.regularly)]
+    lines += [(line, line) for text in code for line in (text or "").splitlines()]
+    return _random(lines)
 
 
 def _taken(names: Iterable[str]) -> str | None:
@@ -93,7 +100,7 @@ def _within(population: spec.Population, within: list[couplings.Sum]) -> str | N
         rule = one.projection.connect["rule"]
         if rule != "lattice":
             return f"'{one.projection.name}' couples it to itself by '{rule}' within a step"
-        for name in sorted(expressions.names(one.text)):
+        for name in sorted(algebra.names(one.text)):
             source = own.get(name.removesuffix("_pre")) if name.endswith("_pre") else None
             if source and source.kind != "differential" and "constant" not in source.flags:
                 return (
@@ -119,7 +126,7 @@ def _stencil(model: spec.Model, population: spec.Population) -> str | None:
         **{f"regularly '{r.code.strip()}'": r.code for r in population.regularly},
     }
     for one in couplings.all_sums(model):
-        read = expressions.names(one.text)
+        read = algebra.names(one.text)
         ends = {"pre": one.projection.source.name, "post": one.projection.target.name}
         sides = [
             f"{n}_{side}" for n in inputs for side, end in ends.items() if end == population.name
@@ -132,18 +139,18 @@ def _stencil(model: spec.Model, population: spec.Population) -> str | None:
             for variable in record.variables:
                 code[f"'{variable}' in record '{record.name}'"] = variable
     for where, written in code.items():
-        read = eqs.reads(own, written or "") & inputs
-        if read:
-            return f"{where} reads '{min(read)}', which exists only within a step"
+        missing = eqs.reads(own, written or "") & inputs
+        if missing:
+            return f"{where} reads '{min(missing)}', which exists only within a step"
     return None
 
 
-def _random(texts: list[str]) -> str | None:
-    for text in texts:
-        for line in text.splitlines():
-            drawn = expressions.RANDOM & set(re.findall(r"\w+", line.split("#", 1)[0]))
-            if drawn:
-                return f"'{line.strip()}' draws {drawn.pop()}() in every step"
+def _random(lines: Iterable[tuple[str, str]]) -> str | None:
+    """The first of these lines, each with its code, that draws random numbers."""
+    for line, code in lines:
+        drawn = expressions.RANDOM & algebra.names(code)
+        if drawn:
+            return f"'{line}' draws {min(drawn)}() in every step"
     return None
 
 
@@ -175,7 +182,7 @@ def _projection(model: spec.Model, projection: spec.Projection, fastest: float) 
         strange = coupling.of_connections(model, one)
         if strange:
             return f"{one.variable}_post uses '{min(strange)}'"
-        for read in sorted(expressions.names(one.text) & stimulated.keys()):
+        for read in sorted(algebra.names(one.text) & stimulated.keys()):
             return f"{one.variable}_post reads '{read}', which stimulus '{stimulated[read]}' fills"
     return None
 

@@ -28,7 +28,7 @@ from filelock import FileLock
 
 from neuroglia_snn.backends.base import Progress, Request
 from neuroglia_snn.backends.brian import collect
-from neuroglia_snn.backends.brian.network import NONFINITE, Settings, nonfinite_message
+from neuroglia_snn.backends.brian.network import NONFINITE, Settings, brian_name, nonfinite_message
 from neuroglia_snn.errors import BackendError, NumericalError
 
 _ANY_ORDER = re.compile(rb"^\s*(_array_\w+_(timestep|t)\[0\] = 0|network\.add\(&\w+, NULL\);)")
@@ -221,12 +221,13 @@ def arguments(settings: Settings, results: Path) -> list[str]:
     """Parameters, seed and images as command-line arguments of the program."""
     given = []
     for (group, variable), value in settings.items():
+        key = f"{brian_name(group)}.{variable}"
         if isinstance(value, np.ndarray):
-            path = results / f"{group}.{variable}.bin"
+            path = results / f"{key}.bin"
             value.tofile(path)
-            given.append(f"{group}.{variable}={path}")
+            given.append(f"{key}={path}")
         else:
-            given.append(f"{group}.{variable}={float(value)!r}")
+            given.append(f"{key}={float(value)!r}")
     return given
 
 

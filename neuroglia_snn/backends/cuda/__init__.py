@@ -17,7 +17,8 @@ from pathlib import Path
 
 import brian2
 
-from neuroglia_snn import noise, spec
+from neuroglia_snn import algebra, expressions, noise, spec
+from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas, require_supported
 from neuroglia_snn.backends.brian import project, runtime, standalone
@@ -37,6 +38,53 @@ _CHECK = """
 static __device__ __forceinline__ double neuroglia_check(const double, const double, const int, const double)
 { return 0.0; }
 """
+#: Local variables of brian2cuda's kernels, beside ours.
+LOCAL = frozenset(
+    [
+        "THREADS_PER_BLOCK",
+        "bid",
+        "bid_offset",
+        "bundle_id",
+        "bundle_idx",
+        "bundle_size",
+        "current_iteration",
+        "eventspace",
+        "getThreadsPerBundle",
+        "min_num_threads",
+        "multiple",
+        "neuron",
+        "neuron_id",
+        "neurongroup_size",
+        "num_events",
+        "num_iterations",
+        "num_loops",
+        "num_parallel_blocks",
+        "num_spiking_neurons",
+        "num_synapses",
+        "num_threads",
+        "num_threads_per_bundle",
+        "post_block_idx",
+        "pre_post_block_id",
+        "propagating_synapses",
+        "queue_size",
+        "remainder",
+        "spike_index",
+        "spikes_start",
+        "spikes_stop",
+        "spiking_neuron",
+        "spiking_neuron_idx",
+        "start_offset",
+        "syn_in_bundle_idx",
+        "synapse_bundle",
+        "synapse_ids",
+        "synapses_offset",
+        "threads_per_bundle",
+        "tid",
+        "timestep",
+    ]
+)
+#: How the names of its lists of events end: it takes every array of such a name for one.
+EVENTS = "space"
 #: In the kernel that applies a pathway's effects, the clock of the synapses.
 _CLOCK = re.compile(r"^\s*(\w+)\.timestep\[0\],$", re.MULTILINE)
 #: In a reset's kernel, the statements for a unit.
@@ -63,7 +111,12 @@ class CudaBackend:
             toolkit.find(toolkit.BRIAN2CUDA)
         except BackendError as error:
             return str(error)
-        return project.missing() or _too_much_recorded(model) or runtime.at_once(model)
+        return (
+            project.missing()
+            or _too_much_recorded(model)
+            or _taken(model)
+            or runtime.at_once(model)
+        )
 
     def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
         """Run replicas one after the other."""
@@ -118,6 +171,21 @@ def _too_much_recorded(model: spec.Model) -> str | None:
             return (
                 f"record '{record.name}' keeps {units} units, a GPU at most {MAX_RECORDED}:"
                 " give it a stride or reduce = 'mean'"
+            )
+    return None
+
+
+def _taken(model: spec.Model) -> str | None:
+    """A name that means something in brian2cuda's programs."""
+    owners: list[spec.Population | spec.Projection] = [*model.populations.values()]
+    owners += model.projections.values()
+    used = {*model.projections, *(s.name for s in model.stimuli.values() if s.image)}
+    for owner in owners:
+        used |= {*eqs.parse(owner.equations)}.union(*map(algebra.names, eqs.texts(owner)))
+    for name in sorted(used - expressions.FUNCTIONS.keys()):
+        if name in LOCAL or name.endswith(EVENTS):
+            return (
+                f"the name '{name}' is one that brian2cuda gives to a value of its own: rename it"
             )
     return None
 

@@ -25,15 +25,16 @@ def needed(network: Network) -> int:
     arrays = (v for v in get_device().arrays if not isinstance(v, DynamicArrayVariable))
     fixed = sum(v.size * _bytes(v) for v in arrays)
     fixed += sum(a.nbytes for a in get_device().static_arrays.values())
-    made = [g for g in network.groups.values() if isinstance(g, brian2.Synapses)]
-    return fixed + sum(_connections(network.model, s) for s in made) + _records(network)
+    model, groups = network.model, network.groups
+    made = [(p, groups[n]) for n, p in model.projections.items() if n in groups]
+    return fixed + sum(_connections(model, p, s) for p, s in made) + _records(network)
 
 
 def _bytes(variable: ArrayVariable) -> int:
     return np.dtype(variable.dtype).itemsize
 
 
-def _connections(model: spec.Model, synapses: brian2.Synapses) -> int:
+def _connections(model: spec.Model, projection: spec.Projection, synapses: brian2.Synapses) -> int:
     """Bytes of all vectors that hold a number for every connection."""
     vectors = {  # by their own names: some have several, as i and _synaptic_pre
         v.name: _bytes(v)
@@ -42,7 +43,7 @@ def _connections(model: spec.Model, synapses: brian2.Synapses) -> int:
         and v.owner.name == synapses.name
         and v.name not in ("N_incoming", "N_outgoing")  # of units
     }
-    return _count(model, model.projections[synapses.name]) * sum(vectors.values())
+    return _count(model, projection) * sum(vectors.values())
 
 
 def _count(model: spec.Model, projection: spec.Projection) -> int:

@@ -23,12 +23,12 @@ from brian2.codegen.generators.cpp_generator import c_data_type
 from brian2.core.variables import ArrayVariable
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 from brian2.stateupdaters.base import StateUpdateMethod
-from brian2.utils.stringtools import get_identifiers, word_substitute
+from brian2.utils.stringtools import get_identifiers
 from sympy.logic.boolalg import Boolean
 
-from neuroglia_snn import couplings, lanes, noise, spec, stages
+from neuroglia_snn import algebra, couplings, lanes, noise, spec, stages
 from neuroglia_snn import equations as eqs
-from neuroglia_snn.backends.brian import coupling
+from neuroglia_snn.backends.brian import coupling, gate
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
 from neuroglia_snn.backends.brian.project import LOOP, PROGRESS
 from neuroglia_snn.backends.fused import linear
@@ -240,7 +240,7 @@ class _Generator:
             ),
         )
         if population.noise:
-            seed = group.variables["noise_seed"]
+            seed = group.variables[eqs.NOISE_SEED]
             population.seed = brian2.device.get_array_name(seed)
         self._threshold(population, spec_)
         if within:
@@ -330,7 +330,7 @@ class _Generator:
         step = stages.step(spec_.integrator, group.equations, _normal, couplings.inputs(within))
         first = (*code, *step.noise, *step.predict)
         later = couplings.later(self.model, spec_.name)
-        second = tuple(couplings.substituted(line, later) for line in code)
+        second = tuple(algebra.substituted(line, later) for line in code)
         second = (*second, *step.noise, *step.correct)
         given |= _noise_names(step)
         predicted = {stages.predicted(n): np.dtype(float) for n in population.state}
@@ -345,8 +345,8 @@ class _Generator:
                 {*self.model.parameters, *UNITS, "dt"},
                 lambda text: self._weight(population, text, given),
             )
-        stimuli = [s.name for s in self.model.stimuli.values() if s.population == spec_.name]
-        population.gates = [f"{name}_on" for name in stimuli]
+        stimuli = [s for s in self.model.stimuli.values() if s.population == spec_.name]
+        population.gates = [gate.name_of(s) for s in stimuli]
         known: set[str] = set()
         for name in ("advance", "advance_quiet") if stimuli else ("advance",):
             halves = [list(first), list(second)]
@@ -394,9 +394,10 @@ class _Generator:
     def _stencil(self, population, own, name, text, count, given) -> list[str]:
         """Statement that sums a coupling over the neighbours; adds what it reads."""
         weight, text = _split_weight(text, set(self.model.parameters))
-        variables = [n for n in own if re.search(rf"\b{n}_pre\b", text)]
+        used = algebra.names(text)
+        variables = [n for n in own if f"{n}_pre" in used]
         # where a neighbour is missing, a mirrored edge gives nothing if equal states give nothing
-        mirrored_ends = count == 4 and coupling.vanishes(text) and "N_incoming" not in text
+        mirrored_ends = count == 4 and coupling.vanishes(text) and "N_incoming" not in used
         population.masked |= not mirrored_ends
         terms = []
         neighbours = {v: [f"{v}_{s.slot}_neighbour" for s in population.slots] for v in variables}
@@ -418,7 +419,7 @@ class _Generator:
                             later=f"{variable}_{'after' if variable in population.state else 'before'}",
                         )
                     )
-            term = word_substitute(text, names | {f"{n}_post": n for n in own})
+            term = algebra.substituted(text, names | {f"{n}_post": n for n in own})
             if not mirrored_ends:
                 given[f"mask_{slot.slot}"] = np.dtype(float)
                 term = f"mask_{slot.slot}*({term})"
@@ -427,8 +428,8 @@ class _Generator:
         total = " + ".join(terms)
         if mirrored_ends:
             total = _summed(text, neighbours, own) or total
-        if "N_incoming" in total:  # no common factor: the number itself
-            total = word_substitute(
+        if "N_incoming" in algebra.names(total):  # no common factor: the number itself
+            total = algebra.substituted(
                 total, {"N_incoming": self._weight(population, "N_incoming", given)}
             )
         if weight is None:
@@ -437,7 +438,7 @@ class _Generator:
 
     def _weight(self, population, text: str, given) -> str:
         """Name of the table with a function of the number of neighbours."""
-        text = word_substitute(text, {w.name: f"({w.text})" for w in population.weights})
+        text = algebra.substituted(text, {w.name: w.text for w in population.weights})
         known = next((w for w in population.weights if w.text == text), None)
         if known is None:
             code = f"neuroglia_weight = {text}"
@@ -474,8 +475,9 @@ class _Generator:
 
     def _held(self, projection, source, target, variable, text) -> SimpleNamespace:
         weight, text = _split_weight(text, set(self.model.parameters))
-        pre = [a for a in source.arrays if re.search(rf"\b{a.name}_pre\b", text)]
-        post = [a for a in target.arrays if re.search(rf"\b{a.name}_post\b", text)]
+        used = algebra.names(text)
+        pre = [a for a in source.arrays if f"{a.name}_pre" in used]
+        post = [a for a in target.arrays if f"{a.name}_post" in used]
         kinds = {"int32_t": np.dtype(np.int32), "char": np.dtype(bool)}
         given = {f"{a.name}_pre": kinds.get(a.type, np.dtype(float)) for a in pre}
         given |= {f"{a.name}_post": kinds.get(a.type, np.dtype(float)) for a in post}
@@ -485,14 +487,14 @@ class _Generator:
         space = self.network.namespace
         clock = SimpleNamespace(period=steps, dt=projection.dt, size=target.size)
         return SimpleNamespace(
-            space=f"held_{projection.name}_{variable}",
+            space=f"held_{projection.name}__{variable}",
             variable=variable,
             type=target.type_of(variable),
             source=source,
             target=target,
             period=steps,
             clock=clock,
-            separable=not post and "N_incoming" not in text,
+            separable=not post and "N_incoming" not in used,
             pre=pre,
             post=post,
             code=translate(
@@ -565,7 +567,8 @@ class _Generator:
         for s in self.model.stimuli.values():
             times = ", ".join(f"{round(t * 1e9)}LL" for t in (s.start, s.duration, s.period))
             lines.append(
-                f"inline double {s.name}_on(const double t) {{ return fn::gate(t, {times}, {s.count}); }}"
+                f"inline double {gate.name_of(s)}(const double t)"
+                f" {{ return fn::gate(t, {times}, {s.count}); }}"
             )
         for name, table in self.model.tables.items():
             values = ", ".join(repr(float(v.si)) for v in table.values)
@@ -660,7 +663,7 @@ def _summed(text: str, neighbours: Mapping[str, list[str]], own: Collection[str]
     rest = count * whole.subs({symbol: 0 for symbol in pre.values()})
     parts = [f"({' + '.join(neighbours[v])})*({sympy_to_str(s)})" for v, s in slopes.items()]
     names = {f"{n}_post": n for n in own}
-    return word_substitute(" + ".join([*parts, f"({sympy_to_str(sympy.expand(rest))})"]), names)
+    return algebra.substituted(" + ".join([*parts, f"({sympy_to_str(sympy.expand(rest))})"]), names)
 
 
 @functools.lru_cache(maxsize=2)

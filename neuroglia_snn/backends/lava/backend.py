@@ -267,7 +267,7 @@ class _Job:
 
 
 def lower_names(model: spec.Model, population: str) -> set[str]:
-    """Variables of a population that outlive a step."""
+    """Variables of a population in the model file that outlive a step."""
     own = eqs.parse(model.populations[population].equations)
     return set(own) - couplings.inputs(couplings.recomputed(model, population))
 

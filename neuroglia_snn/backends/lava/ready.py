@@ -161,9 +161,7 @@ class _Alone:
 
     def _arriving(self) -> dict[str, Format]:
         """Formats of inputs that are counted in units of their own; stimuli in units of the model."""
-        stimulated = {
-            s.variable: 1.0 for s in self.model.stimuli.values() if s.population == self.name
-        }
+        stimulated = {s.variable: 1.0 for s in self.program.populations[self.name].stimulated}
         return {n: Format(STATE_BITS, 0, u) for n, u in {**stimulated, **self.units}.items()}
 
     def plan(self, fixed: bool) -> Plan:

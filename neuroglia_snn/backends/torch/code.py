@@ -11,7 +11,7 @@ from types import CodeType
 
 import torch
 
-from neuroglia_snn import expressions
+from neuroglia_snn import algebra, expressions
 from neuroglia_snn.errors import BackendError, shown
 from neuroglia_snn.quantities import UNITS
 
@@ -136,7 +136,7 @@ def translate(statements: Iterable[str]) -> Code:
     for statement in statements:
         for target, operator, text in expressions.statements(statement):
             tree = copy.deepcopy(expressions.parse(text)).body
-            used = expressions.names(text) - set(_GLOBALS) - {"True", "False"}
+            used = algebra.names(text) - set(_GLOBALS) - {"True", "False"}
             if operator != "=":
                 used |= {target}
                 kind = {"+=": ast.Add, "-=": ast.Sub, "*=": ast.Mult, "/=": ast.Div}[operator]

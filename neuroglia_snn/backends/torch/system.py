@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from neuroglia_snn import couplings, expressions, spec, stages
+from neuroglia_snn import algebra, couplings, expressions, spec, stages
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.torch.code import RANDOM, Code, Value, integer, translate
 from neuroglia_snn.catalog.load import load
@@ -230,7 +230,7 @@ def _in_order(own: Mapping[str, eqs.Equation]) -> list[str]:
         if name in done:
             return
         if own[name].kind == "subexpression":
-            for other in sorted(expressions.names(own[name].expression or "0") & set(own)):
+            for other in sorted(algebra.names(own[name].expression or "0") & set(own)):
                 visit(other)
         done.append(name)
 

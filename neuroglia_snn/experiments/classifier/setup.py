@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from neuroglia_snn import expressions, spec
+from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn.backends.torch import System
 from neuroglia_snn.backends.torch.neuron import require_variable
 from neuroglia_snn.datasets import Digits, Split
@@ -56,7 +56,7 @@ def read(model: spec.Model) -> Setup:
     )
     protocol.steps(system.dt)
     values = {name: p.value.si for name, p in model.parameters.items()}
-    unknown = expressions.names(str(e["amplitude"])) - set(values)
+    unknown = algebra.names(str(e["amplitude"])) - set(values)
     if unknown:
         raise UserError(f"{who}: amplitude names '{min(unknown)}', which is no parameter")
     alpha = expressions.evaluate(str(e["amplitude"]), values)

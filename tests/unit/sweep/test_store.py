@@ -33,6 +33,17 @@ def test_a_dataset_has_the_sweeps_dimensions(tmp_path):
     assert data["failed"].values[last.place] == "it broke"
 
 
+def test_a_setting_may_be_called_as_a_result_is(tmp_path):
+    grid = Grid((Axis("measure", ("1", "2")), Axis("failed", ("1", "2"))))
+    with Store(tmp_path, grid, IDENTITY) as store:
+        fill(store, 3)
+        store.add(store.missing()[0], None, "it broke")
+        data = store.dataset()
+    assert data["measure"].values.tolist() == data["failed"].values.tolist() == [1, 2]
+    assert data["measure_result"].values.ravel()[:3].tolist() == [0, 1, 2]
+    assert data["failed_result"].values.ravel()[3] == "it broke"
+
+
 def test_it_goes_on_where_it_was_and_failed_points_come_again(tmp_path):
     with Store(tmp_path, GRID, IDENTITY) as store:
         fill(store, 4)
