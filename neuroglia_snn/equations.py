@@ -98,7 +98,7 @@ class Equation:
     def noise_terms(self) -> set[str]:
         """Names of the white noises in it (``xi``, ``xi_1``...)."""
         used = expressions.names(self.expression) if self.expression else set()
-        return {n for n in used if n == "xi" or n.startswith("xi_")}
+        return {n for n in used if is_noise(n)}
 
     @property
     def code(self) -> str:
@@ -106,6 +106,11 @@ class Equation:
         value = f" = {self.expression}" if self.expression else ""
         flags = f" ({', '.join(self.flags)})" if self.flags else ""
         return f"{self.label}{value} : {self.unit}{flags}"
+
+
+def is_noise(name: str) -> bool:
+    """Whether a name is one of a white noise."""
+    return name == "xi" or name.startswith("xi_")
 
 
 def parse(text: str) -> dict[str, Equation]:
@@ -461,6 +466,11 @@ def projection_symbols(model: spec.Model, projection: spec.Projection) -> Symbol
         for xi in equation.noise_terms:
             symbols[xi] = variable(xi, (second**-0.5).dim)
     return symbols
+
+
+def without_noise(symbols: Symbols) -> Symbols:
+    """What may be named elsewhere than in equations: noise has a value in rates alone."""
+    return {name: symbol for name, symbol in symbols.items() if not is_noise(name)}
 
 
 def texts(owner: spec.Population | spec.Projection) -> list[str]:

@@ -70,6 +70,7 @@ def _check(model: spec.Model, document: Document) -> list[Finding]:
     reporter = Reporter(model, document)
     numerics.check_reading(reporter)
     numerics.check_steps(reporter)
+    numerics.check_samples(reporter)
     references.check_names(reporter)
     broken = set()  # populations and projections whose equations do not parse
     for population in model.populations.values():

@@ -108,6 +108,8 @@ class Reporter:
                 if n not in UNITS and isinstance(s, Function) == called
             ]
             kind = "a function" if called else "a variable, and not in [parameters]"
+            if eqs.is_noise(name):
+                kind = "a variable: noise has a value in rates alone"
             self.error(
                 f"unknown symbol '{name}' in {label}{nearest(name, alike)} (not {kind})",
                 *path,

@@ -26,7 +26,7 @@ LAYERS = [
     {"catalog.load"},
     {"catalog.show", "stability"},
     {"checks.findings"},
-    {"checks.stimuli"},
+    {"checks.experiments", "checks.stimuli"},
     {"checks.connections", "checks.equations", "checks.numerics", "checks.references"},
     {"checks.pathways", "checks.schemes"},
     {"checks.populations", "checks.projections"},
