@@ -283,6 +283,11 @@ class _Settling(ast.NodeTransformer):
                 return arguments[0]  # a whole number already
             case "abs" if node.args[0].dtype == eqs.INTEGER and self._is_wide(node.args[0]):
                 arguments = [self._float(*arguments)]
+        table = self._symbols.get(node.func.id)
+        if isinstance(table, eqs.TableFunction) and ast.unparse(node.args[0]) != "t":
+            # places in a table are counted in 32 bits or in 64
+            bounds = (ast.parse(f"{end!r}*second", mode="eval").body for end in (0.0, table.end))
+            arguments = [self._call(CLIP, *arguments, *bounds)]
         result: Any = ast.Call(node.func, arguments, [])
         result.floating = node.func.id != "int" and any(map(self._is_floating, arguments))
         return result

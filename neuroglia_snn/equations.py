@@ -387,6 +387,15 @@ def _of(equation: Equation) -> Variable:
     return variable(equation.name, equation.dimensions, equation.type, shared, constant)
 
 
+class TableFunction(Function):
+    """A table for checks, without its values; at ``end``, in seconds, it has its last one for ever."""
+
+    def __init__(self, table: spec.Table):
+        unit = get_unit(table.values[0].dimensions)
+        super().__init__(lambda t: t, arg_units=[second], return_unit=unit, arg_names=["t"])
+        self.end = len(table.values) * table.dt
+
+
 @functools.lru_cache(maxsize=1)
 def _usual_symbols() -> Symbols:
     """What every expression of every model may name (thousands of units: made once)."""
@@ -404,12 +413,7 @@ def base_symbols(model: spec.Model) -> Symbols:
     known = {n: p.value.dimensions for n, p in model.parameters.items()}
     symbols |= {n: variable(n, d, shared=True, constant=True) for n, d in known.items()}
     for name, table in model.tables.items():
-        symbols[name] = Function(
-            lambda t: t,
-            arg_units=[second],
-            return_unit=get_unit(table.values[0].dimensions),
-            arg_names=["t"],
-        )
+        symbols[name] = TableFunction(table)
     return symbols
 
 

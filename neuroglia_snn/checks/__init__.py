@@ -71,6 +71,7 @@ def _check(model: spec.Model, document: Document) -> list[Finding]:
     numerics.check_reading(reporter)
     numerics.check_steps(reporter)
     numerics.check_samples(reporter)
+    numerics.check_tables(reporter)
     references.check_names(reporter)
     broken = set()  # populations and projections whose equations do not parse
     for population in model.populations.values():

@@ -14,6 +14,8 @@ from neuroglia_snn.names import refusal
 
 #: Most steps of a run: an integer of 32 bits counts them; a processor takes minutes for one unit's.
 MOST_STEPS = 2**31 - 1
+#: Most steps to which the interval of a table is divided: times within are rounded to eighths of a step.
+MOST_PARTS = 2**40
 #: Most numbers that all records of a run keep, which are read into memory (8 bytes each).
 MOST_RECORDED = 2**33
 _READINGS = ("stratonovich", "ito")
@@ -79,6 +81,23 @@ def check_samples(reporter: Reporter) -> None:
                 *path,
             )
             return
+
+
+def check_tables(reporter: Reporter) -> None:
+    """Every place in a table can be counted, by each clock that it may be read on."""
+    model = reporter.model
+    intervals = [owner.dt for owner in model.populations.values()]
+    intervals += [owner.dt for owner in model.projections.values()]
+    shortest = min([*intervals, *(record.every for record in model.records.values())])
+    for name, table in model.tables.items():
+        path = ("table", name, "dt")
+        _too_many(reporter, f"values each {table.dt * 1e3:g} ms", table.dt, *path)
+        if table.dt / shortest > MOST_PARTS:
+            reporter.error(
+                f"table '{name}' has a value each {table.dt:g} s, which is {table.dt / shortest:.3g} steps of"
+                f" {shortest * 1e3:g} ms: lower its dt (repeat values)",
+                *path,
+            )
 
 
 def _too_many(reporter: Reporter, what: str, interval: float, *path: str) -> bool:
@@ -170,6 +189,16 @@ def check_start(reporter: Reporter) -> None:
         if reporter.model.precision == "float32" and population.dt == fastest:
             for name, message in stability.lost_in_float32(reporter.model, population):
                 reporter.error(message, *path, "equations", needle=name)
+        if not math.isinf(getattr(INTEGRATORS.get(population.integrator), "limit", math.inf)):
+            for one in stability.unknown_links(reporter.model, population):
+                reporter.warn(
+                    f"how many connections '{one.projection.name}' makes to a unit is not known before a"
+                    f" run: whether dt is stable in '{population.name}' was judged without"
+                    f" '{one.variable}'",
+                    "projection",
+                    one.projection.name,
+                    "connect",
+                )
         warning = stability.unstable_step(reporter.model, population)
         if warning:
             own = "dt" in reporter.document.tables["population"][population.name]

@@ -570,7 +570,7 @@ class _Generator:
         for name, table in self.model.tables.items():
             values = ", ".join(repr(float(v.si)) for v in table.values)
             lines.append(
-                f"inline double {name}(const double t, const int parts) {{ static const double values[]"
+                f"inline double {name}(const double t, const double parts) {{ static const double values[]"
                 f" = {{ {values} }}; return fn::table(t, {table.dt!r}, parts, values); }}"
             )
         return lines

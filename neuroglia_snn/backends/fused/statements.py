@@ -130,7 +130,7 @@ class _Renderer(CPPNodeRenderer):
         if name == "clip" and self._hoists:
             arguments[1:] = [self._bound(a) for a in arguments[1:]]
         if name in self._parts:
-            arguments.append(str(self._parts[name]))
+            arguments.append(f"{self._parts[name]}.0")
         known = _FUNCTIONS.get(name)
         return f"{f'fn::{known}' if known else f'user::{name}'}({', '.join(arguments)})"
 
