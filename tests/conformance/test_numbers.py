@@ -36,14 +36,14 @@ negative : 1
 size : 1
 quotient : 1
 of_zero : 1
-nan = log(-1.0*(1 + i)) : 1
+undefined = log(-1.0*(1 + i)) : 1
 late = int(x*1e20) : 1
 '''
 regularly = [{ code = '''
 n += 2147483647
 k -= 2147483647 + 0*i
 m = x*1e10
-of_nan = nan
+of_nan = undefined
 large = int(x*1e20 + 3.7)
 sum = n + 2147483647
 negative = -(-2147483647 - (k - k) - 1)
@@ -56,11 +56,11 @@ size = 400
 equations = '''
 dv/dt = 1*volt/ms : volt
 drawn : 1
-nan = log(-1.0*(1 + i)) : 1
+undefined = log(-1.0*(1 + i)) : 1
 of_volt = sign(v - 0.55*volt) : 1
-of_nan = sign(nan) + sign(nan*volt) : 1
-truths = int(nan < 1) + 2*int(nan > 1) + 4*int(nan == nan) + 8*int(not (nan < 1)) + 16*int(nan != nan) : 1
-clipped = clip(nan, 0, 1) : 1
+of_nan = sign(undefined) + sign(undefined*volt) : 1
+truths = int(undefined < 1) + 2*int(undefined > 1) + 4*int(undefined == undefined) + 8*int(not (undefined < 1)) + 16*int(undefined != undefined) : 1
+clipped = clip(undefined, 0, 1) : 1
 '''
 initial = { drawn = "sign(randn())" }
 [population.times]

@@ -83,8 +83,9 @@ class _Renderer(CPPNodeRenderer):
         return f"{self._number}({float(node.value)!r})"
 
     def render_Name(self, node):
-        if node.id in ("inf", "True", "False"):
-            return {"inf": "HUGE_VAL", "True": "true", "False": "false"}[node.id]
+        known = {"inf": "HUGE_VAL", "nan": "NAN", "True": "true", "False": "false"}
+        if node.id in known:
+            return known[node.id]
         return f"{node.id}{self._suffix}"
 
     def render_BinOp(self, node):
