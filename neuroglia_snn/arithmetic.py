@@ -191,16 +191,6 @@ def _of_operation(a: Bounds, operator: ast.operator, b: Bounds) -> Bounds | None
     return min(ends), max(ends)
 
 
-def beyond_integers(text: str, symbols: eqs.Symbols) -> tuple[str, float] | None:
-    """What an expression makes an integer of that 32 bits cannot hold, and its size; or None."""
-    for node in ast.walk(expressions.parse(text)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "int" and node.args:
-            large = _too_large(bounds(node.args[0], symbols))
-            if large:
-                return ast.unparse(node.args[0]), large
-    return None
-
-
 def too_large_for_integer(text: str, symbols: eqs.Symbols) -> float | None:
     """The size that the value of an expression reaches, if 32 bits cannot hold it."""
     return _too_large(bounds(expressions.parse(text).body, symbols))
@@ -272,6 +262,7 @@ class _Settling(ast.NodeTransformer):
 
     def visit_Call(self, node: Any) -> ast.expr:
         arguments = [self.visit(argument) for argument in node.args]
+        whole = bool(node.args) and node.args[0].dtype == eqs.INTEGER
         match node.func.id:
             case "clip" if not self._has_fixed_bounds(node):
                 return self._call(CLIP, *arguments)
@@ -279,9 +270,9 @@ class _Settling(ast.NodeTransformer):
                 return self._call(SIGN, *arguments)
             case "int" if node.args[0].dtype == eqs.FLOAT and self._is_wide(node.args[0]):
                 return self._call(CUT, *arguments)
-            case "int" if self._is_floating(arguments[0]):
+            case "int" if whole and self._is_floating(arguments[0]):
                 return arguments[0]  # a whole number already
-            case "abs" if node.args[0].dtype == eqs.INTEGER and self._is_wide(node.args[0]):
+            case "abs" if whole and self._is_wide(node.args[0]):
                 arguments = [self._float(*arguments)]
         table = self._symbols.get(node.func.id)
         if isinstance(table, eqs.TableFunction) and ast.unparse(node.args[0]) != "t":

@@ -36,6 +36,7 @@ negative : 1
 size : 1
 quotient : 1
 of_zero : 1
+half : 1
 undefined = log(-1.0*(1 + i)) : 1
 late = int(x*1e20) : 1
 '''
@@ -47,6 +48,7 @@ of_nan = undefined
 large = int(x*1e20 + 3.7)
 sum = n + 2147483647
 negative = -(-2147483647 - (k - k) - 1)
+half = int(i/2) + 10*int(1e10*i) + int(n*0)
 size = abs(-2147483647 - i)
 quotient = int(-x*1e9)//3 + (k + 5) % (k - k - 3)
 of_zero = (n + 3) % int(x - x) + (n + 3)//int(x - x)
@@ -131,6 +133,7 @@ def test_integers_wrap_round_and_numbers_do_not(outcome):
     k = int(wrapped(-4 * 2147483647))
     np.testing.assert_allclose(final["quotient"], -3e8 + (k + 5) % -3, atol=1)
     np.testing.assert_array_equal(final["of_zero"], 0)
+    np.testing.assert_array_equal(final["half"], np.arange(5) // 2 + 1e11 * np.arange(5))
     late = outcome.records["whole"].values["late"]
     np.testing.assert_allclose(late[:, 0], np.arange(10) * 1e19, rtol=1e-12)
 
