@@ -7,7 +7,7 @@ from brian2.parsing.sympytools import str_to_sympy
 
 #: Least and greatest size of a number that generated code holds.
 _SMALLEST, _LARGEST = 1e-300, 1e300
-_NO_NUMBERS = (sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I, sympy.E)
+_NO_NUMBERS = (sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I, sympy.E, sympy.AccumBounds)
 
 
 def parsed(text: str) -> sympy.Expr | None:

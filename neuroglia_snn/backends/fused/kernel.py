@@ -347,19 +347,18 @@ class _Generator:
             )
         stimuli = [s.name for s in self.model.stimuli.values() if s.population == spec_.name]
         population.gates = [f"{name}_on" for name in stimuli]
-        known: set[str] = set()
         for name in ("advance", "advance_quiet") if stimuli else ("advance",):
             halves = [list(first), list(second)]
             if name == "advance_quiet":
                 halves = [[_without(x, population.gates) for x in lines] for lines in halves]
+                if any(
+                    symbolic.parsed(x.split(" = ", 1)[1]) is None for x in itertools.chain(*halves)
+                ):
+                    population.gates = []  # log(stimulus_on(t)), for one: no such loop
+                    break
             predict, correct = (
                 "\n".join(linear.combine(lines, per_unit, written_out, places)) for lines in halves
             )
-            names = get_identifiers(f"{predict} {correct}") - {w.name for w in population.weights}
-            if name == "advance_quiet" and names - known:
-                population.gates = []  # log(stimulus_on(t)), for one, is sympy's zoo: no such loop
-                break
-            known = names
             if spec_.threshold and not self.gpu:
                 correct += f"\nneuroglia_above = {spec_.threshold}"
             population.variants.append(
