@@ -62,12 +62,12 @@ def _check_key(
         raise document.error(
             f"'{key}' must be {type_names(kinds)}, not {shown(repr(value))}", *path, key
         )
-    check_size(document, value, *path, key)
+    check_size(document, value, kinds, *path, key)
 
 
-def check_size(document: Document, value: object, *path: str) -> None:
-    """Refuse a whole number that 32 bits do not hold."""
-    if isinstance(value, int) and abs(value) > _LARGEST:
+def check_size(document: Document, value: object, kinds: tuple[type, ...], *path: str) -> None:
+    """Refuse a whole number that 32 bits do not hold, where no other number may stand."""
+    if isinstance(value, int) and float not in kinds and abs(value) > _LARGEST:
         raise document.error(
             f"'{path[-1]}' is a number up to {_LARGEST}, not {shown(value)}", *path
         )

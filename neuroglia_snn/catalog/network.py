@@ -173,7 +173,7 @@ def _connect(document: Document, name: str, connect: Any, *where: str) -> dict[s
                 f" (it takes: {', '.join(known) or 'nothing'})",
                 *where,
             )
-        fields.check_size(document, value, *where, key)
+        fields.check_size(document, value, known.get(key, ()), *where, key)
     for pair in connect.get("pairs", []):
         if not (isinstance(pair, list) and len(pair) == 2 and all(type(n) is int for n in pair)):
             raise document.error(
