@@ -587,6 +587,13 @@ def test_what_would_fail_later_is_one_sentence(old, new, said, tmp_path):
     assert any(said in line for line in found), found
 
 
+def test_a_number_may_be_as_large_as_it_likes(tmp_path):
+    path = tmp_path / "m.toml"
+    large = PLAIN.replace("(1 - x)", "(1 - x*large/big)").replace('"x = 0"', '"x = 0*large*big"')
+    path.write_text(f"{large}\n[parameters]\nlarge = 5000000000\nbig = {{ value = {10**30} }}\n")
+    assert not [f for f in checks.check_file(str(path)) if f.severity == "error"]
+
+
 @pytest.mark.parametrize(
     "text",
     ["x > xi*ms**0.5", "x = xi*ms**0.5", "i != j and xi*ms**0.5 < 0", "x_post += xi*ms**0.5"],
