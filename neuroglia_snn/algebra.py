@@ -46,6 +46,39 @@ class _Substitution(ast.NodeTransformer):
         return ast.Call(node.func, arguments, [])  # names of functions are no variables
 
 
+class _Hiding(ast.NodeTransformer):
+    """Names for all that is no sum, product or whole power of names ``own``, and is of one of them."""
+
+    def __init__(self, own: Collection[str]):
+        self._own = frozenset(own)
+        self.hidden: dict[str, str] = {}
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        match node:
+            case ast.Name() | ast.Constant():
+                return node
+            case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult()) | ast.UnaryOp(op=ast.USub()):
+                return self.generic_visit(node)
+            case ast.BinOp(op=ast.Div(), right=divisor) if not _names(divisor) & self._own:
+                return self.generic_visit(node)
+            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int(power))) if power > 0:
+                return self.generic_visit(node)
+            case ast.expr() if _names(node) & self._own:
+                text = ast.unparse(node)
+                known = {value: name for name, value in self.hidden.items()}
+                name = known.get(text, f"hidden_{len(self.hidden)}_")
+                self.hidden[name] = text
+                return ast.Name(name)
+        return node
+
+
+def hidden(text: str, own: Collection[str]) -> tuple[str, dict[str, str]]:
+    """An expression as a polynomial in some names, and what the new names in it stand for."""
+    hiding = _Hiding(own)
+    tree = hiding.visit(_tree(text))
+    return (ast.unparse(tree) if hiding.hidden else text), hiding.hidden
+
+
 def _tree(text: str) -> ast.expr:
     return ast.parse(text.strip(), mode="eval").body
 

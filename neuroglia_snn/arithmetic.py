@@ -4,69 +4,107 @@ Brian2's targets do not work every operation out alike: whole numbers have 32 bi
 C++, C++ divides them in single precision, its remainders and whole quotients follow from a rounded
 division, and a division of whole numbers by 0 ends a C++ program. Where the bounds of ``clip`` cross NumPy
 gives the upper one and C++ the lower; the sign of NaN is NaN in one and 0 in the other. So before Brian2
-sees a model, each of these is written as a function with one meaning, which is NumPy's; whole numbers
-keep their type where 32 bits hold them.
+sees a model, each of these is written as a function with one meaning, which is NumPy's. Whole numbers are
+worked out in floating point wherever 32 bits might not hold them; what an integer variable is set to
+wraps round, as 32 bits do.
 """
 
 from __future__ import annotations
 
 import ast
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import brian2
 import numpy as np
 from brian2.core.variables import Variable
-from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import expressions, spec
 
-#: A whole number as a floating-point one; floating-point operations.
-FLOAT, REMAINDER, QUOTIENT = "neuroglia_float", "neuroglia_remainder", "neuroglia_quotient"
-CLIP = "neuroglia_clip"
+#: A whole number as a floating-point one, and a number as a whole one: cut, in floating point, and in
+#: the 32 bits of an integer variable.
+FLOAT, CUT, WHOLE = "neuroglia_float", "neuroglia_cut", "neuroglia_whole"
+#: Floating-point operations; those of whole numbers are 0 where the divisor is, as in NumPy.
+REMAINDER, QUOTIENT = "neuroglia_remainder", "neuroglia_quotient"
+OF_WHOLE = {REMAINDER: "neuroglia_whole_remainder", QUOTIENT: "neuroglia_whole_quotient"}
+CLIP, SIGN = "neuroglia_clip", "neuroglia_sign"
 #: Largest number that an integer of a model holds.
 MAX_INTEGER = 2**31 - 1
 
 _REMAINDER = """
-static inline double neuroglia_remainder(const double x, const double y)
-{
     const double rest = std::fmod(x, y);
-    return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;
-}
-"""
+    return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;"""
+_QUOTIENT = """
+    const double rest = std::fmod(x, y);
+    return std::round((x - rest)/y - (rest != 0 && (rest < 0) != (y < 0) ? 1 : 0));"""
+
+
+def _cpp(name: str, arguments: str, body: str, result: str = "double") -> str:
+    given = ", ".join(f"const double {x}" for x in arguments.split())
+    return f"static inline {result} {name}({given})\n{{{body}\n}}\n"
+
+
 #: C++ of the functions; none of it depends on how a compiler rounds a quotient.
 CPP: Mapping[str, str] = {
-    FLOAT: f"static inline double {FLOAT}(const double x) {{ return x; }}",
-    REMAINDER: _REMAINDER,
-    QUOTIENT: """
-static inline double neuroglia_quotient(const double x, const double y)
-{
-    if (y == 0) return x/y;
-    const double rest = std::fmod(x, y);
-    return std::round((x - rest)/y - (rest != 0 && (rest < 0) != (y < 0) ? 1 : 0));
-}
-""",
-    CLIP: """
-static inline double neuroglia_clip(const double x, const double low, const double high)
-{
+    FLOAT: _cpp(FLOAT, "x", " return x;"),
+    CUT: _cpp(CUT, "x", " return std::trunc(x);"),
+    WHOLE: _cpp(
+        WHOLE,
+        "x",
+        " return std::isfinite(x) ? (int32_t)(int64_t)std::fmod(std::trunc(x), 4294967296.0) : 0;",
+        "int32_t",
+    ),
+    REMAINDER: _cpp(REMAINDER, "x y", _REMAINDER),
+    QUOTIENT: _cpp(QUOTIENT, "x y", "\n    if (y == 0) return x/y;" + _QUOTIENT),
+    OF_WHOLE[REMAINDER]: _cpp(
+        OF_WHOLE[REMAINDER], "x y", "\n    if (y == 0) return 0;" + _REMAINDER
+    ),
+    OF_WHOLE[QUOTIENT]: _cpp(OF_WHOLE[QUOTIENT], "x y", "\n    if (y == 0) return 0;" + _QUOTIENT),
+    SIGN: _cpp(SIGN, "x", " return (x > 0) - (x < 0);"),
+    CLIP: _cpp(
+        CLIP,
+        "x low high",
+        """
     if (std::isnan(x) || std::isnan(low) || std::isnan(high)) return NAN;
-    return std::min(std::max(x, low), high);
+    return std::min(std::max(x, low), high);""",
+    ),
 }
-""",
-}
+
+
+def _whole(x: Any) -> np.ndarray:
+    x = np.asarray(x, float)
+    rest = np.fmod(np.trunc(np.where(np.isfinite(x), x, 0)), 2.0**32)
+    return rest.astype(np.int64).astype(np.int32)
+
+
+def _unless_zero(function: Callable) -> Callable:
+    """An operation that gives 0 where its divisor is 0."""
+
+    def result(x: Any, y: Any) -> np.ndarray:
+        y = np.asarray(y, float)
+        return np.where(y == 0, 0.0, function(x, np.where(y == 0, 1.0, y)))
+
+    return result
+
+
 _NUMPY: Mapping[str, Callable] = {
     FLOAT: lambda x: np.asarray(x, float),
+    CUT: np.trunc,
+    WHOLE: _whole,
     REMAINDER: np.mod,
     QUOTIENT: np.floor_divide,
+    OF_WHOLE[REMAINDER]: _unless_zero(np.mod),
+    OF_WHOLE[QUOTIENT]: _unless_zero(np.floor_divide),
+    SIGN: lambda x: np.subtract(np.greater(x, 0), np.less(x, 0), dtype=float),
     CLIP: lambda x, low, high: np.minimum(np.maximum(x, low), high),
 }
 _UNITS: Mapping[str, Callable] = {
-    FLOAT: lambda x: x,
-    REMAINDER: lambda x, y: x,
-    QUOTIENT: lambda x, y: x / y,
+    **dict.fromkeys((FLOAT, CUT, WHOLE), lambda x: x),
+    **dict.fromkeys((REMAINDER, OF_WHOLE[REMAINDER]), lambda x, y: x),
+    **dict.fromkeys((QUOTIENT, OF_WHOLE[QUOTIENT]), lambda x, y: x / y),
+    SIGN: lambda x: x / x,
     CLIP: lambda x, low, high: x,
 }
 
@@ -81,11 +119,12 @@ def functions() -> dict[str, brian2.Function]:
             arg_units=[None] * count,
             arg_names=["x", "y", "z"][:count],
             return_unit=_UNITS[name],
+            return_type=eqs.INTEGER if name == WHOLE else eqs.FLOAT,
             stateless=True,
         )
         function.implementations.add_implementation("numpy", numpy_code)
         function.implementations.add_implementation(
-            "cpp", CPP[name], compiler_kwds={"headers": ["<algorithm>", "<cmath>"]}
+            "cpp", CPP[name], compiler_kwds={"headers": ["<algorithm>", "<cmath>", "<cstdint>"]}
         )
         function.implementations.add_implementation(
             "cuda", CPP[name].replace("static inline", "static __host__ __device__ inline")
@@ -99,25 +138,32 @@ def functions() -> dict[str, brian2.Function]:
 Bounds = tuple[float, float]
 
 
-def bounds(node: ast.expr, symbols: eqs.Symbols) -> Bounds | None:
-    """Between which numbers an expression of indices, counts and constants lies, if it is one."""
+def bounds(node: ast.expr, symbols: eqs.Symbols, bits: bool = False) -> Bounds | None:
+    """Between which numbers an expression of indices, counts and constants lies, if it is one.
+
+    ``bits``: other integers lie where 32 bits have them.
+    """
     match node:
         case ast.Constant(value=bool()):
             return 0, 1
         case ast.Constant(value=int() | float() as value):
             return value, value
         case ast.Name(id=name):
-            return eqs.reach(symbols.get(name))
+            symbol = symbols.get(name)
+            whole = isinstance(symbol, Variable) and expressions.type_of(symbol) == eqs.INTEGER
+            return eqs.reach(symbol) or (
+                (-MAX_INTEGER - 1, MAX_INTEGER) if whole and bits else None
+            )
         case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
             return 0, 1
         case ast.UnaryOp(op=sign, operand=operand):
-            inner = bounds(operand, symbols)
+            inner = bounds(operand, symbols, bits)
             return inner and ((-inner[1], -inner[0]) if isinstance(sign, ast.USub) else inner)
         case ast.BinOp(left=left, op=operator, right=right):
-            a, b = bounds(left, symbols), bounds(right, symbols)
+            a, b = bounds(left, symbols, bits), bounds(right, symbols, bits)
             return a and b and _of_operation(a, operator, b)
         case ast.Call(func=ast.Name(id="int" | "floor" | "ceil"), args=[argument]):
-            return bounds(argument, symbols)
+            return bounds(argument, symbols, bits)
     return None
 
 
@@ -145,16 +191,6 @@ def _of_operation(a: Bounds, operator: ast.operator, b: Bounds) -> Bounds | None
     return min(ends), max(ends)
 
 
-def beyond_integers(text: str, symbols: eqs.Symbols) -> tuple[str, float] | None:
-    """What an expression makes an integer of that 32 bits cannot hold, and its size; or None."""
-    for node in ast.walk(expressions.parse(text)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "int" and node.args:
-            large = _too_large(bounds(node.args[0], symbols))
-            if large:
-                return ast.unparse(node.args[0]), large
-    return None
-
-
 def too_large_for_integer(text: str, symbols: eqs.Symbols) -> float | None:
     """The size that the value of an expression reaches, if 32 bits cannot hold it."""
     return _too_large(bounds(expressions.parse(text).body, symbols))
@@ -176,20 +212,20 @@ def settled(text: str, symbols: eqs.Symbols, type_: str | None = None) -> str:
     text : str
     symbols : what the expression may name
     type_ : {"integer", "float", None}
-        What the value is to be: what is worked out in floating point becomes an integer again, and a
-        definition that is a number, as others read it, no integer.
+        What the value is to be: an integer variable takes the 32 bits of what is worked out in floating
+        point, and a definition that is a number, as others read it, is no integer.
     """
     tree = expressions.annotated(text, symbols)
     whole = tree.dtype == eqs.INTEGER
     rewriting = _Settling(symbols)
     number = isinstance(tree, ast.Constant)
     tree = rewriting.visit(tree)
+    result = ast.unparse(tree) if rewriting.changed else text
     if type_ == eqs.FLOAT and whole and not number:
-        return f"{FLOAT}({ast.unparse(tree)})"
-    if not rewriting.changed:
-        return text
-    result = ast.unparse(tree)
-    return f"int({result})" if whole and type_ == eqs.INTEGER else result
+        return f"{FLOAT}({result})"
+    if type_ == eqs.INTEGER and (rewriting.changed or not whole):
+        return f"{WHOLE}({result})"
+    return result
 
 
 class _Settling(ast.NodeTransformer):
@@ -203,69 +239,54 @@ class _Settling(ast.NodeTransformer):
         whole = node.dtype == eqs.INTEGER
         wide = whole and self._is_wide(node)
         left, right = self.visit(node.left), self.visit(node.right)
-        floating = not whole or self._is_floating(left) or self._is_floating(right)
+        floating = not whole or wide or self._is_floating(left) or self._is_floating(right)
         match node.op:
-            case ast.FloorDiv() if floating:
-                return self._call(QUOTIENT, left, right)
-            case ast.Mod() if floating:
-                return self._call(REMAINDER, left, right)
-            case ast.FloorDiv() | ast.Mod() if self._may_be_zero(node.right):
-                return self._of_whole(left, node.op, right)
+            case ast.FloorDiv() | ast.Mod() if floating:
+                name = QUOTIENT if isinstance(node.op, ast.FloorDiv) else REMAINDER
+                return self._call(OF_WHOLE[name] if whole else name, left, right)
             case ast.Div() if node.left.dtype == eqs.INTEGER and not _is_number(node.left):
                 left = self._float(left)
             case ast.Add() | ast.Sub() | ast.Mult() | ast.Pow() if wide:
                 left = self._float(left)
         result: Any = ast.BinOp(left, node.op, right)
-        result.floating = floating or wide
+        result.floating = floating
         return result
 
-    def _may_be_zero(self, node: ast.expr) -> bool:
-        low, high = bounds(node, self._symbols) or (-math.inf, math.inf)
-        return low <= 0 <= high
-
-    def _of_whole(self, left: ast.expr, operator: ast.operator, right: ast.expr) -> ast.expr:
-        """Remainder or quotient of integers, which is 0 where the divisor is, as in NumPy (in C++ it ends
-        the program)."""
-        self.changed = True
-        zero, other = (
-            ast.Call(ast.Name("int"), [ast.Compare(right, [sign], [ast.Constant(0)])], [])
-            for sign in (ast.Eq(), ast.NotEq())
-        )
-        safe = ast.BinOp(left, operator, ast.BinOp(right, ast.Add(), zero))
-        return safe if isinstance(operator, ast.Mod) else ast.BinOp(other, ast.Mult(), safe)
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+    def visit_UnaryOp(self, node: Any) -> ast.expr:
         operand = self.visit(node.operand)
+        if node.dtype == eqs.INTEGER and self._is_wide(node):
+            operand = self._float(operand)
         result: Any = ast.UnaryOp(node.op, operand)
         result.floating = self._is_floating(operand)
         return result
 
     def visit_Call(self, node: Any) -> ast.expr:
         arguments = [self.visit(argument) for argument in node.args]
-        if node.func.id == "clip" and not self._has_fixed_bounds(node):
-            return self._call(CLIP, *arguments)
-        if node.func.id == "sign" and self._is_plain(node.args[0]):
-            # of what is no number: 0, not 0 here and NaN there
-            signs = [
-                ast.Compare(arguments[0], [c], [ast.Constant(0)]) for c in (ast.Gt(), ast.Lt())
-            ]
-            up, down = (ast.Call(ast.Name("int"), [sign], []) for sign in signs)
-            return self._call(FLOAT, ast.BinOp(up, ast.Sub(), down))
+        whole = bool(node.args) and node.args[0].dtype == eqs.INTEGER
+        match node.func.id:
+            case "clip" if not self._has_fixed_bounds(node):
+                return self._call(CLIP, *arguments)
+            case "sign":
+                return self._call(SIGN, *arguments)
+            case "int" if node.args[0].dtype == eqs.FLOAT and self._is_wide(node.args[0]):
+                return self._call(CUT, *arguments)
+            case "int" if whole and self._is_floating(arguments[0]):
+                return arguments[0]  # a whole number already
+            case "abs" if whole and self._is_wide(node.args[0]):
+                arguments = [self._float(*arguments)]
+        table = self._symbols.get(node.func.id)
+        if isinstance(table, eqs.TableFunction) and ast.unparse(node.args[0]) != "t":
+            # places in a table are counted in 32 bits or in 64
+            bounds = (ast.parse(f"{end!r}*second", mode="eval").body for end in (0.0, table.end))
+            arguments = [self._call(CLIP, *arguments, *bounds)]
         result: Any = ast.Call(node.func, arguments, [])
         result.floating = node.func.id != "int" and any(map(self._is_floating, arguments))
         return result
 
-    def _is_plain(self, node: ast.expr) -> bool:
-        """Whether a value has no unit, so that it can be compared with 0."""
-        dimensions = expressions.dimensions_of(ast.unparse(node), self._symbols)
-        return dimensions is DIMENSIONLESS
-
-    def _is_wide(self, node: ast.BinOp) -> bool:
-        """Whether the value may need more than 32 bits; sums of unknown integers are counters."""
-        known = bounds(node, self._symbols)
-        if known is None:
-            return isinstance(node.op, (ast.Mult, ast.Pow))
-        return bool(_too_large(known))
+    def _is_wide(self, node: ast.expr) -> bool:
+        """Whether 32 bits may not hold the value."""
+        known = bounds(node, self._symbols, bits=True)
+        return known is None or bool(_too_large(known))
 
     def _has_fixed_bounds(self, node: ast.Call) -> bool:
         """Whether the bounds are numbers and parameters, whose order `check` knows."""

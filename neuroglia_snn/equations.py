@@ -97,7 +97,7 @@ class Equation:
     def noise_terms(self) -> set[str]:
         """Names of the white noises in it (``xi``, ``xi_1``...)."""
         used = algebra.names(self.expression) if self.expression else set()
-        return {n for n in used if n == "xi" or n.startswith("xi_")}
+        return {n for n in used if is_noise(n)}
 
     @property
     def code(self) -> str:
@@ -105,6 +105,11 @@ class Equation:
         value = f" = {self.expression}" if self.expression else ""
         flags = f" ({', '.join(self.flags)})" if self.flags else ""
         return f"{self.label}{value} : {self.unit}{flags}"
+
+
+def is_noise(name: str) -> bool:
+    """Whether a name is one of a white noise."""
+    return name == "xi" or name.startswith("xi_")
 
 
 def parse(text: str) -> dict[str, Equation]:
@@ -383,6 +388,15 @@ def _of(equation: Equation) -> Variable:
     return variable(equation.name, equation.dimensions, equation.type, shared, constant)
 
 
+class TableFunction(Function):
+    """A table for checks, without its values; at ``end``, in seconds, it has its last one for ever."""
+
+    def __init__(self, table: spec.Table):
+        unit = get_unit(table.values[0].dimensions)
+        super().__init__(lambda t: t, arg_units=[second], return_unit=unit, arg_names=["t"])
+        self.end = len(table.values) * table.dt
+
+
 @functools.lru_cache(maxsize=1)
 def _usual_symbols() -> Symbols:
     """What every expression of every model may name (thousands of units: made once)."""
@@ -400,12 +414,7 @@ def base_symbols(model: spec.Model) -> Symbols:
     known = {n: p.value.dimensions for n, p in model.parameters.items()}
     symbols |= {n: variable(n, d, shared=True, constant=True) for n, d in known.items()}
     for name, table in model.tables.items():
-        symbols[name] = Function(
-            lambda t: t,
-            arg_units=[second],
-            return_unit=get_unit(table.values[0].dimensions),
-            arg_names=["t"],
-        )
+        symbols[name] = TableFunction(table)
     return symbols
 
 
@@ -462,6 +471,11 @@ def projection_symbols(model: spec.Model, projection: spec.Projection) -> Symbol
         for xi in equation.noise_terms:
             symbols[xi] = variable(xi, (second**-0.5).dim)
     return symbols
+
+
+def without_noise(symbols: Symbols) -> Symbols:
+    """What may be named elsewhere than in equations: noise has a value in rates alone."""
+    return {name: symbol for name, symbol in symbols.items() if not is_noise(name)}
 
 
 def texts(owner: spec.Population | spec.Projection) -> list[str]:

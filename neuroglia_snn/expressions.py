@@ -23,8 +23,10 @@ from brian2.core.functions import DEFAULT_FUNCTIONS, Function
 from brian2.core.variables import Variable
 from brian2.parsing.bast import brian_ast, brian_dtype_from_dtype
 from brian2.parsing.expressions import parse_expression_dimensions
+from brian2.parsing.rendering import NumpyNodeRenderer
 from brian2.units.fundamentalunits import Dimension, DimensionMismatchError
 
+from neuroglia_snn import algebra
 from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.quantities import UNITS, as_expression, parse_unit, unit_name, written
 
@@ -454,3 +456,17 @@ def evaluate(text: str, values: Mapping[str, object]) -> float:
             return math.nan if isinstance(result, complex) else float(result)
         except (ZeroDivisionError, OverflowError, ValueError):
             return math.nan
+
+
+def of_arrays(text: str, values: Mapping[str, object]) -> object | None:
+    """Value of an expression of arrays, in SI units; None where a name has no value, or is drawn."""
+    scope = {"__builtins__": {}, "logical_not": np.logical_not, **_KNOWN, **values}
+    scope = {name: value for name, value in scope.items() if name not in RANDOM}
+    if algebra.names(text) - scope.keys():
+        return None
+    code = compile(NumpyNodeRenderer().render_expr(written(parse(text))), "<model>", "eval")
+    with np.errstate(all="ignore"):
+        try:
+            return eval(code, scope)
+        except (ArithmeticError, ValueError):
+            return None

@@ -41,7 +41,7 @@ _CALLED = _words(
     abort atomicAdd blockDim blockIdx brian calloc clock_t copysign defaultclock dim3 exit fabs
     fabsf fclose fma fmaf fmax fmin fmod fopen fprintf fputs fread free frexp fwrite getenv
     gridDim int16_t int32_t int64_t int8_t intptr_t isfinite isinf isnan isnormal ldexp lround
-    main malloc memcmp memcpy memmove memset modf nearbyint network pow powf printf ptrdiff_t
+    main malloc memcmp memcpy memmove memset modf nan nearbyint network pow powf printf ptrdiff_t
     puts raise random realloc rint round signal signbit size_t snprintf sprintf srand ssize_t
     std strtod strtoul system threadIdx time time_t trunc uint16_t uint32_t uint64_t uint8_t
     uintptr_t usleep variables warpSize

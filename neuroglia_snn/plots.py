@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -188,7 +189,7 @@ def record_figure(model: spec.Model, data: xr.Dataset, path: Path) -> Path | Non
     for axis, (name, variable) in zip(axes[:, 0], plots, strict=False):
         values = data[labels.recorded(name, variable)]
         time = data[values.dims[0]].values
-        flat = values.values.reshape(len(time), -1)
+        flat = values.values.reshape(len(time), math.prod(values.shape[1:]))
         if flat.shape[1] > 1:
             some = np.linspace(0, flat.shape[1] - 1, 5).astype(int)
             axis.plot(time, flat[:, some], color="0.7", lw=0.6)

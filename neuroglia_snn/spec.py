@@ -193,6 +193,23 @@ class Model:
             s.image: self.populations[s.population].shape for s in self.stimuli.values() if s.image
         }
 
+    def within_run(self) -> Model:
+        """The model with no interval of records and statements longer than the run.
+
+        What is due but once is due at the start, however long its interval; clocks far slower than
+        the run would have no step at all in Brian2.
+        """
+        fastest = min(p.dt for p in self.populations.values())
+        end = steps(self.duration, fastest) * fastest
+        return replace(
+            self,
+            records={n: replace(r, every=min(r.every, end)) for n, r in self.records.items()},
+            populations={
+                n: replace(p, regularly=tuple(replace(r, dt=min(r.dt, end)) for r in p.regularly))
+                for n, p in self.populations.items()
+            },
+        )
+
     def without(self, population: str) -> Model:
         """The model with one population removed, and every projection that touched it.
 

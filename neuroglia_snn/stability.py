@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -118,19 +119,21 @@ def jacobian(model: spec.Model, population: spec.Population, mode: float) -> np.
     """Jacobian of the drift at the initial state, 1/s, for a spatial mode.
 
     Sums over connections of the population to itself are taken for a mode in which the neighbours
-    move ``mode`` times as much as a unit itself: +1 in phase, -1 in antiphase, which is the stiffest.
+    move as a unit itself does (+1), or for the stiffest mode of the connections (-1). Sums of other
+    populations, and over connections that are not known (`unknown_links`), stand still.
     """
     own = eqs.parse(population.equations)
     state = [n for n, e in own.items() if e.kind == "differential"]
     base = initial_values(model, population)
-    sums = [one for one in couplings.all_sums(model) if _couples(one, population)]
+    sums = [one for one in couplings.all_sums(model) if within(one, population)]
+    known = [(one, found) for one in sums if (found := links(model, one.projection))]
 
     def drift(change: Mapping[str, float]) -> np.ndarray:
         values = dict(base)
         for name, delta in change.items():
             values[name] = base[name] + delta
-        for one in sums:
-            values[one.variable] = _summed(one, own, base, values, mode)
+        for one, found in known:
+            values[one.variable] = _summed(one, found, own, base, values, mode)
         return np.array([_resolved(own, n, values) for n in state])
 
     def slope(name: str, step: float) -> np.ndarray:
@@ -145,40 +148,124 @@ def jacobian(model: spec.Model, population: spec.Population, mode: float) -> np.
     return np.array(columns).T if columns else np.zeros((0, 0))
 
 
-#: Rules with which the number of connections of a unit is known here.
-_COUNTED = ("lattice", "one-to-one", "pairs")
+@dataclass(frozen=True)
+class Links:
+    """Connections to one unit of those that a rule makes within a population.
+
+    ``count`` is the largest number of them (the expected one where it is drawn), and ``stiffest`` how
+    much the sources of a unit move in the stiffest mode, where the unit itself moves by 1.
+    """
+
+    count: float
+    stiffest: float
 
 
-def _couples(one: couplings.Sum, population: spec.Population) -> bool:
-    ends = (one.projection.source, one.projection.target)
-    whole = all(end.name == population.name and end.start is None for end in ends)
-    return whole and one.projection.connect["rule"] in _COUNTED
+def within(one: couplings.Sum, population: spec.Population) -> bool:
+    """Whether a sum is over connections of the population, or a part of it, to itself."""
+    return one.projection.source.name == one.projection.target.name == population.name
 
 
-def _count(connect: Mapping) -> int:
-    """Most connections to one unit."""
-    if connect["rule"] == "pairs":
-        return int(np.bincount([target for _, target in connect["pairs"]]).max())
-    return connect.get("neighbours", 4) if connect["rule"] == "lattice" else 1
+def links(model: spec.Model, projection: spec.Projection) -> Links | None:
+    """Connections of a population to itself; None where they are not known before a run."""
+    if projection.source.start is not None or projection.target.start is not None:
+        return None
+    connect, size = projection.connect, model.populations[projection.source.name].size
+    match connect["rule"]:
+        case "lattice":
+            return Links(connect.get("neighbours", 4), -1.0)
+        case "one-to-one":
+            return Links(1, 1.0)  # a unit is its own neighbour
+        case "pairs":
+            return Links(int(np.bincount([target for _, target in connect["pairs"]]).max()), -1.0)
+        case "footprint":
+            return Links(math.prod(connect["size"]), -1.0)
+        case "first-footprint":
+            return Links(1, -1.0)
+        case "all":
+            return Links(size, 0.0)  # where all units together do not move
+    return _by_condition(model, projection, size)
+
+
+#: Most pairs of units of which it is looked whether they meet a condition.
+_PAIRS = 200_000
+
+
+def _by_condition(model: spec.Model, projection: spec.Projection, size: int) -> Links | None:
+    connect = {k: v for k, v in projection.connect.items() if k != "rule"}
+    step = max(1, math.ceil(size / math.sqrt(_PAIRS)))
+    target = np.arange(0, size, step)  # some of the targets, and all sources of each
+    source = np.arange(size) if target.size * size <= _PAIRS * 10 else target
+    i, j = np.meshgrid(source, target, indexing="ij")
+    scope = {"i": i * 1.0, "j": j * 1.0, "i_pre": i * 1.0, "i_post": j * 1.0}
+    scope |= dict.fromkeys(("N_pre", "N_post"), float(size))
+    scope |= {n: p.value.si for n, p in model.parameters.items()} | {"t": 0.0, "dt": projection.dt}
+    for name, found in _places(model, model.populations[projection.source.name]).items():
+        scope |= {f"{name}_pre": found[i], f"{name}_post": found[j], name: found[j]}
+    values = {}
+    for key, otherwise in (("condition", "True"), ("p", "1"), ("n", "1")):
+        known = expressions.of_arrays(str(connect.get(key, otherwise)), scope)
+        if known is None:
+            return None
+        values[key] = np.broadcast_to(np.asarray(known, float), i.shape)
+    number, chance = np.floor(values["n"]) * values["condition"], np.clip(values["p"], 0, 1)
+    scale = size / source.size
+    count = float((number * chance).sum(0).max()) * scale
+    if not count:
+        return Links(0, 0.0)
+    # less than all-to-all by so much, whose stiffest mode stands still; and what is drawn scatters
+    missing = size * float((number * chance).max()) - count
+    scatter = math.sqrt(float((number**2 * chance * (1 - chance)).sum(0).max()) * scale)
+    return Links(count, -min(1.0, (missing + scatter) / count))
+
+
+def _places(model: spec.Model, population: spec.Population) -> dict[str, np.ndarray]:
+    """Initial values of all units that follow from their numbers, such as where they are."""
+    if population.size > _PAIRS:
+        return {}
+    scope: dict[str, object] = {n: p.value.si for n, p in model.parameters.items()}
+    scope |= {"i": np.arange(population.size) * 1.0, "N": float(population.size)}
+    own = eqs.parse(population.equations)
+    found = {
+        name: np.zeros(population.size)
+        for name, equation in own.items()
+        if equation.kind != "subexpression" and name not in population.initial
+    }
+    for name in eqs.initial_order(own, population.initial):
+        value = expressions.of_arrays(population.initial[name], {**scope, **found})
+        if value is not None:
+            found[name] = np.broadcast_to(np.asarray(value, float), population.size)
+    return found
+
+
+def unknown_links(model: spec.Model, population: spec.Population) -> list[couplings.Sum]:
+    """Sums within a population that its rates read and whose connections are not known here."""
+    own = eqs.parse(population.equations)
+    rates = "\n".join(e.expression or "" for e in own.values() if e.kind == "differential")
+    read = eqs.reads(own, rates)
+    return [
+        one
+        for one in couplings.all_sums(model)
+        if within(one, population) and one.variable in read and links(model, one.projection) is None
+    ]
 
 
 def _summed(
     one: couplings.Sum,
+    found: Links,
     own: Mapping[str, eqs.Equation],
     base: Mapping,
     values: Mapping,
     mode: float,
 ) -> float:
     """Value of a sum at a unit that moved away from the initial state, and its neighbours with it."""
-    connect = one.projection.connect
-    if connect["rule"] == "one-to-one":
-        mode = 1.0  # a unit is its own neighbour
+    if mode < 0:
+        mode = found.stiffest
     post = dict(values)
     pre = {n: v + mode * (values[n] - v) if isinstance(v, float) else v for n, v in base.items()}
     for side in (pre, post):
         side |= {n: _resolved(own, n, side) for n, e in own.items() if e.kind == "subexpression"}
-    count = _count(connect)
-    scope = {**values, "N_incoming": float(count), "N_outgoing": float(count), "lastupdate": 0.0}
+    count = float(found.count)
+    scope = {**values, "N_incoming": count, "N_outgoing": count, "lastupdate": 0.0}
     scope |= {f"{n}_pre": v for n, v in pre.items()} | {f"{n}_post": v for n, v in post.items()}
     of_connections = eqs.parse(one.projection.equations)
     scope |= {n: 0.0 for n, e in of_connections.items() if e.kind != "subexpression"}

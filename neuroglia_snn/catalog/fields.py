@@ -15,6 +15,9 @@ from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.names import refusal
 from neuroglia_snn.quantities import Amount, parse_quantity, unit_name
 
+#: Whole number of a model file: generated programs count in 32 bits.
+_LARGEST = 2**31 - 1
+
 
 def check_keys(document: Document) -> None:
     """Refuse a key that no table of its kind has, a value of another type, a bad name."""
@@ -56,6 +59,15 @@ def _check_key(
     if not good:
         raise document.error(
             f"'{key}' must be {type_names(kinds)}, not {shown(repr(value))}", *path, key
+        )
+    check_size(document, value, kinds, *path, key)
+
+
+def check_size(document: Document, value: object, kinds: tuple[type, ...], *path: str) -> None:
+    """Refuse a whole number that 32 bits do not hold, where no other number may stand."""
+    if isinstance(value, int) and float not in kinds and abs(value) > _LARGEST:
+        raise document.error(
+            f"'{path[-1]}' is a number up to {_LARGEST}, not {shown(value)}", *path
         )
 
 
@@ -107,13 +119,17 @@ def time(
                 *path,
             )
         return default
-    value = amount(document, table[path[-1]], second.dim, *path).si
+    return seconds(document, table[path[-1]], *path, positive=positive)
+
+
+def seconds(document: Document, given: Any, *path: str, positive: bool = True) -> float:
+    """A time at the key ``path``, in seconds."""
+    value = amount(document, given, second.dim, *path).si
     if value < 0 or (positive and value == 0):
-        raise document.error(f"'{path[-1]}' must be positive, not {table[path[-1]]!r}", *path)
+        raise document.error(f"'{path[-1]}' must be positive, not {shown(repr(given))}", *path)
     if value and not _SHORTEST <= value <= _LONGEST:
         raise document.error(
-            f"'{path[-1]}' is a time from {_SHORTEST:g} to {_LONGEST:g} seconds, not"
-            f" {shown(table[path[-1]])}",
+            f"'{path[-1]}' is a time from {_SHORTEST:g} to {_LONGEST:g} seconds, not {shown(given)}",
             *path,
         )
     return value

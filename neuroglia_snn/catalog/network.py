@@ -7,8 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from brian2.units.allunits import second
-
 from neuroglia_snn import spec
 from neuroglia_snn.catalog import fields
 from neuroglia_snn.catalog.schema import CONNECT, nearest
@@ -66,9 +64,7 @@ def _regularly(document: Document, table: dict, *where: str) -> tuple[spec.Regul
     for entry in table.get("regularly", []):
         if not isinstance(entry, dict) or set(entry) != {"code", "dt"}:
             raise document.error("each 'regularly' is { code = '...', dt = '...' }", *where)
-        every = fields.amount(document, entry["dt"], second.dim, *where).si
-        if every <= 0:
-            raise document.error("'dt' of 'regularly' must be positive", *where)
+        every = fields.seconds(document, entry["dt"], *where, "dt")
         code = fields.code(document, "statements", str(entry["code"]), "regularly", *where)
         result.append(spec.Regularly(code, every))
     return tuple(result)
@@ -177,6 +173,7 @@ def _connect(document: Document, name: str, connect: Any, *where: str) -> dict[s
                 f" (it takes: {', '.join(known) or 'nothing'})",
                 *where,
             )
+        fields.check_size(document, value, known.get(key, ()), *where, key)
     for pair in connect.get("pairs", []):
         if not (isinstance(pair, list) and len(pair) == 2 and all(type(n) is int for n in pair)):
             raise document.error(

@@ -96,6 +96,8 @@ EXPERIMENTS: dict[str, dict[str, tuple[type, ...]]] = {
     },
 }
 
+#: Parameters that a canonical network is made from.
+CANONICAL = ("mixing", "excitability", "insensitivity", "preference")
 #: What the cue of a memory experiment may show.
 TEST_PATTERNS = ("trained", "disjoint")
 #: What keys are that an experiment need not give.

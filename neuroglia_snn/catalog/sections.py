@@ -156,6 +156,7 @@ def experiment(document: Document) -> dict[str, object]:
                 "experiment",
                 key,
             )
+        fields.check_size(document, value, known[key], "experiment", key)
         quantity = known[key] is QUANTITY
         result[key] = fields.time(document, "experiment", key) if quantity else value
         if key == "amplitude":

@@ -69,6 +69,8 @@ def _check(model: spec.Model, document: Document) -> list[Finding]:
     reporter = Reporter(model, document)
     numerics.check_reading(reporter)
     numerics.check_steps(reporter)
+    numerics.check_samples(reporter)
+    numerics.check_tables(reporter)
     names.check(reporter)
     broken = set()  # populations and projections whose equations do not parse
     for population in model.populations.values():

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
+from neuroglia_snn import algebra, arithmetic, expressions, geometry, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import geometry, spec
 from neuroglia_snn.checks.findings import Reporter
-from neuroglia_snn.errors import UserError
-from neuroglia_snn.quantities import parse_quantity
+from neuroglia_snn.errors import UserError, shown
 
 #: Of a pair of units.
 _MOST_SYNAPSES = 1_000_000
@@ -94,27 +91,57 @@ def _condition(
     reporter: Reporter, projection: spec.Projection, symbols: eqs.Symbols, *path: str
 ) -> None:
     connect = projection.connect
-    if "condition" in connect:
-        reporter.condition(str(connect["condition"]), symbols, "connect condition", *path)
+    given = {key: str(connect[key]) for key in ("condition", "p", "n") if key in connect}
+    if any([_before_connections(reporter, projection, *item, *path) for item in given.items()]):
+        return
+    if "condition" in given:
+        reporter.condition(given["condition"], symbols, "connect condition", *path)
     for key, type_ in (("p", None), ("n", eqs.FLOAT)):  # a condition may be a probability
-        if key in connect:
-            label, text = f"connect {key}", str(connect[key])
-            reporter.expression(text, symbols, DIMENSIONLESS, label, *path, type_=type_)
-    with contextlib.suppress(UserError):  # for what is no plain number
-        p = parse_quantity(connect.get("p", 1))
-        if p.dimensions.is_dimensionless and not 0 <= p.si <= 1:
-            reporter.error(f"connect p is a probability from 0 to 1, not {connect['p']}", *path)
+        if key in given:
+            label = f"connect {key}"
+            reporter.expression(given[key], symbols, DIMENSIONLESS, label, *path, type_=type_)
     if reporter.has_errors:
         return  # an expression that is wrong has no value
-    number = connect.get("n", 1)
-    if isinstance(number, str):
-        number = eqs.constant_value(reporter.model, number)
-    if number is not None and not (0 <= number < _MOST_SYNAPSES and number % 1 == 0):
+    low, high = _reached(reporter.model, given.get("p", "1"), symbols)
+    if not 0 <= low <= high <= 1:
+        reporter.error(f"connect p is a probability from 0 to 1, not {connect['p']}", *path)
+    low, high = _reached(reporter.model, given.get("n", "1"), symbols)
+    if not 0 <= low <= high < _MOST_SYNAPSES or (low == high and low % 1):
         reporter.error(
             f"connect n is a whole number of synapses a pair, below {_MOST_SYNAPSES}, not"
             f" {connect['n']}",
             *path,
         )
+
+
+def _before_connections(
+    reporter: Reporter, projection: spec.Projection, key: str, text: str, *path: str
+) -> bool:
+    """Whether a text names what has no value yet when connections are made, or draws; says so."""
+    named = algebra.names(text)
+    drawn = sorted(named & expressions.RANDOM) if key != "condition" else []
+    later = named & {*eqs.parse(projection.equations), "N_incoming", "N_outgoing", "lastupdate"}
+    for name in drawn:
+        reporter.error(
+            f"connect {key} draws no random numbers, as '{shown(text)}' does by {name}(): p is the"
+            " probability of a pair, and a random condition is 'rand() < ...'",
+            *path,
+        )
+    for name in sorted(later):
+        reporter.error(
+            f"connect {key} names '{name}', which has no value before there are synapses: use those of"
+            " both sides (x_pre, x_post), i and j",
+            *path,
+        )
+    return bool(drawn or later)
+
+
+def _reached(model: spec.Model, text: str, symbols: eqs.Symbols) -> tuple[float, float]:
+    """Least and greatest value of what follows from parameters, or from indices; else of anything: 0."""
+    value = eqs.constant_value(model, text)
+    if value is not None:
+        return value, value
+    return arithmetic.bounds(expressions.parse(text).body, symbols) or (0.0, 0.0)
 
 
 def _sizes(model: spec.Model, projection: spec.Projection) -> list[int | None]:

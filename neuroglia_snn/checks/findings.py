@@ -108,6 +108,8 @@ class Reporter:
                 if n not in UNITS and isinstance(s, Function) == called
             ]
             kind = "a function" if called else "a variable, and not in [parameters]"
+            if eqs.is_noise(name):
+                kind = "a variable: noise has a value in rates alone"
             self.error(
                 f"unknown symbol '{name}' in {label}{nearest(name, alike)} (not {kind})",
                 *path,
@@ -234,15 +236,12 @@ class Reporter:
 
 
 def _check_size(text: str, symbols: eqs.Symbols, type_: str | None) -> None:
-    """Integers have 32 bits; only what is known to need more is refused."""
-    beyond = arithmetic.beyond_integers(text, symbols)
-    if beyond is None and type_ == eqs.INTEGER:
-        size = arithmetic.too_large_for_integer(text, symbols)
-        beyond = (text, size) if size else None
-    if beyond:
+    """An integer variable has 32 bits; only what is known to need more is refused."""
+    size = arithmetic.too_large_for_integer(text, symbols) if type_ == eqs.INTEGER else None
+    if size:
         raise ExpressionError(
-            f"'{shown(beyond[0])}' reaches {beyond[1]:.0f}, and an integer holds up to"
-            f" {arithmetic.MAX_INTEGER}: work with a number, ': 1' and without int()"
+            f"'{shown(text)}' reaches {size:.0f}, and an integer holds up to"
+            f" {arithmetic.MAX_INTEGER}: work with a number, ': 1'"
         )
 
 

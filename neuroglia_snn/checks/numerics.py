@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from neuroglia_snn import equations as eqs
@@ -11,6 +12,12 @@ from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.names import refusal
 
+#: Most steps of a run: an integer of 32 bits counts them; a processor takes minutes for one unit's.
+MOST_STEPS = 2**31 - 1
+#: Most steps to which the interval of a table is divided: times within are rounded to eighths of a step.
+MOST_PARTS = 2**40
+#: Most numbers that all records of a run keep, which are read into memory (8 bytes each).
+MOST_RECORDED = 2**33
 _READINGS = ("stratonovich", "ito")
 
 
@@ -25,10 +32,12 @@ def check_steps(reporter: Reporter) -> None:
     """No time step of the model, or of a population, is longer than the run."""
     model, tables = reporter.model, reporter.document.tables
     steps: dict[tuple[str, ...], float] = {("model",): model.dt}
-    for name, population in model.populations.items():
-        if "dt" in tables["population"][name]:
-            steps["population", name] = population.dt
+    own = {("population", n): p.dt for n, p in model.populations.items()}
+    own |= {("projection", n): p.dt for n, p in model.projections.items()}
+    steps |= {(table, name): dt for (table, name), dt in own.items() if "dt" in tables[table][name]}
     for path, dt in steps.items():
+        if _too_many(reporter, f"steps of {dt * 1e3:g} ms", dt, *path, "dt"):
+            continue
         if dt > model.duration * (1 + 1e-9):
             reporter.error(
                 f"dt = {dt * 1e3:g} ms is longer than the run ({model.duration * 1e3:g} ms):"
@@ -45,6 +54,64 @@ def check_steps(reporter: Reporter) -> None:
                 "model",
                 "duration",
             )
+
+
+def check_samples(reporter: Reporter) -> None:
+    """What is done now and then is not done too often, nor too much recorded."""
+    model = reporter.model
+    for population in model.populations.values():
+        for entry in population.regularly:
+            path = ("population", population.name, "regularly")
+            _too_many(reporter, f"executions each {entry.dt * 1e3:g} ms", entry.dt, *path)
+    total = 0
+    for record in model.records.values():
+        path = ("record", record.name, "every")
+        if record.events:
+            continue
+        if _too_many(reporter, f"samples each {record.every * 1e3:g} ms", record.every, *path):
+            return
+        shape = model.populations[record.population].shape
+        units = 1 if record.reduce else math.prod(-(-n // record.stride) for n in shape)
+        count = spec.steps(model.duration, record.every) * units * len(record.variables)
+        total += count
+        if total > MOST_RECORDED:
+            reporter.error(
+                f"record '{record.name}' would keep {count:.3g} numbers, and all records together hold up"
+                f" to {MOST_RECORDED:.3g}: raise 'every' or 'stride', or keep the mean",
+                *path,
+            )
+            return
+
+
+def check_tables(reporter: Reporter) -> None:
+    """Every place in a table can be counted, by each clock that it may be read on."""
+    model = reporter.model
+    intervals = [owner.dt for owner in model.populations.values()]
+    intervals += [owner.dt for owner in model.projections.values()]
+    shortest = min([*intervals, *(record.every for record in model.records.values())])
+    for name, table in model.tables.items():
+        path = ("table", name, "dt")
+        _too_many(reporter, f"values each {table.dt * 1e3:g} ms", table.dt, *path)
+        if table.dt / shortest > MOST_PARTS:
+            reporter.error(
+                f"table '{name}' has a value each {table.dt:g} s, which is {table.dt / shortest:.3g} steps of"
+                f" {shortest * 1e3:g} ms: lower its dt (repeat values)",
+                *path,
+            )
+
+
+def _too_many(reporter: Reporter, what: str, interval: float, *path: str) -> bool:
+    """Whether something would happen more often in a run than steps can be counted; says so."""
+    count = spec.steps(reporter.model.duration, interval)
+    if count <= MOST_STEPS:
+        return False
+    duration = reporter.model.duration
+    reporter.error(
+        f"{count:.3g} {what} to {duration:g} s are more than a run can have ({MOST_STEPS}): raise"
+        f" '{path[-1] if path[-1] == 'every' else 'dt'}' or lower model.duration",
+        *path,
+    )
+    return True
 
 
 def check_integrator(
@@ -122,6 +189,16 @@ def check_start(reporter: Reporter) -> None:
         if reporter.model.precision == "float32" and population.dt == fastest:
             for name, message in stability.lost_in_float32(reporter.model, population):
                 reporter.error(message, *path, "equations", needle=name)
+        if not math.isinf(getattr(INTEGRATORS.get(population.integrator), "limit", math.inf)):
+            for one in stability.unknown_links(reporter.model, population):
+                reporter.warn(
+                    f"how many connections '{one.projection.name}' makes to a unit is not known before a"
+                    f" run: whether dt is stable in '{population.name}' was judged without"
+                    f" '{one.variable}'",
+                    "projection",
+                    one.projection.name,
+                    "connect",
+                )
         warning = stability.unstable_step(reporter.model, population)
         if warning:
             own = "dt" in reporter.document.tables["population"][population.name]

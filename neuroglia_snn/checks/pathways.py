@@ -14,6 +14,9 @@ from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
 from neuroglia_snn.pathways import order_problem
 
+#: Steps that an event may wait: Brian2 keeps a list for each, and counts them in 32 bits.
+_LONGEST_DELAY = 10_000_000
+
 
 def check(
     reporter: Reporter,
@@ -99,6 +102,15 @@ def _delay(
     value = eqs.constant_value(reporter.model, text)
     if text.lstrip().startswith("-") or (value is not None and not 0 <= value < math.inf):
         reporter.error(f"{label} must not be negative or infinite, not '{shown(text)}'", *place)
+        return
+    source = projection.source if name in projection.on_pre else projection.target
+    dt = reporter.model.populations[source.name].dt
+    if value is not None and value / dt > _LONGEST_DELAY:
+        reporter.error(
+            f"{label} = '{shown(text)}' is {value / dt:.3g} steps of '{source}', on which its events wait,"
+            f" and up to {_LONGEST_DELAY} are kept",
+            *place,
+        )
         return
     _on_steps(reporter, projection, name, text, value, *place)
 

@@ -6,8 +6,8 @@ import math
 
 from brian2.units.allunits import second
 
+from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, spec
 from neuroglia_snn.checks import equations, numerics
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
@@ -21,6 +21,7 @@ def check(reporter: Reporter, population: spec.Population) -> None:
     symbols = eqs.population_symbols(reporter.model, population)
     equations.check(reporter, own, symbols, *path)
     numerics.check_integrator(reporter, own, population.integrator, *path)
+    symbols = eqs.without_noise(symbols)
     variables = {n for n, e in own.items() if e.kind != "subexpression"}
     _spike(reporter, population, symbols, variables, *path)
     equations.check_initial(reporter, population.initial, own, symbols, *path)
@@ -66,6 +67,13 @@ def _refractory(reporter: Reporter, text: str, symbols: eqs.Symbols, dt: float, 
         return
     dims = expressions.dimensions_of(text, symbols)
     condition = expressions.annotated(text, symbols).dtype == eqs.BOOLEAN
+    if algebra.names(text) & expressions.RANDOM and not condition:
+        reporter.error(
+            f"refractory '{shown(text)}' would be drawn anew in every step: draw it into a variable in"
+            " 'reset'",
+            *path,
+        )
+        return
     if dims is not second.dim and not condition:
         reporter.error(
             f"refractory '{shown(text)}' is in '{unit_name(dims)}'; it is a time such as"

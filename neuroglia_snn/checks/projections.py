@@ -19,6 +19,7 @@ def check(reporter: Reporter, projection: spec.Projection) -> None:
     equations.check(reporter, own, symbols, *path)
     clocked = {n: e for n, e in own.items() if "event-driven" not in e.flags}
     numerics.check_integrator(reporter, clocked, projection.integrator, *path)
+    symbols = eqs.without_noise(symbols)
     pathways.check(reporter, projection, own, symbols, *path)
     equations.check_initial(reporter, projection.initial, own, symbols, *path)
     connections.check(reporter, projection, symbols, *path, "connect")

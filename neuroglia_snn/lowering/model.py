@@ -9,13 +9,12 @@ from fractions import Fraction
 
 import numpy as np
 import sympy
-from brian2.parsing.sympytools import str_to_sympy
 from brian2.units.allunits import second
 
 from neuroglia_snn import algebra, couplings, expressions, geometry, spec, stages
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import blank_images
-from neuroglia_snn.backends.brian import own_loop
+from neuroglia_snn.backends.brian import own_loop, symbolic
 from neuroglia_snn.catalog.inputs import in_the_files_words, separate
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.lowering.arithmetic import Builder, added, scaled
@@ -33,6 +32,8 @@ from neuroglia_snn.quantities import as_expression
 
 #: Schemes with a lowering.
 SCHEMES = ("heun", "euler-maruyama", "euler")
+#: Most units of a population: each has its place in a core's memory.
+MAX_UNITS = 4_000_000
 #: Largest common denominator of a stencil's weights.
 MAX_DENOMINATOR = 1000
 
@@ -107,6 +108,10 @@ def _population(
     model: spec.Model, population: spec.Population, base: float, images: Mapping[str, np.ndarray]
 ) -> Population:
     name = population.name
+    if population.size > MAX_UNITS:
+        raise BackendError(
+            f"population '{name}' has {population.size} units, and up to {MAX_UNITS} are lowered"
+        )
     scope = _Scope(model, population)
     if population.regularly:
         code = population.regularly[0].code.strip()
@@ -163,12 +168,13 @@ def _initial(
             raise BackendError(
                 f"population '{population.name}': the initial {name} = '{text}' reads a variable"
             )
-        units = range(population.size) if "i" in used else (0,)
-        found = [
-            expressions.evaluate(text, {**scope.constants, "i": i, "N": population.size})
-            for i in units
-        ]
-        values[name] = np.broadcast_to(np.array(found, float), population.size).copy()
+        units = {"i": np.arange(population.size) * 1.0, "N": float(population.size), "t": 0.0}
+        found = expressions.of_arrays(text, {**scope.constants, **units})
+        if found is None:
+            raise BackendError(
+                f"population '{population.name}': the initial {name} = '{text}' has no lowering"
+            )
+        values[name] = np.broadcast_to(np.asarray(found, float), population.size).copy()
     return values
 
 
@@ -318,7 +324,10 @@ def _weights(
     one: couplings.Sum, neighbours: np.ndarray, scope: _Scope
 ) -> tuple[str, np.ndarray, np.ndarray]:
     """The variable of a coupling that is linear in it, and the weights of neighbours and of itself."""
-    whole = str_to_sympy(one.text)
+    no_weights = BackendError(f"the lattice coupling {one} is not linear in one variable")
+    whole = symbolic.parsed(one.text)
+    if whole is None:
+        raise no_weights
     symbols = {s.name: s for s in whole.free_symbols}
     variables = {n[:-4] for n in symbols if n.endswith("_pre")} | {
         n[:-5] for n in symbols if n.endswith("_post")
@@ -331,12 +340,13 @@ def _weights(
     rest = whole.subs({symbols[n]: 0 for n in symbols if re.search(r"_(pre|post)$", n)})
     constant = all(s.free_symbols <= {symbols.get("N_incoming"), *known} for s in slopes)
     if len(variables) != 1 or not constant or rest.subs(known) != 0:
-        raise BackendError(f"the lattice coupling {one} is not linear in one variable")
+        raise no_weights
     count = symbols.get("N_incoming", sympy.Symbol("N_incoming"))
-    values = [{n: float(slope.subs(known).subs(count, n)) for n in range(1, 9)} for slope in slopes]
-    pre = np.array([values[0][max(n, 1)] for n in neighbours])
-    post = np.array([values[1][max(n, 1)] * n for n in neighbours])
-    return variables.pop(), pre, post
+    exact = [[slope.subs(known).subs(count, max(n, 1)) for n in range(9)] for slope in slopes]
+    if not all(value.is_finite and value.is_real for values in exact for value in values):
+        raise no_weights
+    pre, post = (np.array(values, float)[neighbours] for values in exact)
+    return variables.pop(), pre, post * neighbours
 
 
 def _whole(weights: np.ndarray, one: couplings.Sum) -> tuple[np.ndarray, int]:

@@ -276,11 +276,6 @@ responses = "spikes"
 trial = "0.5 ms"
 trials = 2
 """,
-    "canonical-network": """
-[experiment]
-kind = "canonical-network"
-trials = 4
-""",
     "classifier": """
 [experiment]
 kind = "classifier"
@@ -289,12 +284,20 @@ input = "E"
 output = "u"
 amplitude = "strength"
 transient = "1 ms"
-control = "0.1 ms"
+control = "0.4 ms"
 samples = 4
 base_epochs = 1
 epochs = 1
 """,
 }
+#: Whose equations no other model may have.
+CANONICAL = """
+[model]
+extends = "fep_canonical"
+[experiment]
+kind = "canonical-network"
+trials = 4
+"""
 VARIANT = """
 [model]
 extends = "base.toml"
@@ -338,6 +341,7 @@ def models() -> dict[str, Tables]:
         "first-footprint": _with(LOOPED, FIRST_FOOTPRINT),
         "variant": tables(VARIANT),
         **{kind: _with(LOOPED, text) for kind, text in EXPERIMENT.items()},
+        "canonical-network": tables(CANONICAL),
     }
 
 

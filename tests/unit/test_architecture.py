@@ -27,7 +27,7 @@ LAYERS = [
     {"catalog.load"},
     {"catalog.show", "stability"},
     {"checks.findings"},
-    {"checks.stimuli"},
+    {"checks.experiments", "checks.stimuli"},
     {
         "checks.connections",
         "checks.equations",

@@ -554,9 +554,26 @@ variables = ["x"]
         ('"x += 0.1"', '{ k = "x += 0.1" }\non_post = { k = "x = 0" }', "of on_pre and of on_post"),
         ('"x = 0"', '"x = 0"\nrefractory = "inf*second"', "refractory is a time from 0 on"),
         ('"x = 0"', '"x = 0"\nrefractory = "-1 ms"', "refractory is a time from 0 on"),
-        ('["x"]', '["x"]\nstride = 4000000000', "'stride' must be from 1 to"),
+        ('["x"]', '["x"]\nstride = 4000000', "'stride' must be from 1 to"),
         ('"1 ms"', '"1e300 s"', "is a time from"),
         ("dx/dt", "dneuroglia_x/dt", "a name that generated programs use"),
+        ('rule = "all"', 'rule = "condition", p = "rand()"', "connect p draws no random numbers"),
+        ('rule = "all"', 'rule = "condition", p = "3*0.5"', "connect p is a probability"),
+        ('rule = "all"', 'rule = "condition", p = "i + j"', "connect p is a probability"),
+        ('rule = "all"', 'rule = "condition", n = "i - 1"', "connect n is a whole number"),
+        ('rule = "all"', 'rule = "condition", n = "N_incoming"', "connect n names 'N_incoming'"),
+        ('rule = "all"', 'rule = "condition", condition = "w > 0" }\nequations = "w : 1"\ninitial = { w = "1"',
+         "connect condition names 'w'"),
+        ('on_pre = "x', 'delay = "1e9*second"\non_pre = "x', "1e+13 steps of 'a'"),
+        ('"x = 0"', '"x = 0"\nrefractory = "rand()*ms"', "would be drawn anew in every step"),
+        ('"1 ms"', '"1e6 s"', "1e+10 steps of 0.1 ms to 1e+06 s are more than a run can have"),
+        ('"1 ms"\n[population.a]', '"1 s"\n[population.a]\nregularly = [{ code = "x = 0", dt = "1e-12 s" }]', "executions each"),
+        ('"1 ms"\n[population.a]\nsize = 2', '"2e5 s"\n[population.a]\nsize = 20', "record 'r' would keep 4e+10 numbers"),
+        ("size = 2", 'size = 2\nregularly = [{ code = "x = 0", dt = "1e-300 s" }]', "is a time from"),
+        ('["x"]', '["x"]\nevery = "1e-15 s"', "is a time from"),
+        ('connect = {', 'dt = "2 ms"\nconnect = {', "dt = 2 ms is longer than the run"),
+        ("[record.r]", f'[stimulus.s]\nto = "a"\nvariable = "x"\namplitude = "1"\nduration = "1 ms"\ncount = {10**20}\n'
+         "[record.r]", "'count' is a number up to 2147483647"),
         ("[record.r]", '[population.a_b]\nsize = 1\nequations = "b_x : 1"\n[population.a_b_b]\nsize = 1\n'
          'equations = "x : 1"\n[record.r]', "would both be 'final_a_b_b_x' in the results"),
     ],
@@ -566,6 +583,34 @@ def test_what_would_fail_later_is_one_sentence(old, new, said, tmp_path):
     path.write_text(PLAIN.replace(old, new, 1))
     found = [str(f) for f in checks.check_file(str(path)) if f.severity == "error"]
     assert any(said in line for line in found), found
+
+
+def test_a_number_may_be_as_large_as_it_likes(tmp_path):
+    path = tmp_path / "m.toml"
+    large = PLAIN.replace("(1 - x)", "(1 - x*large/big)").replace('"x = 0"', '"x = 0*large*big"')
+    path.write_text(f"{large}\n[parameters]\nlarge = 5000000000\nbig = {{ value = {10**30} }}\n")
+    assert not [f for f in checks.check_file(str(path)) if f.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x > xi*ms**0.5", "x = xi*ms**0.5", "i != j and xi*ms**0.5 < 0", "x_post += xi*ms**0.5"],
+)
+def test_noise_has_a_value_in_rates_alone(text, tmp_path):
+    path = tmp_path / "m.toml"
+    noisy = PLAIN.replace("(1 - x)/ms", "(1 - x)/ms + xi/ms**0.5").replace('"euler"', '"heun"')
+    noisy = noisy.replace("[model]", '[model]\nnoise = "stratonovich"')
+    noisy = noisy.replace(
+        'rule = "all" }',
+        'rule = "condition", condition = "i != j" }\nequations = "dw/dt = xi/second**0.5 : 1"',
+    )
+    path.write_text(noisy)
+    assert not [f for f in checks.check_file(str(path)) if f.severity == "error"]
+    old = {">": "x > 0.5", "x =": "x = 0", "i ": "i != j", "x_": "x += 0.1"}
+    known = next(known for key, known in old.items() if key in text)
+    path.write_text(noisy.replace(f'"{known}"', f'"{text}"'))
+    found = [str(f) for f in checks.check_file(str(path)) if f.severity == "error"]
+    assert any("noise has a value in rates alone" in line for line in found), found
 
 
 def test_a_table_at_a_constant_time_is_no_traceback(tmp_path):

@@ -199,6 +199,9 @@ def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, ar
     monkeypatch.setattr(project, "make", lambda *_, **__: None)
     made = backends.BUILDERS["cuda"](fast).build(blank(name), tmp_path / "code", architecture)
     assert made["architecture"] == architecture
+    main = (tmp_path / "code" / "main.cu").read_text()
+    begins, ends = main.index("neuroglia_begins);"), main.index("neuroglia_ends);")
+    assert "cudaDeviceSynchronize()" in main[begins:ends] and "network.run(" in main[begins:ends]
     flags = (tmp_path / "code" / "makefile").read_text()
     assert f"-arch={architecture}" in flags and "-std=c++17" in flags
     assert ("-use_fast_math" in flags) == fast

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -57,6 +58,21 @@ def test_the_table_names_the_best_way_to_launch(gpu):
     text = gpu.table({"GPU": "any"}, {"1 x 130": times, "copy": {"bytes": 3, "good": True}})
     assert "| 1 x 130 | 3.0 | 2.0 |  | graph | 62% |" in text
     assert "- copy: as it should be: bytes 3" in text
+
+
+def test_brian2cuda_is_timed_by_its_own_loop(gpu, monkeypatch, tmp_path):
+    """Whatever the program takes beside it."""
+    loops = iter([0.30, 0.10, 0.20])
+
+    class Fake:
+        def run(self, request):
+            steps = round(request.model.duration / request.model.dt)
+            assert steps == 5000
+            return SimpleNamespace(loop_seconds=next(loops), run_seconds=1000.0)
+
+    monkeypatch.setattr(gpu.backends, "get", lambda name: Fake())
+    row = gpu.Bench(tmp_path, None, "sm_90", False).brian2cuda()
+    assert row == {"steps": 5000, "us": 40.0, "range": [20.0, 60.0]}
 
 
 def test_without_a_gpu_it_says_so(tmp_path):

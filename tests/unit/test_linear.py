@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from neuroglia_snn import algebra
+from neuroglia_snn.backends.fused import kernel
 from neuroglia_snn.backends.fused.linear import Places, combine
 
 LAPLACIAN = "L = w*((a + b + c + d) + (-4*x))"
@@ -129,3 +131,42 @@ def test_what_changes_with_time_stays_out_of_tables():
     places = Places({"w"}, {"dt", "D"}, table)
     step, _ = combine([LAPLACIAN, "new = x + dt*f(t)*L"], PER_UNIT, {"L"}, places)
     assert "(dt*f(t))*(w*(" in step
+
+
+#: What sympy finds to be no number, cannot compare, or writes as a name of its own.
+STRANGE = [
+    "log(x - x)",
+    "1/(x - x)",
+    "(x - x)**-1*D",
+    "(x*0)/(x*0)",
+    "int(1/(x - x) > 0)",
+    "sqrt(-x**2)",
+    "log(-abs(x))",
+    "(-2)**0.5*x",
+    "e*x",
+    "inf*x",
+    "(1e200*x)**2",
+    "1e-200*1e-200*x",
+    "log(D - D)*x",
+    "arctan(1/(D - D))*x",
+]
+
+
+@pytest.mark.parametrize("text", STRANGE)
+def test_what_sympy_does_not_know_stays_as_it_is_written(text):
+    for lines in ([f"new = {text}"], [LAPLACIAN, f"new = x + dt*(D*L + {text})"]):
+        made = combine(lines, PER_UNIT, {"L"})
+        given = {"neuroglia_step_of_new"}.union(*(algebra.names(x.split(" = ")[1]) for x in lines))
+        assert not set().union(*(algebra.names(x.split(" = ")[1]) for x in made)) - given
+    coupling = f"({text.replace('x', 'x_pre')})/N_incoming"
+    weight, rest = kernel._split_weight(coupling, {"D"})
+    assert algebra.names(f"{weight} + {rest}") <= algebra.names(coupling) | {"None"}
+    total = kernel._summed(rest, {"x": ["a", "b"]}, {"x"})
+    assert total is None or "zoo" not in total
+
+
+def test_functions_of_units_are_not_simplified():
+    """Where log(x) has no value, exp(log(x)) has none."""
+    (line,) = combine(["new = exp(log(x)) + x/(x*y) + sqrt(x)*sqrt(x)"], PER_UNIT, set())
+    for piece in ("exp(log(x))", "x / (x * y)", "sqrt(x)"):
+        assert piece in line

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -251,3 +253,39 @@ def test_messages_arrive_one_step_late_and_keep_the_laplacian(tmp_path):
     assert run.populations["a"].arrays["L"].reshape(3, 4)[1, 1] == pytest.approx(inner)
     corner = lattice[0, 1] + lattice[1, 0] - 2 * lattice[0, 0]
     assert run.populations["a"].arrays["L"][0] == pytest.approx(corner)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[8, 8]", "[10000, 10000]", "has 100000000 units, and up to 4000000 are lowered"),
+        ("(v_pre - v_post)", "(v_pre - v_post)*log(v_pre - v_pre)", "not linear in one variable"),
+        ("(v_pre - v_post)", "(v_pre - v_post)/log(N_incoming - N_incoming)", "not linear in one"),
+    ],
+)
+def test_what_cannot_be_lowered_is_said_at_once(tmp_path, old, new, said):
+    text = '''
+[model]
+integrator = "heun"
+dt = "0.1 ms"
+duration = "1 ms"
+[population.a]
+shape = [8, 8]
+equations = """
+dv/dt = (L - v)/ms : 1
+L : 1
+"""
+initial = { v = "i/N" }
+[projection.p]
+from = "a"
+to = "a"
+connect = { rule = "lattice" }
+equations = "L_post = (v_pre - v_post) : 1 (summed)"
+'''
+    path = tmp_path / "m.toml"
+    path.write_text(text)
+    assert lowering.reason(load(str(path))) is None
+    path.write_text(text.replace(old, new))
+    began = time.monotonic()
+    assert said in str(lowering.reason(load(str(path))))
+    assert time.monotonic() - began < 10

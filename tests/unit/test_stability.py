@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from neuroglia_snn import stability
+from neuroglia_snn import checks, stability
 from neuroglia_snn.catalog.load import load
 
 MEMORY = "noise_induced_memory"
@@ -116,3 +116,45 @@ def test_the_rule_that_makes_the_links_is_no_matter(write):
         model = load(str(write(text=text)))
         found = stability.stiffest_rate(model, model.populations["cell"])
         assert found == pytest.approx(rate, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("connect", "chance"),
+    [
+        ('rule = "all"', lambda i, j: 1.0),
+        ('rule = "condition", p = "0.3"', lambda i, j: 0.3),
+        ('rule = "condition", condition = "i != j", n = "2"', lambda i, j: 2.0 * (i != j)),
+        ('rule = "condition", condition = "abs(i - j) <= 1 and not (i == j)"',
+         lambda i, j: 1.0 * (abs(i - j) == 1)),
+    ],
+)  # fmt: skip
+def test_connections_are_counted_whatever_makes_them(connect, chance, write):
+    """Against the eigenvalues of what is drawn, or of what is expected on average."""
+    size = 200
+    text = LINEAR.format(terms="-v + 5*L", scheme="euler", dt=0.001)
+    text = text.replace('rule = "lattice"', connect).replace("/N_incoming", "")
+    text = text.replace("shape = [3, 3]", f"size = {size}")
+    i, j = np.indices((size, size))
+    expected = chance(i, j) * np.ones((size, size))
+    random = np.random.default_rng(0).random((size, size))
+    drawn = (random < expected) if expected.max() < 1 else expected
+    matrix = drawn.T - np.diag(drawn.sum(0))
+    rate = -np.linalg.eigvals(100 * (5 * matrix - np.eye(size))).real.min()
+    model = load(str(write(text=text)))
+    found = stability.stiffest_rate(model, model.populations["cell"])
+    assert found == pytest.approx(rate, rel=0.25)
+
+
+def test_what_is_not_known_is_said(write):
+    text = LINEAR.format(terms="-v + 5*L", scheme="euler", dt=0.001)
+    for connect, known in (
+        ('rule = "condition", condition = "rand() < 0.1"', False),
+        ('rule = "condition", condition = "v_pre > 0"', False),
+        ('rule = "condition", p = "0.1"', True),
+    ):
+        drawn = text.replace("[projection", '[population.cell.initial]\nv = "randn()"\n[projection')
+        path = str(write(text=drawn.replace('rule = "lattice"', connect)))
+        said = [
+            f.message for f in checks.check_file(path) if "is not known before a run" in f.message
+        ]
+        assert bool(said) != known

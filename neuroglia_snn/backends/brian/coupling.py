@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import sympy
-from brian2.parsing.sympytools import str_to_sympy
 from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn import algebra, couplings, expressions, geometry, spec
 from neuroglia_snn import equations as eqs
+from neuroglia_snn.backends.brian import symbolic
 from neuroglia_snn.names import made
 from neuroglia_snn.quantities import UNITS
 
@@ -132,13 +131,13 @@ def gather(
 
 def _singular(text: str) -> bool:
     """Whether a coupling has no value between equal states (0/0): no mask could hide that."""
-    value = str_to_sympy(_between_equals(text))
-    return value.has(sympy.nan, sympy.zoo, sympy.oo)
+    return symbolic.parsed(_between_equals(text)) is None
 
 
 def vanishes(text: str) -> bool:
     """Whether a coupling is zero between equal states (``x_pre - x_post``): no mask needed."""
-    return str_to_sympy(_between_equals(text)).expand() == 0
+    value = symbolic.parsed(_between_equals(text))
+    return value is not None and value.expand() == 0
 
 
 def _between_equals(text: str) -> str:

@@ -70,7 +70,7 @@ def build(
     ``apply_settings`` is called once, after the groups exist and before connections and initial
     values are made, because those may depend on parameters.
     """
-    model = arithmetic.settle(inputs.separate(model))
+    model = arithmetic.settle(inputs.separate(model.within_run()))
     network = Network(model, namespace=_namespace(model))
     for population in model.populations.values():
         _population(network, population, images, seed, own_loop)

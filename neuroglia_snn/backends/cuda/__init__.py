@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import brian2
+from brian2.devices.device import get_device
 
 from neuroglia_snn import algebra, expressions, noise, spec
 from neuroglia_snn import equations as eqs
@@ -28,6 +29,8 @@ from neuroglia_snn.errors import BackendError
 
 #: Units that a record may keep: brian2cuda holds a vector in the GPU's memory for each.
 MAX_RECORDED = 20_000
+#: The loop is over when the GPU is through with what it was given.
+_WAIT = "CUDA_SAFE_CALL(cudaDeviceSynchronize());"
 #: Flags of every build; brian2cuda's own have -use_fast_math and C++11, which CUDA 13 cannot compile.
 _FLAGS = ["-w", "-std=c++17", "-O3"]
 _SEED = (
@@ -235,6 +238,8 @@ def _device(tools: toolkit.Toolkit, architecture: str, flags: list[str]) -> Iter
 
 def _generate(request: Request, folder: Path) -> Network:
     """The project in a folder, with what brian2cuda (1.0a7, 1.0b1) writes wrongly put right."""
+    get_device().insert_code("before_network_run", project.LOOP_BEGINS)
+    get_device().insert_code("after_network_run", _WAIT + project.LOOP_ENDS)
     network = standalone.generate(request, folder, _SEED, _implement)
     for file in (folder / "code_objects").glob("*.cu"):
         text = file.read_text(encoding="utf-8")

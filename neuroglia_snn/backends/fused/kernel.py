@@ -21,14 +21,14 @@ import numpy as np
 import sympy
 from brian2.codegen.generators.cpp_generator import c_data_type
 from brian2.core.variables import ArrayVariable
-from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
+from brian2.parsing.sympytools import sympy_to_str
 from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.utils.stringtools import get_identifiers
 from sympy.logic.boolalg import Boolean
 
 from neuroglia_snn import algebra, couplings, lanes, noise, spec, stages
 from neuroglia_snn import equations as eqs
-from neuroglia_snn.backends.brian import coupling, gate
+from neuroglia_snn.backends.brian import coupling, gate, symbolic
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
 from neuroglia_snn.backends.brian.project import LOOP, PROGRESS
 from neuroglia_snn.backends.fused import linear
@@ -347,19 +347,18 @@ class _Generator:
             )
         stimuli = [s for s in self.model.stimuli.values() if s.population == spec_.name]
         population.gates = [gate.name_of(s) for s in stimuli]
-        known: set[str] = set()
         for name in ("advance", "advance_quiet") if stimuli else ("advance",):
             halves = [list(first), list(second)]
             if name == "advance_quiet":
                 halves = [[_without(x, population.gates) for x in lines] for lines in halves]
+                if any(
+                    symbolic.parsed(x.split(" = ", 1)[1]) is None for x in itertools.chain(*halves)
+                ):
+                    population.gates = []  # log(stimulus_on(t)), for one: no such loop
+                    break
             predict, correct = (
                 "\n".join(linear.combine(lines, per_unit, written_out, places)) for lines in halves
             )
-            names = get_identifiers(f"{predict} {correct}") - {w.name for w in population.weights}
-            if name == "advance_quiet" and names - known:
-                population.gates = []  # log(stimulus_on(t)), for one, is sympy's zoo: no such loop
-                break
-            known = names
             if spec_.threshold and not self.gpu:
                 correct += f"\nneuroglia_above = {spec_.threshold}"
             population.variants.append(
@@ -573,7 +572,7 @@ class _Generator:
         for name, table in self.model.tables.items():
             values = ", ".join(repr(float(v.si)) for v in table.values)
             lines.append(
-                f"inline double {name}(const double t, const int parts) {{ static const double values[]"
+                f"inline double {name}(const double t, const double parts) {{ static const double values[]"
                 f" = {{ {values} }}; return fn::table(t, {table.dt!r}, parts, values); }}"
             )
         return lines
@@ -639,19 +638,31 @@ def _is_truth(node: ast.expr) -> bool:
 
 def _split_weight(text: str, parameters: Collection[str]) -> tuple[str | None, str]:
     """A coupling as (factor of the number of connections and parameters alone, the rest)."""
-    whole = str_to_sympy(text)
-    count = next((s for s in whole.free_symbols if s.name == "N_incoming"), None)
-    if count is None:
+    polynomial, hidden = _polynomial(text)
+    whole = symbolic.parsed(polynomial)
+    symbols = whole.free_symbols if whole is not None else ()
+    count = next((s for s in symbols if s.name == "N_incoming"), None)
+    if whole is None or count is None:
         return None, text
     rest, factor = whole.as_independent(count, as_Add=False)
     if {s.name for s in factor.free_symbols} - {"N_incoming", *parameters, *UNITS}:
         return None, text
-    return sympy_to_str(factor), sympy_to_str(rest)
+    return sympy_to_str(factor), algebra.substituted(sympy_to_str(rest), hidden)
+
+
+def _polynomial(text: str) -> tuple[str, dict[str, str]]:
+    """A coupling as a polynomial in what differs between units, and what it hides."""
+    sides = [n for n in algebra.names(text) if n.endswith(("_pre", "_post"))]
+    found, hidden = algebra.hidden(text, sides)
+    return found, {name: f"({value})" for name, value in hidden.items()}
 
 
 def _summed(text: str, neighbours: Mapping[str, list[str]], own: Collection[str]) -> str | None:
     """A sum over neighbours with as few operations as can be, if the coupling is linear in them."""
-    whole = str_to_sympy(text)
+    polynomial, hidden = _polynomial(text)
+    whole = symbolic.parsed(polynomial)
+    if whole is None or any("_pre" in value for value in hidden.values()):
+        return None
     symbols = {s.name: s for s in whole.free_symbols}
     pre = {v: symbols[f"{v}_pre"] for v in neighbours if f"{v}_pre" in symbols}
     if not pre or whole.atoms(Boolean):
@@ -663,7 +674,8 @@ def _summed(text: str, neighbours: Mapping[str, list[str]], own: Collection[str]
     rest = count * whole.subs({symbol: 0 for symbol in pre.values()})
     parts = [f"({' + '.join(neighbours[v])})*({sympy_to_str(s)})" for v, s in slopes.items()]
     names = {f"{n}_post": n for n in own}
-    return algebra.substituted(" + ".join([*parts, f"({sympy_to_str(sympy.expand(rest))})"]), names)
+    total = " + ".join([*parts, f"({sympy_to_str(sympy.expand(rest))})"])
+    return algebra.substituted(algebra.substituted(total, hidden), names)
 
 
 @functools.lru_cache(maxsize=2)

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 import sympy
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 
+from neuroglia_snn import algebra
+from neuroglia_snn.backends.brian import symbolic
+
 _T = str_to_sympy("t")
 
 
@@ -51,16 +54,23 @@ def combine(
     local : names of ``per_unit`` that the statements assign for themselves; they are written out
     places : what may become tables; without, nothing does
     """
-    own = {sympy.Symbol(n, real=True) for n in per_unit}
-    values: dict[sympy.Symbol, sympy.Expr] = {}
+    values: dict[str, str] = {}
     result = []
     for statement in statements:
         name, text = statement.split(" = ", 1)
-        value = _exact(str_to_sympy(text)).subs(values)
+        text = algebra.substituted(text, values)
         if name in local:
-            values[sympy.Symbol(name, real=True)] = value
+            values[name] = text
             continue
-        plain, increment = _parts(value, own, places)
+        polynomial, hidden = algebra.hidden(text, per_unit)
+        value = symbolic.parsed(polynomial)
+        if value is None:
+            result.append(f"{name} = {text}")
+            continue
+        hidden = {n: f"({text})" for n, text in hidden.items()}
+        own = {sympy.Symbol(n, real=True) for n in (*per_unit, *hidden)}
+        plain, increment = _parts(_exact(value), own, places)
+        plain, increment = (algebra.substituted(part, hidden) for part in (plain, increment))
         if plain and increment:
             result.append(f"neuroglia_step_of_{name} = {increment}")
             increment = f"neuroglia_step_of_{name}"
@@ -71,7 +81,8 @@ def combine(
 def _exact(value: sympy.Expr) -> sympy.Expr:
     """With halves and the like as fractions, which are printed exactly."""
     fractions = {x: sympy.Rational(x) for x in value.atoms(sympy.Float)}
-    return value.xreplace({x: r for x, r in fractions.items() if r.q <= 1024})
+    exact = {x: r for x, r in fractions.items() if r.q <= 1024 and abs(r.p) < 2**53}
+    return value.xreplace(exact)
 
 
 def _parts(value: sympy.Expr, own: set[sympy.Symbol], places: Places) -> tuple[str, str]:

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,7 +41,14 @@ template <class T> NEUROGLIA_BOTH inline T within(const T x, const T low, const 
 // A number that the compiler does not know.
 template <class T> inline T variable(const T x) { volatile T y = x; return y; }
 template <class T> NEUROGLIA_BOTH inline T absolute(const T x) { return x < T(0) ? -x : x; }
-template <class T> NEUROGLIA_BOTH inline int32_t sign(const T x) { return (x > T(0)) - (x < T(0)); }
+template <class T> NEUROGLIA_BOTH inline T sign(const T x) { return T((x > T(0)) - (x < T(0))); }
+template <class T> NEUROGLIA_BOTH inline T cut(const T x) { return std::trunc(x); }
+// The 32 bits of a whole number, as they wrap round in NumPy; of what is no number, 0.
+NEUROGLIA_BOTH inline int32_t wrapped(const int64_t x) { return (int32_t)(uint32_t)x; }
+NEUROGLIA_BOTH inline int32_t whole(const double x)
+{
+    return std::isfinite(x) ? wrapped((int64_t)std::fmod(std::trunc(x), 4294967296.0)) : 0;
+}
 // As NumPy: of the divisor's sign, and whatever a compiler makes of a division.
 template <class T> NEUROGLIA_BOTH inline T remainder(const T x, const T y)
 {
@@ -53,6 +61,9 @@ template <class T> NEUROGLIA_BOTH inline T quotient(const T x, const T y)
     const T rest = std::fmod(x, y);
     return std::round((x - rest)/y - T(rest != T(0) && (rest < T(0)) != (y < T(0))));
 }
+// Of whole numbers in floating point: 0 where the divisor is.
+template <class T> NEUROGLIA_BOTH inline T whole_remainder(const T x, const T y) { return y == T(0) ? T(0) : remainder(x, y); }
+template <class T> NEUROGLIA_BOTH inline T whole_quotient(const T x, const T y) { return y == T(0) ? T(0) : quotient(x, y); }
 NEUROGLIA_BOTH inline int64_t remainder(const int64_t x, const int64_t y)
 {
     const int64_t rest = x%y;

@@ -28,15 +28,11 @@ _FUNCTIONS = {
     **{n: n for n in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "log10", "sqrt")},
     **{n: n for n in ("ceil", "floor", "expm1", "log1p", "exprel", "clip", "sign", "timestep")},
     **{"arcsin": "asin", "arccos": "acos", "arctan": "atan", "abs": "absolute", "int": "integer"},
-    **{
-        arithmetic.REMAINDER: "remainder",
-        arithmetic.QUOTIENT: "quotient",
-        arithmetic.CLIP: "within",
-    },
+    **{n: n.removeprefix("neuroglia_") for n in arithmetic.CPP},
+    arithmetic.CLIP: "within",
 }
 #: Those whose arguments have one type.
-_OF_ONE_TYPE = {"clip", "exprel", "timestep", arithmetic.REMAINDER, arithmetic.QUOTIENT}
-_OF_ONE_TYPE |= {arithmetic.CLIP}
+_OF_ONE_TYPE = {"clip", "exprel", "timestep", *arithmetic.CPP}
 
 
 #: Names of what a block computes for the loop around it begin so.
@@ -87,8 +83,9 @@ class _Renderer(CPPNodeRenderer):
         return f"{self._number}({float(node.value)!r})"
 
     def render_Name(self, node):
-        if node.id in ("inf", "True", "False"):
-            return {"inf": "HUGE_VAL", "True": "true", "False": "false"}[node.id]
+        known = {"inf": "HUGE_VAL", "nan": "NAN", "True": "true", "False": "false"}
+        if node.id in known:
+            return known[node.id]
         return f"{node.id}{self._suffix}"
 
     def render_BinOp(self, node):
@@ -134,7 +131,7 @@ class _Renderer(CPPNodeRenderer):
         if name == "clip" and self._hoists:
             arguments[1:] = [self._bound(a) for a in arguments[1:]]
         if name in self._parts:
-            arguments.append(str(self._parts[name]))
+            arguments.append(f"{self._parts[name]}.0")
         known = _FUNCTIONS.get(name)
         return f"{f'fn::{known}' if known else f'user::{name}'}({', '.join(arguments)})"
 
@@ -230,13 +227,15 @@ def _render(scalar, vector, variables, auxiliary, real: str, parts: Mapping[str,
             keep = real == "double" or _is_time(name, variables, hoisted)
             prelude.append(f"const {'double' if keep else real} {name}_ = {name}{_DOUBLE};")
     inner = _Renderer(real, shared={*shared, *hoisted}, parts=parts, hoists=True)
+    in_double = _Renderer("double", parts=parts)
     body, reads, writes, local = [], set(), set(), set()
     for statement in vector:
         for name in get_identifiers(statement.expr):
             if _is_array(variables.get(name)) and name not in writes:
                 reads.add(name)
         target = statement.var
-        text = inner.render_expr(statement.expr)
+        whole = _is_array(variables.get(target)) and variables[target].dtype == np.int32
+        text = (in_double if whole else inner).render_expr(statement.expr)
         if statement.op == ":=":
             body.append(f"{'const ' if statement.constant else ''}auto {target}_ = {text};")
             local.add(target)
@@ -245,7 +244,9 @@ def _render(scalar, vector, variables, auxiliary, real: str, parts: Mapping[str,
             if statement.op != "=" and target not in writes:
                 reads.add(target)
             writes.add(target)
-        body.append(f"{target}_ {statement.op} {text};")
+        if whole and statement.op != "=":  # in 32 bits, whatever the type of the text
+            text = f"fn::wrapped(int64_t({target}_) {statement.op[0]} int64_t({text}))"
+        body.append(f"{target}_ {'=' if whole else statement.op} {text};")
     prelude += [f"const {real} {n} = fn::variable({text});" for text, n in inner.bounds.items()]
     return Block(
         tuple(prelude),

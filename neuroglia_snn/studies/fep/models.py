@@ -9,8 +9,8 @@ import xarray as xr
 
 from neuroglia_snn import backends, results, spec
 from neuroglia_snn.backends.base import Outcome, Progress, Request
-from neuroglia_snn.catalog.load import load
-from neuroglia_snn.errors import RecordingError, UserError
+from neuroglia_snn.catalog.schema import CANONICAL
+from neuroglia_snn.errors import RecordingError
 from neuroglia_snn.experiments.self_organisation import ensembles, learning, network, stimulus
 from neuroglia_snn.experiments.self_organisation.culture import from_events, sessions_of
 from neuroglia_snn.experiments.self_organisation.ensembles import EARLY, Culture
@@ -18,9 +18,6 @@ from neuroglia_snn.experiments.self_organisation.reverse_engineering import anal
 from neuroglia_snn.options import Options, require_used
 from neuroglia_snn.studies.base import Work
 from neuroglia_snn.studies.fep import figures, recordings
-
-#: Parameters of a canonical network that `canonical` and the stimulus take from its model.
-PARAMETERS = ("mixing", "excitability", "insensitivity", "preference")
 
 
 def canonical(
@@ -57,26 +54,7 @@ def model_identity(model: spec.Model, options: Options) -> dict:
     if spiking:
         backend, _ = backends.choose(options.backend, model)
         return {"backend": backend.name, "threads": options.threads, "sessions": sessions}
-    _require_canonical(model)
     return {"sessions": sessions}
-
-
-def _require_canonical(model: spec.Model) -> None:
-    """Refuse equations that `learning.follow` would not heed."""
-    known = load("fep_canonical")
-    changed = [
-        name
-        for table in ("populations", "projections")
-        for name in {**getattr(known, table), **getattr(model, table)}
-        if getattr(known, table).get(name) != getattr(model, table).get(name)
-    ]
-    absent = [name for name in PARAMETERS if name not in model.parameters]
-    if changed or absent:
-        raise UserError(
-            f"model '{model.name}' is not the canonical network that its [experiment] asks for:"
-            f" '{(changed + absent)[0]}' differs from fep_canonical; to run its equations as they"
-            " stand, leave [experiment] out (remove = ['experiment'])"
-        )
 
 
 def run(model: spec.Model, options: Options, work: Work) -> dict:
@@ -91,7 +69,7 @@ def run(model: spec.Model, options: Options, work: Work) -> dict:
 
 def _run_canonical(model: spec.Model, options: Options, work: Work) -> dict:
     mixing, excitability, insensitivity, preference = (
-        model.parameters[name].value.si for name in PARAMETERS
+        model.parameters[name].value.si for name in CANONICAL
     )
     trials = int(model.experiment["trials"])
     shown = stimulus.draw(mixing, options.seed, sessions_of(model), trials)
@@ -123,7 +101,7 @@ def _run_canonical(model: spec.Model, options: Options, work: Work) -> dict:
     }
     path = figures.landscape(work.folder, {"canonical network": (shown, history)}, {})
     return {
-        "parameters": {name: model.parameters[name].text for name in PARAMETERS},
+        "parameters": {name: model.parameters[name].text for name in CANONICAL},
         "results": {name: float(value) for name, value in found.items()},
         "data": str(work.folder / results.DATA),
         "figures": [str(path)],

@@ -1,0 +1,48 @@
+"""Every model of the catalogue runs: a few steps, from its own initial values, and draws what it records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuroglia_snn import backends, checks, load, plots, results
+from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.catalog import files
+
+MODELS = sorted(files.names("models"))
+
+
+def a_few_steps(name: str, backend: str, folder: Path) -> Outcome:
+    """Run a model without its experiment, which measures at later times."""
+    whole, _ = checks.load_checked(name)
+    steps = [p.dt for p in whole.populations.values()]
+    model = replace(whole, duration=max(3 * min(steps), max(steps)), experiment={})
+    images = {image: np.indices(shape).sum(0) % 2 > 0 for image, shape in whole.images().items()}
+    outcome = backends.choose(backend, model)[0].run(Request(model, images, seed=1))
+    plots.record_figure(model, results.dataset(model, outcome), folder / "records.png")
+    return outcome
+
+
+def require_whole(name: str, outcome: Outcome) -> None:
+    model = load(name)
+    assert outcome.final.keys() == model.populations.keys()
+    for population, state in outcome.final.items():
+        assert state, population
+        for variable, values in state.items():
+            assert np.isfinite(values).all(), (population, variable)
+    for record in outcome.records.values():
+        assert len(record.times) >= 1
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_runs_a_few_steps(name, tmp_path):
+    require_whole(name, a_few_steps(name, "numpy", tmp_path))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_runs_where_a_user_runs_it(name, tmp_path):
+    require_whole(name, a_few_steps(name, "auto", tmp_path))
