@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64, c_void_p
 
 import numpy as np
@@ -15,6 +16,7 @@ from neuroglia_snn.program.edges import Edges
 from neuroglia_snn.program.machine import Setting, Status
 from neuroglia_snn.program.passes import simplified
 from neuroglia_snn.program.program import Program
+from neuroglia_snn.program.tree import Array
 
 
 class _Clock(Structure):
@@ -167,9 +169,9 @@ class CppMachine:
             again=edges.again,
         )
 
-    def refresh(self) -> None:
-        """Take note of where the arrays are now, and how long."""
-        for array in self._program.arrays:
+    def refresh(self, arrays: Iterable[Array] | None = None) -> None:
+        """Take note of where arrays are now, and how long; all of them if none are given."""
+        for array in self._program.arrays if arrays is None else arrays:
             values = array.values()
             self._arrays[array.number] = values.ctypes.data
             self._sizes[array.number] = len(values) if values.ndim else 1

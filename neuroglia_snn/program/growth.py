@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
+from neuroglia_snn.program.clocks import time, values
 from neuroglia_snn.program.machine import Machine
-from neuroglia_snn.program.program import Program, Record, RecordEvents, RecordState
+from neuroglia_snn.program.program import Program, Python, Record, RecordEvents, RecordState
 
 _LEAST = 1024
 
@@ -23,13 +27,33 @@ class Growth:
         assert isinstance(step, Record)
         length = int(step.length.values()[0])
         more = max(length, _LEAST)
+        clock = self._program.clocks[step.clock]
+        ahead = min(self._steps_to_python(position), float(clock._i_end - _timestep(clock)))
         if isinstance(step, RecordEvents):
-            more = max(more, int(step.events.values()[-1]))
+            needed = int(step.events.values()[-1])
+            more = needed if ahead <= 1 else max(more, needed)
         else:
-            clock = self._program.clocks[step.clock]
-            more = max(1, min(more, int(clock._i_end - clock.variables["timestep"].get_value()[0])))
+            more = max(1, int(min(more, ahead)))
         self._resize(step, length + more)
-        self._machine.refresh()
+        self._machine.refresh(step.growing.values())
+
+    def _steps_to_python(self, position: int) -> float:
+        """How often a record comes until Python looks: cutting much room costs as much as giving it."""
+        clock = self._program.clocks[self._program.steps[position].clock]
+        dt = values(clock, "dt")
+        found = math.inf
+        for place, step in enumerate(self._program.steps):
+            if isinstance(step, Python) and dt is not None:
+                other = self._program.clocks[step.clock]
+                later = (time(other) - time(clock)) / float(dt[0])
+                if place < position and later < 0.5:  # it has been in this step
+                    every = values(other, "dt")
+                    later += math.inf if every is None else float(every[0] / dt[0])
+                within = (
+                    0.001 if place > position else -0.999
+                )  # a step that is the same as Python's
+                found = min(found, 1 if later < 0.5 else math.floor(later + within) + 1)
+        return found
 
     def trim(self) -> None:
         """Cut all to what was recorded."""
@@ -43,7 +67,10 @@ class Growth:
         """Give back the room that `trim` took, and take note of what else Python has moved."""
         for step, capacity in zip(self._records, self._before, strict=True):
             length = int(step.length.values()[0])
-            self._resize(step, max(length, capacity))
+            if capacity > length:
+                self._resize(step, capacity)
+            else:
+                self._machine.capacity[self._records.index(step)] = length
         self._machine.refresh()
 
     def _resize(self, step: Record, length: int) -> None:
@@ -51,6 +78,10 @@ class Growth:
             rows = isinstance(step, RecordState) and name != "t"
             array.variable.resize((length, step.units.variable.size) if rows else length)  # type: ignore[attr-defined]
         self._machine.capacity[self._records.index(step)] = length
+
+
+def _timestep(clock: Any) -> int:
+    return int(clock.variables["timestep"].get_value()[0])
 
 
 def start(program: Program, machine: Machine) -> Growth:

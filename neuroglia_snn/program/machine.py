@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -10,6 +11,7 @@ import numpy as np
 
 from neuroglia_snn.program.draws import Keys
 from neuroglia_snn.program.edges import Edges
+from neuroglia_snn.program.tree import Array
 
 
 class Status(IntEnum):
@@ -57,8 +59,8 @@ class Machine(Protocol):
     def seconds(self) -> np.ndarray:
         """Time that each step took, where profiling."""
 
-    def refresh(self) -> None:
-        """Take note of where the arrays are now, and how long."""
+    def refresh(self, arrays: Iterable[Array] | None = None) -> None:
+        """Take note of where arrays are now, and how long; all of them if none are given."""
 
     def advance(self, pause: float) -> Status:
         """Go on for about ``pause`` seconds, or to where Python is needed."""

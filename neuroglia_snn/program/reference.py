@@ -7,7 +7,7 @@ cell, sums and products are accumulated; what depends on the order is done unit 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import singledispatchmethod
 from typing import Any
 
@@ -37,6 +37,7 @@ from neuroglia_snn.program.tree import (
     BOOL,
     FLOAT64,
     Apply,
+    Array,
     Call,
     Cell,
     Draw,
@@ -297,7 +298,7 @@ class NumpyMachine:
         self._current: list[bool] = []
         self._functions: dict[int, Callable] = {}
 
-    def refresh(self) -> None:
+    def refresh(self, arrays: Iterable[Array] | None = None) -> None:
         """Nothing: the arrays are looked up when they are read."""
 
     def stop(self) -> None:
