@@ -51,11 +51,6 @@ from neuroglia_snn.program.tree import (
 )
 
 
-def _quotient(a: Any, b: Any) -> Any:
-    """Rounded down; zero where integers are divided by zero, as NumPy does it."""
-    return np.floor(np.divide(a, b)) if np.result_type(a).kind == "f" else np.floor_divide(a, b)
-
-
 def _power(a: Any, b: Any) -> Any:
     if np.result_type(a).kind == "f" or np.min(b, initial=0) >= 0:
         return np.power(a, b)
@@ -86,7 +81,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "-": np.subtract,
     "*": np.multiply,
     "/": np.true_divide,
-    "//": _quotient,
+    "//": np.floor_divide,
     "%": np.mod,
     "**": _power,
     "neg": np.negative,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 
@@ -223,6 +224,107 @@ def test_numbers_depend_on_the_seed_and_on_nothing_else(device):
     assert not np.array_equal(first, after)
     kept, resumed = run(1, restored=True)
     assert np.array_equal(kept, resumed)
+
+
+def _walk() -> NeuronGroup:
+    return NeuronGroup(2, "dx/dt = xi/sqrt(ms) : 1", method="euler")
+
+
+def test_no_two_objects_draw_the_same_even_after_one_is_gone(device):
+    first, gone = _walk(), _walk()
+    network = Network(first, gone)
+    network.run(0.1 * ms)
+    network.remove(gone)
+    del gone
+    gc.collect()
+    new = _walk()
+    network.add(new)
+    first.x = new.x = 0
+    network.run(1 * ms)
+    assert not np.isin(first.x[:], new.x[:]).any()
+
+
+def test_a_longer_step_does_not_draw_again_what_was_drawn(device):
+    group = _walk()
+    monitor = StateMonitor(group, "x", record=0)
+    network = Network(group, monitor)
+    network.run(2 * ms)
+    brian2.defaultclock.dt = 0.2 * ms
+    network.run(2 * ms)
+    x = np.append(monitor.x[0], group.x[0])
+    before, after = np.diff(x[:21]) / np.sqrt(0.1), np.diff(x[20:]) / np.sqrt(0.2)
+    assert len(after) == 10 and not np.isclose(before[:, None], after[None], rtol=1e-6).any()
+
+
+def test_two_runs_draw_what_one_draws_spikes_under_way_among_it(device):
+    def drawn(*parts):
+        brian2.start_scope()
+        seed(2)
+        source = brian2.SpikeGeneratorGroup(1, [0], [0.1] * ms)
+        target = NeuronGroup(1, "x : 1")
+        synapses = Synapses(source, target, on_pre="x += rand()", delay=1 * ms)
+        synapses.connect()
+        network = Network(source, target, synapses)
+        for part in parts:
+            network.run(part * ms)
+        return float(target.x[0])
+
+    assert drawn(2) == drawn(0.5, 1.5) > 0
+
+
+def test_a_generator_that_missed_more_than_it_has_room_for_says_it(device):
+    source = brian2.SpikeGeneratorGroup(1, np.zeros(20), np.arange(20) * 0.1 * ms, name="late")
+    other = NeuronGroup(1, "x : 1")
+    network = Network(source, other)
+    network.run(0.5 * ms)
+    source.active = False
+    network.run(1 * ms)
+    source.active = True
+    with pytest.raises(UserError, match="'late': 11 spikes are due in the first step"):
+        network.run(1 * ms)
+
+
+@pytest.mark.parametrize("delay", [-1 * ms, np.nan * ms, 1e6 * second])
+def test_a_delay_that_no_queue_can_hold_says_it(device, delay):
+    network, _ = _network()
+    synapses = next(o for o in network.objects if isinstance(o, Synapses))
+    synapses.pre.delay = delay
+    with pytest.raises(UserError, match=f"'{synapses.name}_pre': a delay of .* cannot be"):
+        network.run(1 * ms)
+
+
+def test_functions_of_one_text_read_their_own_arrays(device):
+    def made(values, name):
+        code = "double zoo_of(int n) { return _namespacezoo_values[n]; }"
+        return brian2.implementation("cpp", code, namespace={"zoo_values": np.array(values)})(
+            brian2.check_units(n=1, result=1)(lambda n: n)
+        )
+
+    def group(values):
+        found = NeuronGroup(3, "x : 1", namespace={"zoo_of": made(values, "zoo_of")})
+        found.run_regularly("x = zoo_of(i)")
+        return found
+
+    one, other = group([0.0, 1.0, 2.0]), group([10.0, 11.0, 12.0])
+    inner = Network(other)
+
+    def within(t):
+        inner.run(0.1 * ms)
+
+    Network(one, NetworkOperation(within, when="before_start")).run(0.2 * ms)
+    assert one.x[:].tolist() == [0, 1, 2] and other.x[:].tolist() == [10, 11, 12]
+
+
+def test_a_script_goes_on_with_its_objects_on_brian2s_runtime(device):
+    network, group = _network()
+    network.run(1 * ms)
+    before = np.array(group.variables["secret"].get_value())
+    brian2.set_device("runtime")
+    network.run(1 * ms)
+    brian2.set_device("neuroglia")
+    network.run(1 * ms)
+    assert float(network.t) == pytest.approx(3e-3)
+    assert not np.array_equal(before, group.variables["secret"].get_value())
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,64 @@ def linked():
 
 
 @network
+def linked_to_one_and_to_its_own_group():
+    one = NeuronGroup(1, "da/dt = -a/(9*ms) : 1", method="exact")
+    one.a = 2
+    ring = NeuronGroup(
+        5, "dv/dt = (a - v + w)/(7*ms) : 1\na : 1 (linked)\nw : 1 (linked)", method="euler"
+    )
+    ring.v = [0, 1, 3, -1, 2]
+    ring.a = linked_var(one, "a")
+    ring.w = linked_var(ring, "v", index=[1, 2, 3, 4, 0])
+    net = Network(collect())
+    net.run(3 * ms)
+    return net
+
+
+@network
+def whole_and_real_numbers():
+    g = NeuronGroup(3, "n : integer\nx : 1\ny : 1\nz : integer\nw : 1\nq : 1")
+    g.n = [50000, -(2**31), 2**31 - 1]
+    g.run_regularly(
+        """x = n*100000
+        y = n*100000.0
+        z = n // (-1)
+        w = (n + 1) > n
+        q = (0.1*n) // 0.1"""
+    )
+    net = Network(collect())
+    net.run(0.1 * ms)
+    return net
+
+
+@network
+def autapses():
+    g = NeuronGroup(
+        3, "x : 1\ny : 1\ndv/dt = 1/ms : 1", threshold="v > 1.05", reset="v = 0", method="euler"
+    )
+    s = Synapses(g, g, on_pre="x_pre += 1; x_post += 2")
+    s.connect(i=[0, 0, 1, 2, 2], j=[0, 0, 1, 2, 0])
+    net = Network(collect())
+    net.run(5 * ms)
+    return net
+
+
+@network
+def stopped():
+    g = _ramp()
+
+    def halt(t):
+        if t > 2.5 * ms:
+            net.stop()
+
+    op = NetworkOperation(halt, dt=1 * ms)
+    net = Network(g, op)
+    net.run(10 * ms)
+    net.run(0.3 * ms)
+    return net
+
+
+@network
 def booleans_in_sums():
     g = NeuronGroup(
         4, "dv/dt = int(on)*20*Hz + int(v > 0.1)*10*Hz : 1\non : boolean", method="euler"
