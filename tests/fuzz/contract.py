@@ -10,6 +10,7 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from unittest import mock
 
 from neuroglia_snn import checks, cli, spec
 from neuroglia_snn.errors import UserError
@@ -80,8 +81,9 @@ def _sentence(text: str) -> None:
 
 def check(path: Path) -> spec.Model | None:
     """The model of a file that passes `check`; all findings are sentences, and `run` agrees."""
-    findings = held(checks.check_file, str(path))
-    loaded = held(checks.load_checked, str(path))
+    with _checked_once():
+        findings = held(checks.check_file, str(path))
+        loaded = held(checks.load_checked, str(path))
     if isinstance(findings, UserError):  # an `extends` that is nowhere
         findings = [checks.findings.Finding("error", "", str(findings))]
     for finding in findings:
@@ -90,6 +92,21 @@ def check(path: Path) -> spec.Model | None:
     if isinstance(loaded, UserError) == passes:
         raise BrokenError("`check` and `run` disagree", f"{findings}\n{loaded}")
     return loaded[0] if passes else None
+
+
+@contextlib.contextmanager
+def _checked_once() -> Iterator[None]:
+    """Let a model that is read twice be checked once, which is what takes time."""
+    real, known = checks._check, dict[str, list]()
+
+    def checked(model: spec.Model, document: object) -> list:
+        text = repr(model)
+        if text not in known:
+            known[text] = real(model, document)
+        return known[text]
+
+    with mock.patch.object(checks, "_check", checked):
+        yield
 
 
 def load(path: Path, settings: Mapping[str, str]):
