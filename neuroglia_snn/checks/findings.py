@@ -272,5 +272,5 @@ def _check_calls(text: str, symbols: eqs.Symbols) -> None:
 
 def _counts(text: str, symbols: eqs.Symbols) -> dict[str, float]:
     """Numbers of units that an expression names, where they are known."""
-    reaches = {name: eqs.reach(symbols.get(name)) for name in expressions.names(text)}
+    reaches = {name: eqs.reach(symbols.get(name)) for name in algebra.names(text)}
     return {name: float(r[0]) for name, r in reaches.items() if r and r[0] == r[1] > 0}
