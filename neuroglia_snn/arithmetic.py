@@ -2,7 +2,8 @@
 
 Brian2's targets do not work every operation out alike: whole numbers have 32 bits in NumPy and in
 C++, C++ divides them in single precision, its remainders and whole quotients follow from a rounded
-division, and a division of whole numbers by 0 ends a C++ program. Where the bounds of ``clip`` cross NumPy
+division, and a division of whole numbers by 0 ends a C++ program. ``floor`` and ``ceil`` give whole numbers of 32
+bits in NumPy alone. Where the bounds of ``clip`` cross NumPy
 gives the upper one and C++ the lower; the sign of NaN is NaN in one and 0 in the other. So before Brian2
 sees a model, each of these is written as a function with one meaning, which is NumPy's. Whole numbers are
 worked out in floating point wherever 32 bits might not hold them; what an integer variable is set to
@@ -20,8 +21,9 @@ import brian2
 import numpy as np
 from brian2.core.variables import Variable
 
+from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import expressions, spec
+from neuroglia_snn.quantities import UNITS
 
 #: A whole number as a floating-point one, and a number as a whole one: cut, in floating point, and in
 #: the 32 bits of an integer variable.
@@ -30,6 +32,7 @@ FLOAT, CUT, WHOLE = "neuroglia_float", "neuroglia_cut", "neuroglia_whole"
 REMAINDER, QUOTIENT = "neuroglia_remainder", "neuroglia_quotient"
 OF_WHOLE = {REMAINDER: "neuroglia_whole_remainder", QUOTIENT: "neuroglia_whole_quotient"}
 CLIP, SIGN = "neuroglia_clip", "neuroglia_sign"
+FLOOR, CEIL = "neuroglia_floor", "neuroglia_ceil"
 #: Largest number that an integer of a model holds.
 MAX_INTEGER = 2**31 - 1
 
@@ -62,6 +65,8 @@ CPP: Mapping[str, str] = {
         OF_WHOLE[REMAINDER], "x y", "\n    if (y == 0) return 0;" + _REMAINDER
     ),
     OF_WHOLE[QUOTIENT]: _cpp(OF_WHOLE[QUOTIENT], "x y", "\n    if (y == 0) return 0;" + _QUOTIENT),
+    FLOOR: _cpp(FLOOR, "x", " return std::floor(x);"),
+    CEIL: _cpp(CEIL, "x", " return std::ceil(x);"),
     SIGN: _cpp(SIGN, "x", " return (x > 0) - (x < 0);"),
     CLIP: _cpp(
         CLIP,
@@ -92,6 +97,8 @@ def _unless_zero(function: Callable) -> Callable:
 _NUMPY: Mapping[str, Callable] = {
     FLOAT: lambda x: np.asarray(x, float),
     CUT: np.trunc,
+    FLOOR: np.floor,
+    CEIL: np.ceil,
     WHOLE: _whole,
     REMAINDER: np.mod,
     QUOTIENT: np.floor_divide,
@@ -101,7 +108,7 @@ _NUMPY: Mapping[str, Callable] = {
     CLIP: lambda x, low, high: np.minimum(np.maximum(x, low), high),
 }
 _UNITS: Mapping[str, Callable] = {
-    **dict.fromkeys((FLOAT, CUT, WHOLE), lambda x: x),
+    **dict.fromkeys((FLOAT, CUT, WHOLE, FLOOR, CEIL), lambda x: x),
     **dict.fromkeys((REMAINDER, OF_WHOLE[REMAINDER]), lambda x, y: x),
     **dict.fromkeys((QUOTIENT, OF_WHOLE[QUOTIENT]), lambda x, y: x / y),
     SIGN: lambda x: x / x,
@@ -218,14 +225,21 @@ def settled(text: str, symbols: eqs.Symbols, type_: str | None = None) -> str:
     tree = expressions.annotated(text, symbols)
     whole = tree.dtype == eqs.INTEGER
     rewriting = _Settling(symbols)
-    number = isinstance(tree, ast.Constant)
     tree = rewriting.visit(tree)
     result = ast.unparse(tree) if rewriting.changed else text
-    if type_ == eqs.FLOAT and whole and not number:
+    if type_ == eqs.FLOAT and (whole or _is_of_python(text)):
         return f"{FLOAT}({result})"
     if type_ == eqs.INTEGER and (rewriting.changed or not whole):
         return f"{WHOLE}({result})"
     return result
+
+
+_OF_PYTHON = {*UNITS, *expressions.CONSTANTS, *expressions.FUNCTIONS, "N", "N_pre", "N_post"}
+
+
+def _is_of_python(text: str) -> bool:
+    """Whether NumPy code would work a value out in Python's own numbers, which do not divide by 0."""
+    return algebra.names(text) <= _OF_PYTHON
 
 
 class _Settling(ast.NodeTransformer):
@@ -268,6 +282,8 @@ class _Settling(ast.NodeTransformer):
                 return self._call(CLIP, *arguments)
             case "sign":
                 return self._call(SIGN, *arguments)
+            case "floor" | "ceil":
+                return self._call(FLOOR if node.func.id == "floor" else CEIL, *arguments)
             case "int" if node.args[0].dtype == eqs.FLOAT and self._is_wide(node.args[0]):
                 return self._call(CUT, *arguments)
             case "int" if whole and self._is_floating(arguments[0]):
@@ -316,12 +332,33 @@ def _statements(code: str, symbols: eqs.Symbols) -> str:
     symbols, lines = symbols | functions(), []
     for target, operator, text in expressions.statements(code):
         known = symbols.get(target)
+        if known is None:
+            text = _of_numpy(text, symbols)
         whole = isinstance(known, Variable) and expressions.type_of(known) == eqs.INTEGER
         value = settled(text, symbols, eqs.INTEGER if whole else None)
         if known is None:
             symbols[target] = eqs.local(target, value, symbols)
+        elif operator == "=":
+            operator, value = _in_place(target, value)
         lines.append(f"{target} {operator} {value}")
     return "\n".join(lines)
+
+
+def _of_numpy(text: str, symbols: eqs.Symbols) -> str:
+    """A local variable's value, of its own type, as no number of Python's."""
+    type_ = expressions.annotated(text, symbols).dtype
+    if type_ == eqs.BOOLEAN or not _is_of_python(text):
+        return text
+    return f"int({text})" if type_ == eqs.INTEGER else f"{FLOAT}({text})"
+
+
+def _in_place(target: str, value: str) -> tuple[str, str]:
+    """``x = x + y`` as ``x += y``, which synapses that share an x may do in any order."""
+    match ast.parse(value, mode="eval").body:
+        case ast.BinOp(left=ast.Name(id=name), op=ast.Add(), right=added) if name == target:
+            if target not in algebra.names(ast.unparse(added)):
+                return "+=", ast.unparse(added)
+    return "=", value
 
 
 # ------------------------------------------------------------------------------ models

@@ -9,7 +9,7 @@ from brian2.units.allunits import second
 from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn import algebra, equations, expressions
-from neuroglia_snn.catalog.schema import QUANTITY, TABLES, nearest, type_names
+from neuroglia_snn.catalog.schema import QUANTITY, TABLES, is_of, nearest, type_names
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.names import refusal
@@ -55,8 +55,7 @@ def _check_key(
             key,
         )
     value, kinds = table[key], known[key]
-    good = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
-    if not good:
+    if not is_of(value, kinds):
         raise document.error(
             f"'{key}' must be {type_names(kinds)}, not {shown(repr(value))}", *path, key
         )
@@ -225,7 +224,7 @@ def values(document: Document, table: dict, key: str, *where: str) -> dict[str, 
     result = {}
     for given, value in entries.items():
         check_name(document, given, *where, key)
-        if not isinstance(value, QUANTITY) or isinstance(value, bool):
+        if not is_of(value, QUANTITY):
             raise document.error(f"'{key}.{given}' must be text, not {value!r}", *where, key, given)
         result[given] = code(document, "value", str(value), f"{key} {given}", *where, key, given)
     return result

@@ -9,7 +9,7 @@ from typing import Any
 
 from neuroglia_snn import spec
 from neuroglia_snn.catalog import fields
-from neuroglia_snn.catalog.schema import CONNECT, nearest
+from neuroglia_snn.catalog.schema import CONNECT, is_of, nearest
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import shown
 
@@ -167,7 +167,7 @@ def _connect(document: Document, name: str, connect: Any, *where: str) -> dict[s
         )
     known = CONNECT[rule]
     for key, value in connect.items():
-        if key != "rule" and (key not in known or not isinstance(value, known[key])):
+        if key != "rule" and (key not in known or not is_of(value, known[key])):
             raise document.error(
                 f"unknown or mistyped '{key}' in rule '{rule}'{nearest(key, known)}"
                 f" (it takes: {', '.join(known) or 'nothing'})",

@@ -106,6 +106,11 @@ EXPERIMENT_DEFAULTS: dict[str, dict[str, object]] = {
 }
 
 
+def is_of(value: object, types: tuple[type, ...]) -> bool:
+    """Whether a value is of one of the types; true and false are no numbers."""
+    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
+
+
 def type_names(types: Iterable[type]) -> str:
     """``text``, ``a number or text``... for messages."""
     words = {str: "text", int: "a whole number", float: "a number", list: "a list"}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from neuroglia_snn import spec
 from neuroglia_snn.catalog import fields
-from neuroglia_snn.catalog.schema import EXPERIMENT_DEFAULTS, EXPERIMENTS, QUANTITY, nearest
+from neuroglia_snn.catalog.schema import EXPERIMENT_DEFAULTS, EXPERIMENTS, QUANTITY, is_of, nearest
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import printable
 from neuroglia_snn.quantities import unit_name
@@ -149,7 +149,7 @@ def experiment(document: Document) -> dict[str, object]:
     known = {"kind": (str,), **EXPERIMENTS[kind]}
     result: dict[str, object] = {}
     for key, value in table.items():
-        if key not in known or not isinstance(value, known[key]):
+        if key not in known or not is_of(value, known[key]):
             raise document.error(
                 f"unknown or mistyped '{key}' in [experiment]{nearest(key, known)}"
                 f" (known: {', '.join(known)})",

@@ -79,7 +79,7 @@ class Reporter:
             if self._unknown_symbols(text, symbols, label, *path, needle=needle):
                 return False
             _check_calls(text, symbols)
-            expressions.check_constants(text, self._parameters)
+            expressions.check_constants(text, self._parameters | _counts(text, symbols))
             found = expressions.dimensions_of(text, symbols)
             _check_type(expressions.annotated(text, symbols), type_)
             _check_size(text, symbols, type_)
@@ -268,3 +268,9 @@ def _check_calls(text: str, symbols: eqs.Symbols) -> None:
                 f"'{shown(text)}' calls '{name}' more than once, which Brian2 does not: give each number"
                 " that is drawn a variable of its own"
             )
+
+
+def _counts(text: str, symbols: eqs.Symbols) -> dict[str, float]:
+    """Numbers of units that an expression names, where they are known."""
+    reaches = {name: eqs.reach(symbols.get(name)) for name in algebra.names(text)}
+    return {name: float(r[0]) for name, r in reaches.items() if r and r[0] == r[1] > 0}

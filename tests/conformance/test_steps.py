@@ -140,6 +140,63 @@ def test_operations_have_one_meaning(outcome, reference):
     )
 
 
+#: What Brian2 simplifies, has sympy simplify, or works out in Python's numbers, which fail where others go on.
+WRITTEN = """
+[model]
+title = "Written"
+integrator = "euler"
+dt = "0.1 ms"
+duration = "0.5 ms"
+[parameters]
+half = "0.5"
+zero = "0"
+[population.p]
+size = 4
+equations = '''
+dx/dt = (infinite + 0*by_truth + 0*nothing*b - x)/ms : 1
+dy/dt = (1/s + tanh((x + 2)/int(b)))/(0.5*ms) : 1
+s = half - 0.25 : 1
+infinite = tanh(1/(low - 0.5)) + tanh(1.5/(count - 4)) : 1
+low = 0.5 : 1
+count = N : 1
+by_truth = int(sign(i/N) <= half//half) : 1
+lost = int(0*log(-1 - x*x) < 1) + int((s - 0.25)/(s - 0.25) > 0) : 1
+large = floor(1e10 + x) + ceil(1 + zero)**-1 : 1
+nothing : 1
+b : boolean
+k : integer
+z : 1
+q : 1
+'''
+threshold = "x > -1"
+reset = '''
+c = 0.5
+n = 3
+z = tanh(int(3 >= t/ms) - (i + N))
+q = tanh(1/(c - 0.5)) + tanh(1.5/(n - 3)) + (n - 4)**2
+k = k + 2
+'''
+initial = { z = "tanh(int(3 >= zero) - (i + N))" }
+[record.p]
+population = "p"
+variables = ["lost", "large", "by_truth"]
+"""
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpp", "fused"])
+def test_expressions_are_worked_out_as_written(backend, tmp_path):
+    outcome = run(WRITTEN, backend, tmp_path)
+    final, recorded, i = outcome.final["p"], outcome.records["p"].values, np.arange(4)
+    np.testing.assert_allclose(final["x"], 2 * (1 - 0.9**5), rtol=1e-12)
+    np.testing.assert_allclose(final["y"], 5 * 0.2 * (4 + 1), rtol=1e-12)
+    np.testing.assert_allclose(final["z"], np.tanh(1 - (i + 4)), rtol=1e-12)
+    np.testing.assert_array_equal(final["q"], 3)
+    np.testing.assert_array_equal(final["k"], 10)
+    np.testing.assert_array_equal(recorded["lost"], 0)
+    np.testing.assert_array_equal(recorded["by_truth"], 1)
+    np.testing.assert_array_equal(recorded["large"][0], 1e10 + 1)
+
+
 NOISES = """
 [model]
 title = "Noises"

@@ -186,16 +186,17 @@ def part(seed: int) -> Part:
         every = rng.choice(("0.05 ms", "0.2 ms"))
         population["regularly"] = [{"code": make.statements(), "dt": every}]
     tables: whole.Tables = {"parameters": make.parameters, "population": {name: population}}
-    if coupled:
-        tables["projection"] = {f"c{seed}": _coupling(rng, name, population)}
     recorded = [*make.floats, *make.integers, *make.booleans]
+    if coupled:
+        tables["projection"] = {f"c{seed}": _coupling(make, name, population)}
     tables["record"] = {f"r{seed}": {"population": name, "variables": recorded}}
     if "threshold" in population:
         tables["record"][f"e{seed}"] = {"population": name, "events": True}
     return Part(seed, tables)
 
 
-def _coupling(rng: random.Random, name: str, population: whole.Tables) -> whole.Tables:
+def _coupling(make: _Maker, name: str, population: whole.Tables) -> whole.Tables:
+    rng = make.rng
     size = int(np.prod(population.get("shape", [population.get("size", 1)])))
     rules: list[whole.Tables] = [
         {"rule": "pairs", "pairs": [[rng.randrange(size), rng.randrange(size)] for _ in range(4)]},
@@ -207,11 +208,14 @@ def _coupling(rng: random.Random, name: str, population: whole.Tables) -> whole.
         rules += [{"rule": "lattice", "neighbours": n} for n in (4, 8)] * 2
     terms = ("x0_pre - x0_post", "x0_pre", "tanh(x0_pre*x0_post)", "sin(x0_pre)/(1 + x0_post**2)")
     share = rng.choice(("", "/N_incoming", "/N_incoming"))
+    make.names = [f"{x}_{side}" for x in make.floats for side in ("pre", "post")]
+    make.integers, make.booleans = [], []
+    term = rng.choice(terms) if rng.random() < 0.5 else f"tanh({make.real(3)})"
     return {
         "from": name,
         "to": name,
         "connect": rng.choice(rules),
-        "equations": f"LL_post = ({rng.choice(terms)}){share} : 1 (summed)",
+        "equations": f"LL_post = ({term}){share} : 1 (summed)",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,8 @@ def plain(model: spec.Model) -> spec.Model:
 
 def of(model: spec.Model) -> dict[str, str]:
     """Backend -> all that it generates (the numpy backend has run), or the sentence of its refusal."""
+    if installed("snntorch"):
+        importlib.import_module("neuroglia_snn.backends.torch.system")  # which takes its time
     found = {
         "numpy": held(_numpy, model, seconds=60),
         "cpp": held(_cpp, model, seconds=60),

@@ -47,11 +47,6 @@ def test_what_is_not_finite_is_refused_alike(backend, tmp_path):
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(3))
-@pytest.mark.xfail(
-    reason="open: about 1 in 100 random models passes check and is refused by numpy, where Brian2 asks"
-    " sympy ('non-real', 'float division by zero')",
-    strict=False,
-)
 def test_what_passes_check_runs(part, tmp_path):
     """On numpy, or is refused in a sentence as not finite."""
     hush()

@@ -198,6 +198,8 @@ BAD: dict[str, tuple[list[tuple[str, str]], int, list[str]]] = {
     "recorded twice": ([('["v"]', '["v", "v"]')], 56, ["'trace' names 'v' twice"]),
     "division by 0": ([("a = b + 1", "a = b/0")], 17, ["a: 'b/0' divides by 0"]),
     "rest of 0": ([("a = b + 1", "a = b % (1 - 1)")], 17, ["'b%(1 - 1)' divides by 0"]),
+    "division by a number of units": (
+        [("a = b + 1", "a = b/(N - 16)")], 17, ["a: 'b/(N - 16)' divides by 0 (N = 16)"]),
     "power of 0": ([("a = b + 1", "a = b*0**-1")], 17, ["'0**(-1)' has no finite real value"]),
     "root of a negative constant": ([("a = b + 1", "a = (-8)**(1/3)")], 17, ["no finite real value"]),
     "random definition": ([("a = b + 1", "a = rand()")], 17, ["a: 'rand()'", "(constant over dt)"]),

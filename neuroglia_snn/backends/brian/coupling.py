@@ -108,7 +108,8 @@ def gather(
     uniform = (count == count[0]).all()
     if "N_incoming" in used and not uniform:
         constants[made("count", projection.name)] = np.maximum(count, 1)
-    names["N_incoming"] = str(max(count[0], 1)) if uniform else made("count", projection.name)
+    number = f"int({max(count[0], 1)})"  # no number of Python's, which does not divide by 0
+    names["N_incoming"] = number if uniform else made("count", projection.name)
     needs_mask = missing.any() and not (one.within and vanishes(one.text))
     links: dict[str, tuple[str, Dimension, np.ndarray]] = {}
     terms = []

@@ -28,6 +28,7 @@ from filelock import FileLock
 
 from neuroglia_snn.backends.base import Progress, Request
 from neuroglia_snn.backends.brian import collect
+from neuroglia_snn.backends.brian.as_written import as_written
 from neuroglia_snn.backends.brian.network import NONFINITE, Settings, brian_name, nonfinite_message
 from neuroglia_snn.errors import BackendError, NumericalError
 
@@ -100,7 +101,8 @@ def device(
     get_device().activate(build_on_run=False)
     brian2.start_scope()
     try:
-        yield
+        with as_written():
+            yield
     finally:
         get_device().reinit()
         reset_device()

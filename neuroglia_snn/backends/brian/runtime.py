@@ -11,6 +11,7 @@ import brian2
 from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas
 from neuroglia_snn.backends.brian import collect
+from neuroglia_snn.backends.brian.as_written import as_written
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import SECOND, Network, build
 from neuroglia_snn.errors import BackendError
@@ -54,7 +55,7 @@ class NumpyBackend:
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
-        with self._device():
+        with self._device(), as_written(hoisted=False):
             brian2.start_scope()
             brian2.seed(request.seed)
             try:

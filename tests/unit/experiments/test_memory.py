@@ -41,6 +41,7 @@ def test_a_novel_cue_is_compared_with_itself():
         ("train_noise", "1.5", "train_noise is a fraction, not 1.5"),
         ("test_noise", "-0.1", "test_noise is a fraction, not -0.1"),
         ("test_noise", "much", "unknown or mistyped 'test_noise'"),
+        ("train_noise", "true", "unknown or mistyped 'train_noise'"),
         ("test_pattern", "novel", "test_pattern is trained or disjoint, not 'novel'"),
     ],
 )
