@@ -272,6 +272,9 @@ def _refusal(error: BrianObjectException) -> Exception:
     cause = error.__cause__
     if isinstance(cause, Refused):
         return cause
+    if isinstance(cause, NotImplementedError) and str(cause).startswith("GSL integration"):
+        owner = str(error._brian_objname).removesuffix("_stateupdater")
+        return refuse(owner, "an integrator of the GSL")
     found = re.match("Cannot use function '(.*?)'", str(cause))
     if not isinstance(cause, NotImplementedError) or not found:
         return error

@@ -46,6 +46,7 @@ def test_the_equations_of_the_canonical_network_are_the_network():
     trials, prior = 200, 0.6
     settings = {
         "model.duration": f"{trials} second",
+        "experiment.trials": str(trials),
         "excitability": repr(float(network.logit(np.array(prior)))),
         "insensitivity": "40",
     }

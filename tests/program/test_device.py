@@ -339,8 +339,8 @@ def test_a_script_goes_on_with_its_objects_on_brian2s_runtime(device):
     ],
 )
 def test_draws_have_their_means_and_variances(kind, arguments, mean, variance):
-    count = 4000
+    count = 1500
     keys = draws.key(7, 3, 1)
     values = draws.draw(kind, keys, np.arange(count), 5, arguments).astype(float)
     assert abs(values.mean() - mean) < 4.5 * np.sqrt(variance / count)
-    assert abs(values.var() / variance - 1) < 0.12
+    assert abs(values.var() / variance - 1) < 0.2

@@ -156,7 +156,7 @@ _COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "derand
 _COMMON["phases"] = [Phase.explicit, Phase.generate]  # a smaller network takes minutes to find
 
 
-@settings(max_examples=5, **_COMMON)
+@settings(max_examples=3, **_COMMON)
 @given(networks())
 def test_some_random_networks_agree(choice):
     check(choice)

@@ -26,6 +26,7 @@ class NumpyBackend:
     threaded = False
     resumes = False
     batch = 1
+    _hoisted = False  # in Python's own arithmetic, which fails where NumPy's gives an infinity
 
     def unsupported(self, model: spec.Model) -> str | None:
         """What Brian2's NumPy code works out for all synapses at once, unlike its C++."""
@@ -55,7 +56,7 @@ class NumpyBackend:
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
-        with self._device(), as_written(hoisted=False):
+        with self._device(), as_written(self._hoisted):
             brian2.start_scope()
             brian2.seed(request.seed)
             try:

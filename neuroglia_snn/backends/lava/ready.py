@@ -110,10 +110,14 @@ class _Alone:
                 )
 
     @functools.cached_property
+    def _lowered(self) -> Program:
+        images = {n: np.ones(s, bool) for n, s in self.model.images().items()}
+        return with_messages(lower(self.model, images))
+
+    @functools.cached_property
     def program(self) -> Program:
         """The model with messages, and one more coupling for each output of the population."""
-        images = {n: np.ones(s, bool) for n, s in self.model.images().items()}
-        program = with_messages(lower(self.model, images))
+        program = self._lowered
         population = _with_ports(program.populations[self.name])
         program = replace(program, populations={**program.populations, self.name: population})
         outputs = {f"s_{x}": Block((Linear("term_", Sum(((x, 1.0),))),)) for x in population.state}
@@ -161,7 +165,7 @@ class _Alone:
 
     def _arriving(self) -> dict[str, Format]:
         """Formats of inputs that are counted in units of their own; stimuli in units of the model."""
-        stimulated = {s.variable: 1.0 for s in self.program.populations[self.name].stimulated}
+        stimulated = {s.variable: 1.0 for s in self._lowered.populations[self.name].stimulated}
         return {n: Format(STATE_BITS, 0, u) for n, u in {**stimulated, **self.units}.items()}
 
     def plan(self, fixed: bool) -> Plan:

@@ -19,6 +19,7 @@ class ProgramBackend(NumpyBackend):
     """Our loop in C++ on Brian2's arrays, one thread."""
 
     name = "program"
+    _hoisted = True
 
     def unsupported(self, model: spec.Model) -> str | None:
         """The loop runs every model of the format; it needs a compiler."""
