@@ -14,7 +14,7 @@ from neuroglia_snn.checks import load_checked
 
 #: Model, duration in s, settings: two sessions of a culture that learns fast.
 CASES = {
-    "tripartite_coba": (0.25, {}),
+    "tripartite_coba": (0.1, {}),
     "fep_culture": (2 * 7.68, {"eta": "0.0015", "mixing": "0.1"}),
 }
 SEEDS = {"tripartite_coba": 4, "fep_culture": 12}
@@ -51,7 +51,7 @@ def test_agrees_with_brian2s_runtime_over_seeds(name):
     ours = several(name, "program", range(count))
     theirs = several(name, "numpy", range(1000, 1000 + count))
     assert set(ours) == set(theirs)
-    varied = [m for m in ours if np.ptp(ours[m] + theirs[m]) > 0]
+    varied = [m for m in ours if not np.allclose(ours[m] + theirs[m], ours[m][0], 1e-9, 0)]
     p = {m: stats.ttest_ind(ours[m], theirs[m], equal_var=False).pvalue for m in varied}
     assert len(varied) > 4
     assert {m: v for m, v in p.items() if not v > 0.01 / len(p)} == {}
