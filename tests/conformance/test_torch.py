@@ -320,6 +320,18 @@ def test_copies_and_pickles_go_on_from_the_state_that_they_were_made_in():
         assert torch.equal(other[0][1].mem, network[0][1].mem)
 
 
+def test_a_reset_survives_layers_on_meta_and_those_that_could_not_be_made():
+    away = nested(Neuron("fhn_excitable", init_hidden=True)).to("meta")
+    away[0][1].mem = torch.ones(2, device="meta")
+    with pytest.raises(BackendError):
+        Neuron("fhn_excitable", steps=0)
+    layer = Neuron("fhn_excitable", init_hidden=True)
+    layer(torch.ones(1, 1))
+    utils.reset(torch.nn.Sequential(layer))
+    Neuron.detach_hidden()
+    assert layer.mem.numel() == 0
+
+
 def test_snntorchs_reset_finds_copied_layers():
     network, x = nested(Neuron("fhn_excitable", steps=50, init_hidden=True)), torch.ones(2, 3)
     network(x)

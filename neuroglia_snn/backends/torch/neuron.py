@@ -76,6 +76,21 @@ class Neuron(snntorch.Lapicque):
             output=output,
             reset_mechanism="none",
         )
+        try:
+            self._make(model, population, input, mem, steps, learn)
+        except BaseException:
+            self.instances.remove(self)  # snnTorch would reset what is half made
+            raise
+
+    def _make(
+        self,
+        model: spec.Model | str,
+        population: str | None,
+        input: str | None,
+        mem: str | None,
+        steps: int,
+        learn: Sequence[str],
+    ) -> None:
         self.system = System(model, population)
         who = self._who
         self.input = _one_of("input", input, self.system.inputs, who)
@@ -145,7 +160,7 @@ class Neuron(snntorch.Lapicque):
     @mem.setter
     def mem(self, value: torch.Tensor) -> None:
         """Set it; to zeros, as ``snntorch.utils.reset`` does, puts units back to their start."""
-        if value.numel() and bool(value.any()):
+        if value.numel() and not value.is_meta and bool(value.any()):
             self._hidden = {**self._hidden, self.potential: value}
         else:
             self.reset_mem()
