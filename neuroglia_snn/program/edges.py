@@ -130,14 +130,16 @@ class _Kept:
 _KEPT: WeakKeyDictionary[Any, _Kept] = WeakKeyDictionary()
 
 
-def _hash(path: Any) -> int:
-    return hash(np.asarray(path.variables["delay"].get_value()).tobytes())
+def _now(path: Any) -> _Kept:
+    """What spikes that come now would be kept with."""
+    delays = np.asarray(path.variables["delay"].get_value())
+    return _Kept(path.source.clock.dt_, hash(delays.tobytes()))
 
 
 def _mixed(path: Any) -> bool:
     """Whether spikes may be under way that came with other delays or steps than those of now."""
-    kept = _KEPT.get(path)
-    return kept is not None and kept != _Kept(path.source.clock.dt_, _hash(path))
+    now = _now(path)
+    return _KEPT.get(path, now) != now
 
 
 def pending(path: Any) -> np.ndarray:
@@ -167,8 +169,9 @@ def _listed(offset: int, rows: list[list[int]]) -> np.ndarray:
 def keep(path: Any, spikes: np.ndarray) -> None:
     """Hold these spikes in the queue, given as `pending` gives them."""
     dt, count = path.source.clock.dt_, int(spikes[:, 0].max(initial=0)) + 1
-    delays = None if len(spikes) and _mixed(path) else _hash(path)
-    _KEPT[path] = _Kept(dt, delays)
+    now = _now(path)
+    mixed = len(spikes) and _KEPT.get(path, now) != now
+    _KEPT[path] = replace(now, delays=None) if mixed else now
     if len(path.queue._full_state()) == 3:
         most = np.bincount(spikes[:, 0], minlength=1).max(initial=0) + 1
         path.queue._restore_from_full_state((dt, spikes, (count, int(most))))

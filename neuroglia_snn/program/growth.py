@@ -25,7 +25,7 @@ class Growth:
         """Make room for the record at a step."""
         step = self._program.steps[position]
         assert isinstance(step, Record)
-        length = int(step.length.values()[0])
+        length = _length(step)
         more = max(length, _LEAST)
         clock = self._program.clocks[step.clock]
         ahead = min(self._steps_to_python(position), float(clock._i_end - _timestep(clock)))
@@ -49,9 +49,8 @@ class Growth:
                 if place < position and later < 0.5:  # it has been in this step
                     every = values(other, "dt")
                     later += math.inf if every is None else float(every[0] / dt[0])
-                within = (
-                    0.001 if place > position else -0.999
-                )  # a step that is the same as Python's
+                # where Python comes after the record, the record is in Python's step, too
+                within = 0.001 if place > position else -0.999
                 found = min(found, 1 if later < 0.5 else math.floor(later + within) + 1)
         return found
 
@@ -59,18 +58,16 @@ class Growth:
         """Cut all to what was recorded."""
         self._before = self._machine.capacity.tolist()
         for step, capacity in zip(self._records, self._before, strict=True):
-            length = int(step.length.values()[0])
-            if capacity != length:
-                self._resize(step, length)
+            if capacity != _length(step):
+                self._resize(step, _length(step))
 
     def restore(self) -> None:
         """Give back the room that `trim` took, and take note of what else Python has moved."""
         for step, capacity in zip(self._records, self._before, strict=True):
-            length = int(step.length.values()[0])
-            if capacity > length:
+            if capacity > _length(step):
                 self._resize(step, capacity)
             else:
-                self._machine.capacity[self._records.index(step)] = length
+                self._machine.capacity[self._records.index(step)] = _length(step)
         self._machine.refresh()
 
     def _resize(self, step: Record, length: int) -> None:
@@ -80,12 +77,16 @@ class Growth:
         self._machine.capacity[self._records.index(step)] = length
 
 
+def _length(step: Record) -> int:
+    return int(step.length.values()[0])
+
+
 def _timestep(clock: Any) -> int:
     return int(clock.variables["timestep"].get_value()[0])
 
 
 def start(program: Program, machine: Machine) -> Growth:
     """Records as long as they are."""
-    machine.capacity[:] = np.array([int(s.length.values()[0]) for s in program.records()], int)
+    machine.capacity[:] = np.array([_length(s) for s in program.records()], int)
     machine.refresh()
     return Growth(program, machine)
