@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import platform
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from filelock import FileLock
@@ -16,7 +18,9 @@ from neuroglia_snn import noise
 from neuroglia_snn.backends.brian import project
 from neuroglia_snn.emit import foreign, steps
 from neuroglia_snn.errors import BackendError
+from neuroglia_snn.program.fuse import Fused
 from neuroglia_snn.program.program import Program
+from neuroglia_snn.program.tree import Apply, Expression
 
 _FLAGS = (
     "-std=c++17",
@@ -29,16 +33,37 @@ _FLAGS = (
     "-fPIC",
     "-shared",
 )
+#: For rows of lattices the widest vectors pay.
+_WIDEST = ("-mprefer-vector-width=512",) if platform.machine() in ("x86_64", "AMD64") else ()
 _FOLDER = Path(__file__).parent
+#: Units of lattices in rows of vectors.
+LATTICE = _FOLDER / "lattice.hpp"
 
 
-def source(program: Program) -> str:
+def source(program: Program, single: bool = False) -> str:
     """The C++ of a program. It holds no name and no value of the network."""
     parts = [(_FOLDER / "runtime.hpp").read_text(encoding="utf-8")]
-    if program.draws:
+    fused = any(isinstance(step, Fused) for step in program.steps)
+    if (
+        program.draws
+        or fused
+        or any(map(_is_noise, chain(*(k.expressions() for k in program.kernels()))))
+    ):
         parts += [noise.CPP, (_FOLDER / "draws.hpp").read_text(encoding="utf-8")]
+    if fused:
+        parts += [noise.CPP_BLOCKS, LATTICE.read_text(encoding="utf-8")]
     parts += foreign.text(program)
-    return "\n".join([*parts, *steps.functions(program), *steps.loop(program), ""])
+    return "\n".join([*parts, *steps.functions(program, single), *steps.loop(program), ""])
+
+
+def _is_noise(e: Expression) -> bool:
+    return isinstance(e, Apply) and e.operation == "gaussian"
+
+
+def options(program: Program) -> list[str]:
+    """The compiler's options for a program, beside those of all."""
+    fused = any(isinstance(step, Fused) for step in program.steps)
+    return [*(_WIDEST if fused else ()), *foreign.flags(foreign.options(program))]
 
 
 def missing() -> str | None:

@@ -9,7 +9,7 @@ from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64,
 import numpy as np
 
 from neuroglia_snn.emit import foreign
-from neuroglia_snn.emit.library import library, source
+from neuroglia_snn.emit.library import library, options, source
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.program import clocks as brian2_clocks
 from neuroglia_snn.program.edges import Edges
@@ -59,8 +59,11 @@ class _Run(Structure):
     _fields_ = [
         *((name, c_void_p) for name in ("arrays", "sizes", "f", "n", "keys", "tables")),
         ("pathways", POINTER(_Pathway)),
-        *((name, c_void_p) for name in ("capacity", "clocks", "current", "marks", "seconds")),
-        *((name, c_int64) for name in ("clock_count", "position", "stop", "profile")),
+        *(
+            (name, c_void_p)
+            for name in ("capacity", "clocks", "current", "marks", "seconds", "states")
+        ),
+        *((name, c_int64) for name in ("clock_count", "position", "stop", "profile", "leaving")),
         ("pause", c_double),
     ]
 
@@ -74,8 +77,8 @@ class CppMachine:
 
     def __init__(self, program: Program, setting: Setting) -> None:
         program = simplified(program)
-        self._program = program
-        self._library = self._compiled()
+        self.program = self._program = program
+        self._library = self._compiled(setting.single)
         self._library.advance.argtypes = [POINTER(_Run)]
         self._library.advance.restype = c_int
         self._library.release.argtypes = [POINTER(_Pathway)]
@@ -88,11 +91,12 @@ class CppMachine:
         self._seconds = np.zeros(len(program.steps))
         self._edges, self._late = setting.edges, setting.pending
         self._run = self._filled(setting)
+        self._library.begin(byref(self._run))
 
-    def _compiled(self) -> ctypes.CDLL:
+    def _compiled(self, single: bool) -> ctypes.CDLL:
         functions = ", ".join(f"'{f.name}'" for f in self._program.foreign)
         try:
-            return library(source(self._program), foreign.flags(foreign.options(self._program)))
+            return library(source(self._program, single), options(self._program))
         except BackendError as error:
             if not functions:
                 raise
@@ -213,3 +217,4 @@ class CppMachine:
         """Give memory back."""
         for k in range(len(self._edges)):
             self._library.release(byref(self._pathways[k]))
+        self._library.end(byref(self._run))

@@ -25,8 +25,8 @@ struct Run
 {
     void** arrays; const int64_t* sizes; const double* f; const int64_t* n; const uint32_t* keys;
     const Table* tables; Pathway* pathways; int64_t* capacity; Clock* clocks; uint8_t* current;
-    uint8_t* marks; double* seconds;
-    int64_t clock_count, position, stop, profile; double pause;
+    uint8_t* marks; double* seconds; void** states;
+    int64_t clock_count, position, stop, profile, leaving; double pause;
 };
 enum Status { DONE = 0, PAUSED = 1, PYTHON = 2, GROW = 3, STOPPED = 4 };
 
@@ -234,12 +234,12 @@ template <class T> INLINE T integer_power(T base, T exponent)
 INLINE int32_t power(const int32_t a, const int32_t b) { return integer_power(a, b); }
 INLINE int64_t power(const int64_t a, const int64_t b) { return integer_power(a, b); }
 INLINE double power(const double a, const double b) { return lib_pow(a, b); }
-template <int N> INLINE double whole_power(const double a)
+template <int N, class T> INLINE T whole_power(const T a)
 {
-    if constexpr (N < 0) return 1.0/whole_power<-N>(a);
-    else if constexpr (N == 0) return 1.0;
+    if constexpr (N < 0) return T(1)/whole_power<-N>(a);
+    else if constexpr (N == 0) return T(1);
     else if constexpr (N == 1) return a;
-    else if constexpr (N % 2 == 0) { const double half = whole_power<N/2>(a); return half*half; }
+    else if constexpr (N % 2 == 0) { const T half = whole_power<N/2>(a); return half*half; }
     else return whole_power<N - 1>(a)*a;
 }
 

@@ -9,6 +9,8 @@ from functools import singledispatch
 
 from neuroglia_snn.emit.expressions import stored
 from neuroglia_snn.emit.kernels import Text
+from neuroglia_snn.emit.rows import Rows
+from neuroglia_snn.program.fuse import Fused, touched
 from neuroglia_snn.program.program import (
     Deliver,
     Generate,
@@ -269,16 +271,73 @@ def _(step: RecordRate, number: int) -> list[str]:
     ]
 
 
-def functions(program: Program) -> list[str]:
-    """All steps' functions."""
+def functions(program: Program, single: bool) -> list[str]:
+    """All steps' functions; ``single``: fused steps compute in single precision."""
     lines: list[str] = []
     records = program.records()
+    fused = _fused(program)
     for number, step in enumerate(program.steps):
         if isinstance(step, Python):
             continue
-        place = records.index(step) if isinstance(step, Record) else -1
-        lines += [f"static bool s{number}(Run& run)", "{", *body(step, place), "return true;", "}"]
+        if isinstance(step, Fused):
+            place = fused.index(step)
+            lines += Rows(step, place, single).text()
+            call = [f"return w{place}::step(*(w{place}::State*)run.states[{place}], run);"]
+            lines += [f"static bool s{number}(Run& run)", "{", *call, "}"]
+            continue
+        record = records.index(step) if isinstance(step, Record) else -1
+        lines += [f"static bool s{number}(Run& run)", "{", *body(step, record), "return true;", "}"]
     return lines
+
+
+def _fused(program: Program) -> list[Fused]:
+    return [s for s in program.steps if isinstance(s, Fused)]
+
+
+def _copies(program: Program, step: Step) -> tuple[list[str], list[str]]:
+    """What has to be done before and after a step that touches arrays of which a fused step has copies."""
+    reads, writes = touched(step)
+    before, after = [], []
+    for place, fused in enumerate(_fused(program)):
+        state = f"*(w{place}::State*)run.states[{place}]"
+        for n, array in enumerate(fused.arrays()):
+            if array in reads | writes:
+                before.append(f"w{place}::hand_back({state}, run, {n});")
+            if array in writes:
+                after.append(f"({state}).newer[{n}] = 1;")
+    return before, after
+
+
+def _lifetime(program: Program) -> list[str]:
+    """The states of fused steps: made, brought in line with Brian2's arrays, and given back."""
+    fused = _fused(program)
+    make = [f"run->states[{k}] = new w{k}::State;" for k in range(len(fused))]
+    drop = [f"delete (w{k}::State*)run->states[{k}];" for k in range(len(fused))]
+    enter, leave = [], []
+    for k, step in enumerate(fused):
+        state = f"w{k}::State& s{k} = *(w{k}::State*)run.states[{k}]; (void)s{k};"
+        count = len(step.arrays())
+        enter += [state, f"std::memset(s{k}.newer, 1, {count}); s{k}.stale = true;"]
+        leave += [state, f"for (int n = 0; n < {count}; n++) w{k}::hand_back(s{k}, run, n);"]
+    return [
+        'extern "C" void begin(Run* const run) {',
+        f"run->states = new void*[{max(1, len(fused))}];",
+        *make,
+        "}",
+        'extern "C" void end(Run* const run) {',
+        *drop,
+        "delete[] run->states;",
+        "}",
+        "static void enter(Run& run) {",
+        "(void)run;",
+        *enter,
+        "}",
+        "static Status leave(Run& run, const Status status) {",
+        "(void)run;",
+        *leave,
+        "return status;",
+        "}",
+    ]
 
 
 def loop(program: Program) -> list[str]:
@@ -287,25 +346,29 @@ def loop(program: Program) -> list[str]:
     for number, step in enumerate(program.steps):
         due = f"run.current[{step.clock}]"
         if isinstance(step, Python):
-            cases.append(f"case {number}: if ({due}) {{ run.position++; return PYTHON; }} break;")
+            call = "run.position++; return leave(run, PYTHON);"
         else:
-            cases.append(
-                f"case {number}: if ({due} && !timed<s{number}>(run, {number})) return GROW; break;"
-            )
+            before, after = ([], []) if isinstance(step, Fused) else _copies(program, step)
+            run = f"if (!timed<s{number}>(run, {number})) return leave(run, GROW);"
+            call = " ".join([*before, run, *after])
+        cases.append(f"case {number}: if ({due}) {{ {call} }} break;")
     return [
+        *_lifetime(program),
         'extern "C" int advance(Run* const given)',
         "{",
         "Run& run = *given;",
         "const FlushToZero flush;",
         "(void)flush;",
+        "enter(run);",
         "const double until = now_in_seconds() + run.pause;",
         "for (;;)",
         "{",
         "if (run.position == 0)",
         "{",
-        "if (run.stop) return STOPPED;",
-        "if (!choose(run)) return DONE;",
-        "if (now_in_seconds() > until) return PAUSED;",
+        "if (run.leaving) { run.leaving = 0; return leave(run, PAUSED); }",
+        "if (run.stop) return leave(run, STOPPED);",
+        "if (!choose(run)) return leave(run, DONE);",
+        "run.leaving = now_in_seconds() > until;",
         "}",
         f"for (; run.position < {len(program.steps)}; run.position++)",
         "switch (run.position)",

@@ -48,6 +48,7 @@ class NeurogliaDevice(RuntimeDevice):
         self.arrays = runtime_device.arrays  # a script may go on with its objects on either
         self._targets = targets
         self._target, self._fallback = next(iter(targets)), False
+        self._precision = "float64"
         self._preparing = self._fallen_back = False
         self._included: frozenset[int] = frozenset()
         self._seed: int | None = None
@@ -56,20 +57,25 @@ class NeurogliaDevice(RuntimeDevice):
         self._numbers = itertools.count()
 
     def activate(self, build_on_run: bool = True, **options: Any) -> None:
-        """Take up ``target`` and ``fallback`` from `set_device`."""
+        """Take up ``target``, ``precision`` and ``fallback`` from `set_device`."""
         super().activate(build_on_run, **options)
         target = options.pop("target", next(iter(self._targets)))
         fallback = options.pop("fallback", False)
+        precision = options.pop("precision", "float64")
         options.pop("profile", None)
         if target not in self._targets:
             known = ", ".join(f"'{t}'" for t in self._targets)
             raise UserError(f"set_device('neuroglia', target={target!r}): the targets are {known}")
+        if precision not in ("float64", "float32"):
+            raise UserError(
+                f"set_device('neuroglia', precision={precision!r}): it is 'float64' or 'float32'"
+            )
         if options:
             raise UserError(
-                f"set_device('neuroglia') has no option '{next(iter(options))}' (it has target and "
-                "fallback)"
+                f"set_device('neuroglia') has no option '{next(iter(options))}' (it has target, "
+                "precision and fallback)"
             )
-        self._target, self._fallback = target, bool(fallback)
+        self._target, self._fallback, self._precision = target, bool(fallback), precision
 
     # ------------------------------------------------------------------------------ code objects
 
@@ -165,10 +171,12 @@ class NeurogliaDevice(RuntimeDevice):
         told = drive.Report(report, report_period, t_start, duration)
         program = build(objects)
         shift = self._position - network.t_
-        setting = drive.setting(program, self._keys(program), shift, bool(profile))
+        setting = drive.setting(
+            program, self._keys(program), shift, bool(profile), self._precision == "float32"
+        )
         machine = self._targets[self._target][1](program, setting)
         told.begin()
-        going = drive.Drive(network, program, machine, self._limit())
+        going = drive.Drive(network, machine, self._limit())
         began = time.time()
         Network._globally_running = True
         try:

@@ -108,11 +108,9 @@ class Watch:
 class Drive:
     """A machine on its way through a run."""
 
-    def __init__(
-        self, network: Any, program: Program, machine: Machine, limit: float | None
-    ) -> None:
-        self._network, self._program, self._machine = network, program, machine
-        self._growth = growth.start(program, machine)
+    def __init__(self, network: Any, machine: Machine, limit: float | None) -> None:
+        self._network, self._program, self._machine = network, machine.program, machine
+        self._growth = growth.start(machine.program, machine)
         self._limit = limit
         self._python: dict[str, float] = defaultdict(float)
         self._watch = Watch(network.sorted_objects)
@@ -183,7 +181,13 @@ class Drive:
         return spent
 
 
-def setting(program: Program, keys: list[tuple[int, int]], shift: float, profile: bool) -> Setting:
+def setting(
+    program: Program,
+    keys: list[tuple[int, int]],
+    shift: float,
+    profile: bool,
+    single: bool = False,
+) -> Setting:
     """Connections, spikes under way and keys as they are now; ``shift``, in s, counts random numbers."""
     steps = [clocks.values(clock, "dt") for clock in program.clocks]
     shifts = [0 if dt is None else round(shift / float(dt[0])) for dt in steps]
@@ -200,7 +204,7 @@ def setting(program: Program, keys: list[tuple[int, int]], shift: float, profile
     most = max(
         (len(s.events.values()) for s in program.steps if isinstance(s, Threshold)), default=0
     )
-    return Setting(layouts, waiting, keys, shifts, most, profile)
+    return Setting(layouts, waiting, keys, shifts, most, profile, single)
 
 
 def _require_room(step: Generate) -> None:

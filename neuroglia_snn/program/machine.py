@@ -11,6 +11,7 @@ import numpy as np
 
 from neuroglia_snn.program.draws import Keys
 from neuroglia_snn.program.edges import Edges
+from neuroglia_snn.program.program import Program
 from neuroglia_snn.program.tree import Array
 
 
@@ -35,6 +36,7 @@ class Setting:
     shifts : what is added to each clock's time step, to count random numbers
     most_units : of any domain with a threshold
     profile : whether to take the time of each step
+    single : whether lattices are computed in single precision
     """
 
     edges: list[Edges]
@@ -43,11 +45,14 @@ class Setting:
     shifts: list[int]
     most_units: int
     profile: bool
+    single: bool = False
 
 
 class Machine(Protocol):
     """A program that can be run: in C++, or the reference."""
 
+    #: What runs: steps may be others, in another order, than those of the program that was given.
+    program: Program
     #: How long the arrays of each record are.
     capacity: np.ndarray
 

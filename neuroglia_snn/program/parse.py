@@ -243,7 +243,7 @@ class Parser:
 
     def _call(self, name: str, arguments: tuple[Expression, ...]) -> Expression:
         function = self._variables.get(name, DEFAULT_FUNCTIONS.get(name))
-        standard = STANDARD.get(id(function))
+        standard = STANDARD.get(id(function), getattr(function, "neuroglia_operation", None))
         if standard in OPERATIONS:
             return _apply(standard, *arguments)
         if standard in DRAWS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from neuroglia_snn.program.fuse import fused
 from neuroglia_snn.program.operations import OPERATIONS
 from neuroglia_snn.program.program import Kernel, Program
 from neuroglia_snn.program.tree import (
@@ -27,7 +28,7 @@ def simplified(program: Program) -> Program:
         kernel = getattr(step, "kernel", None)
         change: dict[str, Any] = {} if kernel is None else {"kernel": _simpler(kernel)}
         steps.append(replace(step, **change))
-    return replace(program, steps=steps)
+    return fused(replace(program, steps=steps))
 
 
 def _simpler(kernel: Kernel) -> Kernel:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from neuroglia_snn import noise
 from neuroglia_snn.program import clocks, draws
 from neuroglia_snn.program.edges import Edges
 from neuroglia_snn.program.machine import Setting, Status
@@ -75,6 +76,14 @@ def _first_time(k: Any, dt: Any) -> Any:
     return np.array([x])
 
 
+def _gaussian(seed: Any, stream: Any, place: Any, step: Any) -> np.ndarray:
+    place = np.asarray(place)
+    if not place.size:
+        return np.zeros(place.shape)
+    seed, stream, step = (int(np.ravel(a)[0]) for a in (seed, stream, step))
+    return noise.gaussian(seed, stream, place.astype(np.int64), step)
+
+
 #: Of all `operations.OPERATIONS`.
 NUMPY: dict[str, Callable[..., Any]] = {
     "+": np.add,
@@ -103,6 +112,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "clip": np.clip,
     "int": lambda a: np.trunc(a).astype(np.int32),
     "first_time": _first_time,
+    "gaussian": _gaussian,
     "timestep": lambda t, dt: np.trunc((t + 1e-3 * dt) / dt).astype(np.int64),
 }
 _COMPUTED = {"+", "-", "*", "/", "//", "%", "**", "neg", "abs", "sign", "clip"}

@@ -652,6 +652,7 @@ def _gaussian_function() -> brian2.Function:
         stateless=True,
         arg_names=["seed", "stream", "place", "step"],
     )
+    function.neuroglia_operation = "gaussian"  # our own loop has it
     function.implementations.add_implementation("numpy", gaussian)
     function.implementations.add_implementation(
         "cpp", noise.CPP, compiler_kwds={"headers": list(noise.CPP_HEADERS)}

@@ -38,7 +38,7 @@ class NumpyBackend:
         return [self.run(request) for request in requests]
 
     @contextmanager
-    def _device(self) -> Iterator[None]:
+    def _device(self, precision: str) -> Iterator[None]:
         """Brian2's runtime with NumPy code."""
         target, brian2.prefs.codegen.target = brian2.prefs.codegen.target, "numpy"
         brian2.set_device("runtime")
@@ -56,7 +56,7 @@ class NumpyBackend:
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
-        with self._device(), as_written(self._hoisted):
+        with self._device(request.precision), as_written(self._hoisted):
             brian2.start_scope()
             brian2.seed(request.seed)
             try:

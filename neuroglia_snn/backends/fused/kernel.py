@@ -34,6 +34,7 @@ from neuroglia_snn.backends.brian.project import LOOP, PROGRESS
 from neuroglia_snn.backends.fused import linear
 from neuroglia_snn.backends.fused.memory import BYTES, EVENTS, SHARED, Memory, memory, require_tile
 from neuroglia_snn.backends.fused.statements import RESULT, Block, translate
+from neuroglia_snn.emit import library
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import UNITS
 
@@ -749,6 +750,7 @@ def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
         content["derived"] = derived.groups
         files["neuroglia_kernel.cpp"] = _template("kernel.cpp.jinja").render(content)
         files["rows.hpp"] = (FOLDER / "rows.hpp").read_text(encoding="utf-8")
+        files["lattice.hpp"] = library.LATTICE.read_text(encoding="utf-8")
     return Kernel(files, needed)
 
 

@@ -1,7 +1,8 @@
-// What a kernel for processors uses beside runtime.hpp: units in rows, threads, noise by rows.
+// What a kernel for processors uses beside runtime.hpp: units in rows, threads.
 #pragma once
 
 #include "runtime.hpp"
+#include "lattice.hpp"
 
 #include <atomic>
 #include <optional>
@@ -11,109 +12,6 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
-
-// ------------------------------------------------------------------ units in rows of vectors
-// Units lie in the order of lanes.Lanes: in row r and column c is the unit of vector c/16 and lane c%16. Beyond
-// both ends of a row is a vector more, and beyond the first and the last row a row more, with copies of the
-// neighbours there. Loops run over whole rows; lanes that have no unit in their last vectors are stepped and reset as others.
-struct Layout {
-    static constexpr int lanes = neuroglia_lanes, pad = lanes;
-    int rows, cols, blocks, width, stride, size;  // rows of vectors, columns of the lattice
-    struct Place { int r, c; };
-    constexpr int strips() const { return lanes/blocks; }
-    constexpr int vectors() const { return width/lanes; }
-    constexpr size_t row(const int r) const { return (size_t)(r + 1)*stride + pad; }
-    constexpr size_t length() const { return (size_t)(rows + 2)*stride; }
-    // Of a block, which may be upside down: a row from its top, and back.
-    constexpr int turned(const int block, const int r) const { return block%2 ? rows - 1 - r : r; }
-    // Place of a column of the lattice in a block's row; of the one beyond the last, too.
-    constexpr int column(const int block, const int number) const
-    {
-        return number%vectors()*lanes + block*strips() + number/vectors();
-    }
-    // The column of the lattice at a place of a row.
-    constexpr int of_lattice(const int c) const { return c%lanes%strips()*vectors() + c/lanes; }
-    constexpr Place place(const int unit) const
-    {
-        const int block = unit/cols/rows;
-        return {turned(block, unit/cols%rows), column(block, unit%cols)};
-    }
-    constexpr size_t position(const int unit) const { return row(place(unit).r) + place(unit).c; }
-    // First unit of a lane's part of a row, and how many there are.
-    constexpr int first(const int r, const int lane) const
-    {
-        const int block = lane/strips();
-        return (block*rows + turned(block, r))*cols + lane%strips()*vectors();
-    }
-    constexpr int count(const int r, const int lane) const
-    {
-        return std::max(std::min({vectors(), cols - lane%strips()*vectors(), size - first(r, lane)}), 0);
-    }
-    // The unit at a place, or -1.
-    constexpr int unit(const int r, const int c) const
-    {
-        return c/lanes < count(r, c%lanes) ? first(r, c%lanes) + c/lanes : -1;
-    }
-    // How many blocks further the neighbours beyond the first row (or the last one) are; 0 at the lattice's edges.
-    constexpr int beyond(const int block, const bool first) const
-    {
-        const int other = block%2 == (int)first ? block + 1 : block - 1;
-        return other < 0 || other >= blocks ? 0 : other - block;
-    }
-};
-
-// Arrays begin at different places of their pages: a processor takes a load for one that waits for a store
-// if the two are at the same place.
-inline void* allocate_bytes(const size_t count)
-{
-    static std::atomic<size_t> calls{0};
-    constexpr size_t page = 4096, apart = 11*64;
-    const size_t place = calls++*apart%page, bytes = place + count;
-    void* p = nullptr;
-    if (posix_memalign(&p, page, bytes)) { std::fprintf(stderr, "out of memory\n"); std::_Exit(4); }
-    std::memset(p, 0, bytes);
-    return (char*)p + place;
-}
-template <class T> inline T* allocate(const size_t count) { return (T*)allocate_bytes((count + 64)*sizeof(T)); }
-
-// Of what is compiled once: a copy, of other arithmetic, would give other numbers to other numbers of threads.
-#if defined(__clang__)
-#define NEUROGLIA_ONCE __attribute__((noinline))
-#else
-#define NEUROGLIA_ONCE __attribute__((noinline, noclone))
-#endif
-
-template <class T, class S> inline void load_units(T* to, const S* from, const Layout& at)
-{
-    for (int r = 0; r < at.rows; r++)
-        for (int c = 0; c < at.width; c++)  // where no unit is: a copy of one
-            to[at.row(r) + c] = (T)from[at.unit(r, c) < 0 ? 0 : at.unit(r, c)];
-}
-template <class T, class S> inline void store_units(const T* from, S* to, const Layout& at)
-{
-    for (int unit = 0; unit < at.size; unit++) to[unit] = (S)from[at.position(unit)];
-}
-
-// Neighbours at both sides of a row: of the lanes beside, and at the lattice's edges the unit itself.
-template <class T> inline __attribute__((always_inline)) void fill_sides(T* __restrict row, const Layout& at)
-{
-    const int strips = at.strips(), last = at.width - Layout::lanes;
-    if (at.cols < strips*at.vectors())
-        for (int block = 0; block < at.blocks; block++) row[at.column(block, at.cols)] = row[at.column(block, at.cols - 1)];
-    for (int lane = 0; lane < Layout::lanes; lane++) row[lane - Layout::lanes] = lane%strips ? row[last + lane - 1] : row[lane];
-    for (int lane = 0; lane < Layout::lanes; lane++) row[at.width + lane] = (lane + 1)%strips ? row[lane + 1] : row[last + lane];
-}
-// And those of the first row before it, or of the last one after it.
-template <class T> inline __attribute__((always_inline)) void fill_beyond(T* __restrict beyond, const T* __restrict row, const bool first, const Layout& at)
-{
-    for (int block = 0; block < at.blocks; block++)
-    {
-        T* __restrict to = beyond + block*at.strips();
-        const T* __restrict from = row + (block + at.beyond(block, first))*at.strips();
-        for (int c = -Layout::lanes; c <= at.width; c += Layout::lanes)
-            for (int lane = 0; lane < at.strips(); lane++) to[c + lane] = from[c + lane];
-    }
-}
 
 // The first unit whose value is not finite, or -1 (by bits: the compiler may assume finite numbers).
 template <class T> inline int find_nonfinite(const T* x, const Layout& at)
@@ -136,10 +34,6 @@ template <class T> inline int find_nonfinite(const T* x, const Layout& at)
     }
     return found < at.size ? found : -1;
 }
-
-// Rows that are stepped together, and of predictions that are kept (a power of two).
-constexpr int together = 4, predictions = 8;
-static_assert(predictions >= together + 2, "the corrector reads from two rows before to the last one");
 
 // ------------------------------------------------------------------ threads
 // Rows [first, last) of one thread; a population with few rows belongs to the first thread alone.
@@ -182,41 +76,3 @@ private:
     alignas(64) std::atomic<unsigned> round_;
 };
 
-// ------------------------------------------------------------------ noise by rows
-// Normals of the units of consecutive rows. `predictions` rows of them are kept, one after the other in a ring: a whole number
-// of blocks, as a block is four vectors.
-template <class T> class NoiseRows {
-public:
-    NoiseRows(const Layout& at, const uint32_t* scrambled)
-        : at_(at), scrambled_(scrambled), z_(allocate<T>((size_t)predictions*at.width)) {}
-    void begin(const NeurogliaWords of_step) { of_step_ = of_step; made_ = 0; }
-    // Rows [first, last), no more than `together` + 1 and none before those of the last time.
-    void make(const int first, const int last)
-    {
-        const int ring = predictions*at_.width/block, end = (last*at_.width - 1)/block + 1;
-        for (int from = std::max(made_, first*at_.width/block), to; from < end; from = to)
-        {
-            to = std::min(end, (from/ring + 1)*ring);
-            neuroglia_normals(z_ + (size_t)(from%ring)*block, scrambled_ + (size_t)from*32, (uint32_t)(to - from), of_step_);
-        }
-        made_ = std::max(made_, end);
-    }
-    const T* row(const int r) const { return z_ + (size_t)(r & (predictions - 1))*at_.width; }
-    // What all threads read.
-    static const uint32_t* scrambled(const Layout& at)
-    {
-        const uint32_t count = ((uint32_t)(at.rows*at.width) + block - 1)/block;
-        uint32_t* to = allocate<uint32_t>((size_t)count*32);
-        neuroglia_scramble(to, count);
-        return to;
-    }
-private:
-    static constexpr int block = neuroglia_block;
-    // rows that are made at once, and what else is in the blocks of the first and the last
-    static_assert(predictions*Layout::lanes % block == 0 && predictions >= together + 1 + block/Layout::lanes - 1, "room for whole blocks");
-    const Layout at_;
-    const uint32_t* const scrambled_;
-    T* const z_;
-    int made_ = 0;  // blocks
-    NeurogliaWords of_step_{0, 0};
-};

@@ -19,6 +19,7 @@ class ProgramBackend(NumpyBackend):
     """Our loop in C++ on Brian2's arrays, one thread."""
 
     name = "program"
+    precisions: tuple[str, ...] = ("float64", "float32")
     _hoisted = True
 
     def unsupported(self, model: spec.Model) -> str | None:
@@ -26,8 +27,8 @@ class ProgramBackend(NumpyBackend):
         return missing()
 
     @contextmanager
-    def _device(self) -> Iterator[None]:
-        brian2.set_device(device)
+    def _device(self, precision: str) -> Iterator[None]:
+        brian2.set_device(device, precision=precision)
         try:
             yield
         finally:

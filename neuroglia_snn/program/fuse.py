@@ -1,0 +1,480 @@
+"""Kernels over one lattice are brought together, so that a loop can do them row by row.
+
+Steps of one group and one beat (clocks with the same step and time) become one `Fused` step, if what
+stands between them can be done before or after. Within, statements are divided into stages: what reads
+neighbours of values comes a stage after what writes them, and what writes values that neighbours are
+still to read comes a stage after those that read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from brian2.groups.neurongroup import NeuronGroup
+
+from neuroglia_snn import lanes
+from neuroglia_snn.program import clocks
+from neuroglia_snn.program.lattice import Lattice, Offset, recognised
+from neuroglia_snn.program.linear import Linearizer, canonical, shared
+from neuroglia_snn.program.program import (
+    Deliver,
+    Generate,
+    Program,
+    Python,
+    Record,
+    RecordEvents,
+    RecordRate,
+    RecordState,
+    Reset,
+    Step,
+    Sum,
+    Threshold,
+    Update,
+)
+from neuroglia_snn.program.tree import (
+    Apply,
+    Array,
+    Call,
+    Cell,
+    Draw,
+    Expression,
+    Local,
+    Look,
+    Statement,
+    rewritten,
+    walk,
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Statements that a row can be given once the stage before has done the row after it."""
+
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Fused(Step):
+    """Kernels over a lattice, in the place of the steps ``parts``.
+
+    Attributes
+    ----------
+    before : what is done once a step
+    stages : what is done for every unit
+    above : the threshold's condition, computed in the last stage
+    threshold, reset : of these units, if there are any
+    lattice, order : of the units, and in vectors' lanes
+    offsets : where each index array leads
+    private : arrays that are written before they are read, and that no other step reads
+    listed : whether another step reads which units were above the threshold
+    """
+
+    parts: tuple[Step, ...]
+    before: tuple[Statement, ...]
+    stages: tuple[Stage, ...]
+    above: Local | None
+    threshold: Threshold | None
+    reset: Reset | None
+    lattice: Lattice
+    order: lanes.Lanes
+    offsets: dict[Array, Offset]
+    private: frozenset[Array]
+    listed: bool
+
+    def _statements(self) -> list[Statement]:
+        after = self.reset.kernel.each if self.reset else ()
+        return [*(s for stage in self.stages for s in stage.statements), *after]
+
+    def arrays(self) -> list[Array]:
+        """All arrays of units that are read or written, in their numbers' order."""
+        found = self.written()
+        for statement in self._statements():
+            found |= {e.array for e in cells_of_units(statement)}
+        return sorted(found, key=lambda a: a.number)
+
+    def written(self) -> set[Array]:
+        return {s.target.array for s in self._statements() if isinstance(s.target, Cell)}
+
+
+def cells_of_units(statement: Statement) -> Iterator[Cell]:
+    """What a statement reads of its unit and of neighbours; not the indices, nor places of noise."""
+
+    def below(e: Expression) -> Iterator[Cell]:
+        if isinstance(e, Cell):
+            if not e.array.scalar:
+                yield e
+        elif not (isinstance(e, Apply) and e.operation == "gaussian"):
+            for part in getattr(e, "arguments", ()):
+                yield from below(part)
+
+    for expression in statement.expressions():
+        yield from below(expression)
+
+
+def fused(program: Program) -> Program:
+    """The program with all chains that can be fused."""
+    for group in dict.fromkeys(_group(s) for s in program.steps):
+        if group is not None:
+            program = _fused_group(program, group)
+    return program
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A group of neurons, by its name: Brian2 gives none twice in a network."""
+
+    name: str
+    size: int
+
+    def owns(self, array: Array) -> bool:
+        return getattr(array.variable.owner, "name", None) == self.name
+
+
+def _group(step: Step) -> _Group | None:
+    """The group whose units a step computes, where it is a step that can be fused."""
+    if not isinstance(step, (Update, Threshold, Reset)):
+        return None
+    group = getattr(step.owner, "group", None)
+    return _Group(group.name, group._N) if isinstance(group, NeuronGroup) else None
+
+
+def _fused_group(program: Program, group: _Group) -> Program:
+    beats = [_beat(clock) for clock in program.clocks]
+    own = [n for n, s in enumerate(program.steps) if _group(s) == group]
+    if not own:
+        return program
+    quickest = min((beats[program.steps[n].clock] for n in own), key=lambda beat: beat[0])
+    chain = [n for n in own if beats[program.steps[n].clock] == quickest]
+    found = _lattice([program.steps[n] for n in chain], group)
+    if found is None:
+        return program
+    lattice, offsets = found
+    order = _order(lattice, [program.steps[n] for n in chain], offsets)
+    if order is None or not all(_fits(program.steps[n], group, offsets, order) for n in chain):
+        return program
+    places = _arranged(program.steps, chain)
+    if places is None:
+        return program
+    parts = [program.steps[n] for n in chain]
+    step = _Chain(parts, lattice, order, offsets).step(_outside(program.steps, chain))
+    if step is None:
+        return program
+    before, after = places
+    first, last = chain[0], chain[-1]
+    middle = [*(program.steps[n] for n in before), step, *(program.steps[n] for n in after)]
+    return replace(program, steps=[*program.steps[:first], *middle, *program.steps[last + 1 :]])
+
+
+def _beat(clock: Any) -> tuple[float, int, int]:
+    """Step in s, number of the next step and of the last one: clocks that share them are due together."""
+    dt = clocks.values(clock, "dt")
+    timestep = int(clock.variables["timestep"].get_value()[0])
+    return (np.inf if dt is None else float(dt[0]), timestep, int(clock._i_end))
+
+
+def _statements(step: Step) -> Iterator[Statement]:
+    kernel = getattr(step, "kernel", None)
+    if kernel is not None:
+        yield from kernel.each
+
+
+def _lattice(steps: list[Step], group: _Group) -> tuple[Lattice, dict[Array, Offset]] | None:
+    """The lattice of all neighbours that the steps read."""
+    found: dict[Array, None] = {}
+    for step in steps:
+        for statement in _statements(step):
+            for e in (p for x in statement.expressions() for p in walk(x)):
+                if isinstance(e, Cell) and isinstance(e.index, Cell):
+                    if not group.owns(e.array) or e.index.index is not None:
+                        return None
+                    found[e.index.array] = None
+    if not found:
+        return None
+    made = recognised([a.values() for a in found], group.size)
+    if made is None:
+        return None
+    lattice, offsets = made
+    return lattice, dict(zip(found, offsets, strict=True))
+
+
+def _order(lattice: Lattice, parts: list[Any], offsets: dict[Array, Offset]) -> lanes.Lanes | None:
+    """How the units lie in lanes: in blocks only where above and below may change places."""
+    order = lanes.of((lattice.rows, lattice.cols))
+    corners = any(row and column for row, column in offsets.values())
+    if order.blocks > 1 and (corners or not _same_upside_down(parts, offsets)):
+        order = lanes.Lanes(lattice.rows, lattice.cols, 1)
+    return None if lattice.periodic[0] and order.blocks % 2 else order
+
+
+def _same_upside_down(parts: list[Any], offsets: dict[Array, Offset]) -> bool:
+    first = {offset: array for array, offset in reversed(offsets.items())}
+    linearizer = Linearizer(lambda cell: False, {})
+
+    def turned(way: int) -> Callable[[Expression], Expression]:
+        def change(e: Expression) -> Expression:
+            if isinstance(e, Cell) and isinstance(e.index, Cell):
+                row, column = offsets[e.index.array]
+                index = first.get((way * row, column))
+                return Cell(e.array, Cell(index, None)) if index else Cell(e.array, None)
+            return e
+
+        return change
+
+    values = [s.value for part in parts for s in part.kernel.each]
+    return all(
+        canonical(linearizer.term(rewritten(v, turned(1))))
+        == canonical(linearizer.term(rewritten(v, turned(-1))))
+        for v in values
+    )
+
+
+def _of_lanes(e: Apply, order: lanes.Lanes) -> bool:
+    """Whether a noise is numbered by the units' places in lanes."""
+    place = e.arguments[2]
+    fits = isinstance(place, Cell) and place.index is None and place.array.variable.constant
+    rest = all(shared(a) for n, a in enumerate(e.arguments) if n != 2)
+    units = np.arange(order.rows * order.cols)
+    return fits and rest and np.array_equal(place.array.values(), order.place(units))  # type: ignore[union-attr]
+
+
+def _fits(step: Step, group: _Group, offsets: dict[Array, Offset], order: lanes.Lanes) -> bool:
+    """Whether each unit reads neighbours by these offsets and writes only its own values."""
+    kernel = step.kernel  # type: ignore[attr-defined]
+    if isinstance(step, Threshold) and (
+        step.refractory or any(isinstance(s.target, Cell) for s in kernel.each)
+    ):
+        return False
+    if any(isinstance(s.target, Cell) for s in kernel.before) or kernel.in_order:
+        return False
+    if len({s.target for s in kernel.before}) < len(kernel.before):
+        return False
+    for statement in kernel.each:
+        if isinstance(statement.target, Cell):
+            target = statement.target
+            if target.index is not None or target.array.scalar:
+                return False
+        for e in (p for x in statement.expressions() for p in walk(x)):
+            if isinstance(e, (Call, Look, Draw)):
+                return False
+            if isinstance(e, Apply) and e.operation == "gaussian" and not _of_lanes(e, order):
+                return False
+            if (
+                isinstance(e, Cell)
+                and e.index is not None
+                and (
+                    isinstance(step, Reset)
+                    or not isinstance(e.index, Cell)
+                    or e.index.array not in offsets
+                )
+            ):
+                return False
+        if any(not group.owns(e.array) for e in cells_of_units(statement)):
+            return False
+    return True
+
+
+# ------------------------------------------------------------------------------- what reads what
+
+
+def _touched(step: Step) -> tuple[set[Array], set[Array]]:
+    """Arrays that a step reads, and those that it writes."""
+    reads: set[Array] = set()
+    writes: set[Array] = set()
+    kernel = getattr(step, "kernel", None)
+    if kernel is not None:
+        reads |= {e.array for e in kernel.expressions() if isinstance(e, Cell)}
+        writes |= {c.array for c in kernel.writes()}
+    if isinstance(step, Threshold):
+        writes.add(step.events)
+        writes |= set(step.refractory[:2]) if step.refractory else set()
+    elif isinstance(step, (Reset, RecordEvents, RecordRate)):
+        reads.add(step.events)
+    elif isinstance(step, Deliver):
+        reads.add(step.pathway.events)
+    elif isinstance(step, Sum):
+        reads.add(step.index)
+        writes.add(step.target)
+    elif isinstance(step, Generate):
+        writes |= {step.events, step.position}
+    if isinstance(step, RecordState):
+        reads.add(step.units)
+    if isinstance(step, RecordEvents):
+        writes.add(step.counts)
+    if isinstance(step, Record):
+        writes |= {step.length, *step.growing.values()}
+    return reads, writes
+
+
+touched = _touched
+
+
+def _conflict(a: Step, b: Step) -> bool:
+    if isinstance(a, Python) or isinstance(b, Python):
+        return True
+    (reads_a, writes_a), (reads_b, writes_b) = _touched(a), _touched(b)
+    return bool(writes_a & (reads_b | writes_b) or reads_a & writes_b)
+
+
+def _arranged(steps: list[Step], chain: list[int]) -> tuple[list[int], list[int]] | None:
+    """The steps between those of the chain, as what can be done before it and what after it."""
+    before: list[int] = []
+    after: list[int] = []
+    for n in range(chain[0], chain[-1]):
+        if n in chain:
+            continue
+        earlier = [steps[m] for m in (*(c for c in chain if c < n), *after)]
+        if not any(_conflict(other, steps[n]) for other in earlier):
+            before.append(n)
+        elif not any(_conflict(steps[c], steps[n]) for c in chain if c > n):
+            after.append(n)
+        else:
+            return None
+    return before, after
+
+
+def _outside(steps: list[Step], chain: list[int]) -> set[Array]:
+    """Arrays that steps beside the chain read or write; Python may read all."""
+    others = [s for n, s in enumerate(steps) if n not in chain]
+    if any(isinstance(s, Python) for s in others):
+        others = steps
+    return set().union(*(part for s in others for part in _touched(s)), set())
+
+
+# ----------------------------------------------------------------------------------------- stages
+
+
+class _Chain:
+    """Steps on their way to become one."""
+
+    def __init__(
+        self,
+        parts: list[Step],
+        lattice: Lattice,
+        order: lanes.Lanes,
+        offsets: dict[Array, Offset],
+    ) -> None:
+        self._parts, self._lattice, self._order, self._offsets = parts, lattice, order, offsets
+        self._before: list[Statement] = []
+        self._stages: list[list[Statement]] = [[]]
+        self._beside: set[Array] = set()  # whose neighbours the present stage reads
+        self._written: set[Array] = set()  # in the present stage
+        self._defined: dict[Local, int] = {}  # the stage that computes each local value
+        self._locals = 0
+
+    def step(self, outside: set[Array]) -> Fused | None:
+        """The fused step; None where values that no array holds would have to wait for a later stage."""
+        above: Local | None = None
+        threshold = reset = None
+        for part in self._parts:
+            if isinstance(part, Reset):
+                reset = part
+                continue
+            if threshold is not None:
+                return None  # something between the threshold and its reset, or after them
+            renamed = self._renamed(part)
+            self._add(part, renamed)
+            if isinstance(part, Threshold):
+                threshold = part
+                condition = part.kernel.results.get("_cond")
+                above = renamed.get(condition) if condition else None
+        if (threshold is None) != (reset is None) and reset is not None:
+            return None
+        if not self._complete():
+            return None
+        stages = tuple(Stage(tuple(s)) for s in self._stages)
+        first = self._parts[0]
+        made = Fused(
+            first.owner,
+            first.clock,
+            tuple(self._parts),
+            tuple(self._before),
+            stages,
+            above,
+            threshold,
+            reset,
+            self._lattice,
+            self._order,
+            self._offsets,
+            frozenset(),
+            threshold is not None and threshold.events in outside,
+        )
+        return replace(made, private=self._private(made, outside))
+
+    def _renamed(self, part: Any) -> dict[Local, Local]:
+        """New numbers for the local values of a part."""
+        kernel = part.kernel
+        found = {e for e in kernel.expressions() if isinstance(e, Local)}
+        found |= {s.target for s in (*kernel.before, *kernel.each) if isinstance(s.target, Local)}
+        names = {}
+        for local in sorted(found, key=lambda x: x.number):
+            names[local] = replace(local, number=self._locals)
+            self._locals += 1
+        return names
+
+    def _add(self, part: Any, names: dict[Local, Local]) -> None:
+        def change(e: Expression) -> Expression:
+            return names.get(e, e) if isinstance(e, Local) else e
+
+        for statement in part.kernel.before:
+            self._before.append(_changed(statement, change))
+        for statement in part.kernel.each:
+            self._place(_changed(statement, change))
+
+    def _place(self, statement: Statement) -> None:
+        beside = {e.array for e in cells_of_units(statement) if e.index is not None}
+        target = statement.target.array if isinstance(statement.target, Cell) else None
+        if beside & self._written or (target is not None and target in self._beside | beside):
+            self._stages.append([])
+            self._beside, self._written = set(), set()
+        self._stages[-1].append(statement)
+        self._beside |= beside
+        if target is not None:
+            self._written.add(target)
+        elif isinstance(statement.target, Local):
+            self._defined[statement.target] = len(self._stages) - 1
+
+    def _complete(self) -> bool:
+        """Whether every stage computes the local values that it reads."""
+        return all(
+            self._defined.get(e, n) == n
+            for n, stage in enumerate(self._stages)
+            for s in stage
+            for x in s.expressions()
+            for e in walk(x)
+            if isinstance(e, Local)
+        )
+
+    def _private(self, made: Fused, outside: set[Array]) -> frozenset[Array]:
+        read: set[Array] = set()
+        written: set[Array] = set()
+        found: set[Array] = set()
+        for stage in made.stages:
+            for s in stage.statements:
+                read |= {e.array for e in cells_of_units(s)}
+                if isinstance(s.target, Cell) and s.target.array not in read | written:
+                    found.add(s.target.array)
+                if isinstance(s.target, Cell):
+                    written.add(s.target.array)
+        in_reset = (
+            {e.array for e in made.reset.kernel.expressions() if isinstance(e, Cell)}
+            | {c.array for c in made.reset.kernel.writes()}
+            if made.reset
+            else set()
+        )
+        return frozenset(found - outside - in_reset)
+
+
+def _changed(s: Statement, change: Any) -> Statement:
+    condition = None if s.condition is None else rewritten(s.condition, change)
+    target = change(s.target)
+    assert isinstance(target, (Local, Cell))
+    return Statement(target, s.operation, rewritten(s.value, change), condition)
+
+
+def members(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps, with those that are fused in the place of what they became."""
+    for step in steps:
+        yield from step.parts if isinstance(step, Fused) else (step,)
