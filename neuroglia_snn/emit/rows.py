@@ -142,7 +142,7 @@ class Rows:
         if shared(e):
             return self._hoisted(e)
         if isinstance(e, Local):
-            return f"x{e.number}"
+            return f"C{e.number}[c]" if e in self._step.carried else f"x{e.number}"
         if isinstance(e, Cell):
             return self._place(e)
         assert isinstance(e, Apply)
@@ -191,7 +191,7 @@ class Rows:
                 text = self._factor(factor, sum(constants))
                 increment = f"({text} + {increment})" if increment else text
             if rest:
-                scale = abs(rest[0][1])
+                scale = rest[0][1]
                 group = self._group([(t, m / scale) for t, m in rest])
                 name = self._factor(factor, scale)
                 increment = self._plus_product(name, group, increment)
@@ -238,13 +238,13 @@ class Rows:
 
     def _stage(self, stage: Stage, number: int) -> list[str]:
         """The lines for a unit in column ``c``."""
-        values, stores = self._assignments(stage)
+        values, stores, carried = self._assignments(stage)
         used = Counter(e for v in values.values() for e in walk(v) if isinstance(e, Local))
         private, ringed = self._step.private, self._ringed
         needed = {
             local for array, local in stores.items() if array not in private or array in ringed
         }
-        needed.add(self._step.above)  # type: ignore[arg-type]
+        needed |= {*carried.values(), self._step.above}  # type: ignore[arg-type]
         inlined: dict[Expression, Expression] = {
             name: value
             for name, value in values.items()
@@ -265,12 +265,18 @@ class Rows:
                 lines.append(f"A{array.number}[c] = {text};")
             if array in private:
                 lines.append(f"if (keep) kept{array.number}[c] = {text};")
+        lines += [f"C{k.number}[c] = {self._text(local)};" for k, local in carried.items()]
         if self._step.above in values:
             lines.append(f"any |= (int)x{self._step.above.number};")  # type: ignore[union-attr]
         return lines
 
-    def _assignments(self, stage: Stage) -> tuple[dict[Local, Expression], dict[Array, Local]]:
-        """Each statement as the value of a new name, and the names of what arrays are left with."""
+    def _assignments(
+        self, stage: Stage
+    ) -> tuple[dict[Local, Expression], dict[Array, Local], dict[Local, Local]]:
+        """Each statement as the value of a new name, and the names of what is left.
+
+        In arrays, and in local values that a later stage reads.
+        """
         names: dict[Local, Local] = {}
         cells: dict[Array, Local] = {}
         values: dict[Local, Expression] = {}
@@ -301,7 +307,8 @@ class Rows:
                 cells[s.target.array] = new
                 if s.target.array in self._step.private and _is_drawn(value):
                     self._drawn[s.target.array] = value
-        return values, cells
+        carried = {k: names[k] for k in self._step.carried if k in names}
+        return values, cells, carried
 
     def _new(self, dtype: Type) -> Local:
         self._locals += 1
@@ -398,6 +405,10 @@ class Rows:
             if a in self._ringed:
                 size = "(size_t)predictions*at.stride"
                 lines.append(f"{kind}* const r{a.number} = allocate<{kind}>({size}, arena);")
+        for k in step.carried:
+            kind = real if k.dtype.kind == "f" else stored(k.dtype)
+            size = "(size_t)predictions*at.stride"
+            lines.append(f"{kind}* const c{k.number} = allocate<{kind}>({size}, arena);")
         for name in self._coefficients.values():
             lines.append(f"{real}* const {name} = allocate<{real}>(at.length(), arena);")
             lines.append(f"double {name}_of = NAN; {real} {name}_inside = 0;")
@@ -482,6 +493,8 @@ class Rows:
             f"const {self._real}* __restrict const {k} = s.{k} + at.row(r);"
             for k in self._coefficients.values()
         ]
+        for k in self._step.carried:
+            lines.append(f"auto* __restrict const C{k.number} = ring_row(s.c{k.number}, r, at);")
         return [*lines, *(["int any = 0;"] if last and self._fire else [])]
 
     def _stages_text(self) -> list[str]:

@@ -69,6 +69,7 @@ class Fused(Step):
     lattice, order : of the units, and in vectors' lanes
     offsets : where each index array leads
     private : arrays that are written before they are read, and that no other step reads
+    carried : local values that a later stage reads
     listed : whether another step reads which units were above the threshold
     """
 
@@ -82,6 +83,7 @@ class Fused(Step):
     order: lanes.Lanes
     offsets: dict[Array, Offset]
     private: frozenset[Array]
+    carried: frozenset[Local]
     listed: bool
 
     def _statements(self) -> list[Statement]:
@@ -365,7 +367,7 @@ class _Chain:
         self._locals = 0
 
     def step(self, outside: set[Array]) -> Fused | None:
-        """The fused step; None where values that no array holds would have to wait for a later stage."""
+        """The fused step; None where something stands between a threshold and its reset, or after them."""
         above: Local | None = None
         threshold = reset = None
         for part in self._parts:
@@ -382,8 +384,6 @@ class _Chain:
                 above = renamed.get(condition) if condition else None
         if (threshold is None) != (reset is None) and reset is not None:
             return None
-        if not self._complete():
-            return None
         stages = tuple(Stage(tuple(s)) for s in self._stages)
         first = self._parts[0]
         made = Fused(
@@ -399,6 +399,7 @@ class _Chain:
             self._order,
             self._offsets,
             frozenset(),
+            self._carried(),
             threshold is not None and threshold.events in outside,
         )
         return replace(made, private=self._private(made, outside))
@@ -436,15 +437,15 @@ class _Chain:
         elif isinstance(statement.target, Local):
             self._defined[statement.target] = len(self._stages) - 1
 
-    def _complete(self) -> bool:
-        """Whether every stage computes the local values that it reads."""
-        return all(
-            self._defined.get(e, n) == n
+    def _carried(self) -> frozenset[Local]:
+        """Local values of one stage that another one reads."""
+        return frozenset(
+            e
             for n, stage in enumerate(self._stages)
             for s in stage
             for x in s.expressions()
             for e in walk(x)
-            if isinstance(e, Local)
+            if isinstance(e, Local) and self._defined.get(e, n) != n
         )
 
     def _private(self, made: Fused, outside: set[Array]) -> frozenset[Array]:

@@ -1,0 +1,214 @@
+"""Networks on lattices, whose kernels become one pass over rows."""
+
+# ruff: noqa: F841  (Brian2's `collect` finds objects in local variables)
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from brian2 import (
+    EventMonitor,
+    Network,
+    NetworkOperation,
+    NeuronGroup,
+    SpikeMonitor,
+    StateMonitor,
+    Synapses,
+    TimedArray,
+    collect,
+    linked_var,
+    ms,
+)
+
+from neuroglia_snn.program.lattice import Lattice
+
+LATTICES: dict[str, Callable[[], Network]] = {}
+FOUR = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
+
+
+def lattice(make):
+    LATTICES[make.__name__] = make
+    return make
+
+
+def _linked(group: NeuronGroup, shape: Lattice, names: dict[str, tuple[int, int]], variable: str):
+    for name, offset in names.items():
+        index = shape.neighbours(offset)
+        setattr(group, name, linked_var(group, variable, index=index))
+
+
+def _waves(shape: Lattice, names=FOUR, **more) -> NeuronGroup:
+    """Excitable units that pull at each other, in one Euler step."""
+    links = "\n".join(f"{n} : 1 (linked)" for n in names)
+    total = " + ".join(f"({n} - v)" for n in names)
+    group = NeuronGroup(
+        shape.rows * shape.cols,
+        f"""dv/dt = (v - v**3/3 - w + pull*({total}) + drive)/(2*ms) : 1
+        dw/dt = (v + 0.7 - 0.8*w)/(25*ms) : 1
+        pull : 1 (shared)
+        drive : 1
+        count : integer
+        {links}""",
+        method="euler",
+        **{"threshold": "v > 1", "reset": "count += 1", **more},
+    )
+    _linked(group, shape, names, "v")
+    group.pull = 0.3
+    group.v = "sin(0.7*i)"
+    group.drive = "0.5 + 0.3*cos(0.05*i)"
+    return group
+
+
+@lattice
+def no_flux() -> Network:
+    group = _waves(Lattice(12, 10, (False, False)))
+    spikes = SpikeMonitor(group)
+    traces = StateMonitor(group, "v", record=[0, 9, 57, 119])
+    net = Network(collect())
+    net.run(20 * ms)
+    return net
+
+
+@lattice
+def periodic() -> Network:
+    group = _waves(Lattice(34, 33, (True, True)))
+    spikes = SpikeMonitor(group)
+    net = Network(collect())
+    net.run(10 * ms)
+    return net
+
+
+@lattice
+def periodic_columns() -> Network:
+    group = _waves(Lattice(8, 20, (False, True)))
+    net = Network(collect())
+    net.run(10 * ms)
+    return net
+
+
+@lattice
+def eight_neighbours() -> Network:
+    corners = {"a": (-1, -1), "b": (-1, 1), "c": (1, -1), "d": (1, 1)}
+    group = _waves(Lattice(9, 40, (False, False)), {**FOUR, **corners})
+    net = Network(collect())
+    net.run(10 * ms)
+    return net
+
+
+@lattice
+def one_sided() -> Network:
+    group = _waves(Lattice(16, 16, (False, False)), {"up": (-1, 0), "left": (0, -1)})
+    net = Network(collect())
+    net.run(10 * ms)
+    return net
+
+
+@lattice
+def weighted_by_place() -> Network:
+    """A constant of each unit multiplies what comes from its neighbours."""
+    shape = Lattice(10, 12, (False, False))
+    group = NeuronGroup(
+        120,
+        """dv/dt = (gain*((up - v) + (down - v)) + (left - v)/gain + right - v)/ms : 1
+        gain : 1 (constant)
+        up : 1 (linked)
+        down : 1 (linked)
+        left : 1 (linked)
+        right : 1 (linked)""",
+        method="euler",
+    )
+    _linked(group, shape, FOUR, "v")
+    group.v, group.gain = "i % 7", "1 + 0.1*(i % 3)"
+    net = Network(collect())
+    net.run(3 * ms)
+    group.gain = 0.5
+    net.run(3 * ms)
+    return net
+
+
+@lattice
+def two_stages() -> Network:
+    """A gather, a predictor, a gather of what was predicted, a corrector, threshold and reset."""
+    shape = Lattice(20, 34, (False, False))
+    drive = TimedArray([0.0, 1.0, 0.0, 2.0], dt=2 * ms)
+    group = NeuronGroup(
+        680,
+        """v : 1
+        v_next : 1
+        sum : 1
+        sum_next : 1
+        last : second
+        fired : 1
+        up : 1 (linked)
+        down : 1 (linked)
+        left : 1 (linked)
+        right : 1 (linked)
+        up_next : 1 (linked)
+        down_next : 1 (linked)
+        left_next : 1 (linked)
+        right_next : 1 (linked)""",
+        threshold="v > 1.2",
+        reset="fired += int(t - last > 0.15*ms)\nlast = t",
+    )
+    _linked(group, shape, FOUR, "v")
+    _linked(group, shape, {f"{n}_next": o for n, o in FOUR.items()}, "v_next")
+    rate = "(v*(1 - v*v/3) + sum + drive(t)*0.4)"
+    later = "(v_next*(1 - v_next*v_next/3) + sum_next + drive(t + dt)*0.4)"
+    steps = [
+        "sum = (up - v) + (down - v) + (left - v) + (right - v)",
+        f"v_next = v + dt*{rate}/ms",
+        "sum_next = (up_next - v_next) + (down_next - v_next) + (left_next - v_next) + (right_next - v_next)",
+        f"v = 0.5*(v + v_next + dt*{later}/ms)",
+    ]
+    for order, code in enumerate(steps):
+        group.run_regularly(code, when="groups", order=order)
+    group.v, group.last = "0.5*sin(i*0.3)", -1 * ms
+    traces = StateMonitor(group, ["v", "fired"], record=[0, 33, 300, 679], dt=0.5 * ms)
+    net = Network(collect(), name="two_stages")
+    net.run(8 * ms, namespace={"drive": drive})
+    return net
+
+
+@lattice
+def between_runs() -> Network:
+    """Values change between runs, and an older state comes back."""
+    group = _waves(Lattice(6, 9, (False, False)))
+    net = Network(collect())
+    net.run(2 * ms)
+    net.store()
+    group.v[10] = 2
+    group.pull = 0.1
+    net.run(2 * ms)
+    net.restore()
+    group.drive = "0.1*(i % 5)"
+    net.run(3 * ms)
+    return net
+
+
+@lattice
+def slow_neighbours() -> Network:
+    """A slower clock reads and writes what the lattice holds, and Python looks at it."""
+    group = _waves(Lattice(9, 8, (False, False)))
+    group.run_regularly("drive += 0.1*v\nw = w*0.99", dt=1 * ms)
+    mean = NeuronGroup(4, "total : 1")
+    sums = Synapses(group, mean, "total_post = v_pre : 1 (summed)")
+    sums.connect("j == i % 4")
+    seen = []
+    look = NetworkOperation(lambda: seen.append(float(group.v[5])), dt=0.7 * ms)
+    net = Network(collect())
+    net.run(6 * ms)
+    net.seen = np.array(seen)
+    return net
+
+
+@lattice
+def events_in_order() -> Network:
+    """Spikes of a lattice reach other neurons, and are recorded with values."""
+    group = _waves(Lattice(10, 33, (False, False)))
+    target = NeuronGroup(3, "x : 1")
+    synapses = Synapses(group, target, on_pre="x_post += i % 5")
+    synapses.connect("j == i % 3")
+    monitor = EventMonitor(group, "spike", ["v"])
+    net = Network(collect())
+    net.run(15 * ms)
+    return net

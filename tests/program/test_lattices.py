@@ -1,0 +1,70 @@
+"""Lattices: recognised from index arrays, computed row by row, equal to Brian2's runtime."""
+
+from __future__ import annotations
+
+import brian2
+import numpy as np
+import pytest
+from program import lattices
+from program.test_zoo import different, states
+
+from neuroglia_snn.emit import machine
+from neuroglia_snn.errors import UserError
+from neuroglia_snn.program.fuse import Fused
+from neuroglia_snn.program.lattice import Lattice, recognised
+
+OFFSETS = [(-1, 0), (1, 0), (0, -1), (0, 1)]
+
+
+@pytest.mark.parametrize("periodic", [(False, False), (True, True), (True, False), (False, True)])
+@pytest.mark.parametrize("shape", [(5, 7), (130, 130), (3, 40)])
+def test_a_lattice_is_recognised_from_its_indices(shape, periodic) -> None:
+    lattice = Lattice(*shape, periodic)
+    found = recognised([lattice.neighbours(o) for o in OFFSETS], shape[0] * shape[1])
+    assert found == (lattice, OFFSETS)
+
+
+def test_one_neighbour_that_is_elsewhere_is_no_lattice() -> None:
+    indices = [Lattice(6, 6, (False, False)).neighbours(o) for o in OFFSETS]
+    indices[2][17] = 3
+    assert recognised(indices, 36) is None
+
+
+@pytest.fixture
+def fused(monkeypatch) -> list[int]:
+    """How many lattices each compiled program had."""
+    found: list[int] = []
+    plain = machine.source
+
+    def source(program, single=False):
+        found.append(sum(isinstance(s, Fused) for s in program.steps))
+        return plain(program, single)
+
+    monkeypatch.setattr(machine, "source", source)
+    return found
+
+
+@pytest.mark.parametrize("name", lattices.LATTICES)
+def test_lattices_are_as_on_the_runtime(name, fused) -> None:
+    make = lattices.LATTICES[name]
+    ours = states(make, {"target": "cpp"})
+    assert fused and all(fused), "no lattice was recognised"
+    wrong = different(ours, states(make, None))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", ["no_flux", "two_stages", "periodic"])
+def test_single_precision_is_single_precision(name) -> None:
+    make = lattices.LATTICES[name]
+    double = states(make, {"target": "cpp"})
+    single = states(make, {"target": "cpp", "precision": "float32"})
+    for variable, values in double.items():
+        if variable.endswith(".v"):
+            apart = np.abs(values - single[variable]).max()
+            assert 0 < apart < 1e-3, (variable, apart)
+
+
+def test_a_precision_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UserError, match="precision='half': it is 'float64' or 'float32'"):
+        brian2.set_device("neuroglia", precision="half")
+    brian2.set_device("runtime")
