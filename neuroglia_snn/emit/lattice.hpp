@@ -226,3 +226,61 @@ private:
     int made_ = 0;  // blocks
     NeurogliaWords of_step_{0, 0};
 };
+
+// The same interface for normals that are numbered by unit, which lie in another order: each takes random bits of its own.
+template <class T> class UnitNoiseRows {
+public:
+    UnitNoiseRows(const Layout& at, Arena& arena)
+        : at_(at), x0_(allocate<uint32_t>(at.length(), arena)), x1_(allocate<uint32_t>(at.length(), arena)),
+          second_(allocate<uint32_t>(at.length(), arena)), turned_(allocate<uint32_t>(at.length(), arena)),
+          z_(allocate<T>((size_t)predictions*at.width, arena))
+    {
+        for (int r = 0; r < at.rows; r++)
+            for (int c = 0; c < at.width; c++)
+            {
+                const uint32_t unit = (uint32_t)std::max(at.unit(r, c), 0);
+                const NeurogliaWords words = neuroglia_of_counter(unit/neuroglia_block*neuroglia_lanes + unit%neuroglia_lanes);
+                const size_t place = (size_t)r*at.width + c;
+                x0_[place] = words.x0; x1_[place] = words.x1;
+                second_[place] = unit/neuroglia_lanes & 2u ? ~0u : 0u;
+                turned_[place] = unit/neuroglia_lanes & 1u ? ~0u : 0u;
+            }
+    }
+    void begin(const NeurogliaWords of_step) { of_step_ = of_step; made_ = 0; }
+    void make(const int, const int last)
+    {
+        for (; made_ < last; made_++) fill(z_ + (size_t)(made_ & (predictions - 1))*at_.width, (size_t)made_*at_.width);
+    }
+    const T* row(const int r) const { return z_ + (size_t)(r & (predictions - 1))*at_.width; }
+private:
+    __attribute__((noinline)) void fill(T* __restrict z, const size_t from) const
+    {
+        const uint32_t* __restrict const x0 = x0_ + from;
+        const uint32_t* __restrict const x1 = x1_ + from;
+        const uint32_t* __restrict const second = second_ + from;
+        const uint32_t* __restrict const turned = turned_ + from;
+        const NeurogliaWords of_step = of_step_;
+        for (int c = 0; c < at_.width; c += 16)
+        {
+            alignas(64) uint32_t words[16];
+            alignas(64) float some[16];
+            for (int lane = 0; lane < 16; lane++)
+            {
+                uint32_t a = x0[c + lane] + of_step.x0, b = x1[c + lane] + of_step.x1;
+                neuroglia_mix(a, b);
+                const uint32_t word = a ^ ((a ^ b) & second[c + lane]);
+                words[lane] = word ^ ((word ^ neuroglia_reversed(word)) & turned[c + lane]);
+            }
+            neuroglia_quantiles(words, some);
+            for (int lane = 0; lane < 16; lane++) z[c + lane] = (T)some[lane];
+        }
+    }
+    const Layout at_;
+    uint32_t* const x0_;
+    uint32_t* const x1_;
+    uint32_t* const second_;  // masks: of the two words, and of their bytes in reverse
+    uint32_t* const turned_;
+    T* const z_;
+    int made_ = 0;
+    NeurogliaWords of_step_{0, 0};
+};

@@ -26,6 +26,7 @@ from neuroglia_snn.program.tree import (
     Array,
     Call,
     Cell,
+    Draw,
     Expression,
     Literal,
     Local,
@@ -145,10 +146,29 @@ class Rows:
             return f"C{e.number}[c]" if e in self._step.carried else f"x{e.number}"
         if isinstance(e, Cell):
             return self._place(e)
+        if isinstance(e, Draw) and e.kind == "rand":
+            return self._uniform(e)
+        if _is_normal(e):
+            return f"{self._noises.setdefault(e, f'z{len(self._noises)}')}[c]"  # type: ignore[arg-type]
         assert isinstance(e, Apply)
-        if e.operation == "gaussian":
-            return f"{self._noises.setdefault(e, f'z{len(self._noises)}')}[c]"
         return self._applied(e)
+
+    def _uniform(self, e: Draw) -> str:
+        """A uniform number of the unit in column ``c``, which is counted as Brian2 counts units."""
+        words = self._shared.name(e, "Words", self._words(e))
+        return f"(({self._real})uniform_of(words({words}, U[c])))"
+
+    def _words_of_step(self, e: Expression) -> str:
+        if isinstance(e, Draw):
+            return self._words(e)
+        assert isinstance(e, Apply)
+        seed, stream, _, count = (self._once(a) if shared(a) else "" for a in e.arguments)
+        keys = f"(uint32_t)(int64_t){seed}, (uint32_t)(int64_t){stream}"
+        return f"neuroglia_of_step({keys}, {count})"
+
+    def _words(self, e: Draw) -> str:
+        clock = f"run.clocks[{self._step.clock}]"
+        return f"words_of(run.keys + 2*{e.number}, *{clock}.timestep + {clock}.shift)"
 
     def _applied(self, e: Apply) -> str:
         arguments = [self._text(a) for a in e.arguments]
@@ -412,19 +432,24 @@ class Rows:
         for name in self._coefficients.values():
             lines.append(f"{real}* const {name} = allocate<{real}>(at.length(), arena);")
             lines.append(f"double {name}_of = NAN; {real} {name}_inside = 0;")
-        if self._noises:
+        if any(isinstance(e, Apply) for e in self._noises):
             lines.append(
                 "const uint32_t* const scrambled = NoiseRows<double>::scrambled(at, arena);"
             )
-        lines += [
-            f"NoiseRows<{real}> {name}{{at, scrambled, arena}};" for name in self._noises.values()
-        ]
+        for e, name in self._noises.items():
+            kind, given = ("", ", scrambled") if isinstance(e, Apply) else ("Unit", "")
+            lines.append(f"{kind}NoiseRows<{real}> {name}{{at{given}, arena}};")
         return [
             *lines,
+            "uint32_t* const units = allocate<uint32_t>(at.length(), arena);",
             "bool filled = false, stale = true, alike = false;",
             f"uint8_t newer[{max(1, len(self._arrays))}];",
             "std::vector<int32_t> events;",
-            "State() { for (int unit = 0; unit < at.size; unit++) place[unit] = (int32_t)at.position(unit); }",
+            "State()",
+            "{",
+            "for (int unit = 0; unit < at.size; unit++) place[unit] = (int32_t)at.position(unit);",
+            "fill_units(units, [](const int unit) { return unit; }, at);",
+            "}",
             "};",
         ]
 
@@ -493,6 +518,7 @@ class Rows:
             f"const {self._real}* __restrict const {k} = s.{k} + at.row(r);"
             for k in self._coefficients.values()
         ]
+        lines.append("const uint32_t* __restrict const U = s.units + at.row(r); (void)U;")
         for k in self._step.carried:
             lines.append(f"auto* __restrict const C{k.number} = ring_row(s.c{k.number}, r, at);")
         return [*lines, *(["int any = 0;"] if last and self._fire else [])]
@@ -706,10 +732,7 @@ class Rows:
             ]
         noise = []
         for e, name in self._noises.items():
-            seed, stream, _, count = (self._once(a) if shared(a) else "" for a in e.arguments)  # type: ignore[union-attr]
-            noise.append(
-                f"s.{name}.begin(neuroglia_of_step((uint32_t)(int64_t){seed}, (uint32_t)(int64_t){stream}, {count}));"
-            )
+            noise.append(f"s.{name}.begin({self._words_of_step(e)});")
         lines += self._heads([*self._before, *shared_texts, *products, *noise])
         lines += [*self._before, "bool alike = s.stale || s.alike;", *coefficients]
         lines += ["s.alike = alike;", "s.stale = false;", "Shared shared;"]
@@ -786,9 +809,14 @@ def _read(statements: Iterable[Statement]) -> list[Cell]:
     return [e for s in statements for e in cells_of_units(s)]
 
 
+def _is_normal(e: Term) -> bool:
+    by_place = isinstance(e, Apply) and e.operation == "gaussian"
+    return by_place or (isinstance(e, Draw) and e.kind == "randn")
+
+
 def _is_drawn(e: Expression) -> bool:
     """Whether a value is made of random numbers and of what units share alone."""
-    if isinstance(e, Apply) and e.operation == "gaussian":
+    if isinstance(e, Draw) or (isinstance(e, Apply) and e.operation == "gaussian"):
         return True
     if shared(e):
         return False

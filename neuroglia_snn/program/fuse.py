@@ -17,6 +17,7 @@ from brian2.groups.neurongroup import NeuronGroup
 
 from neuroglia_snn import lanes
 from neuroglia_snn.program import clocks
+from neuroglia_snn.program.gathers import Gather, gathered
 from neuroglia_snn.program.lattice import Lattice, Offset, recognised
 from neuroglia_snn.program.linear import Linearizer, canonical, shared
 from neuroglia_snn.program.program import (
@@ -120,7 +121,7 @@ def fused(program: Program) -> Program:
     """The program with all chains that can be fused."""
     for group in dict.fromkeys(_group(s) for s in program.steps):
         if group is not None:
-            program = _fused_group(program, group)
+            program = _fused_group(gathered(program, group.name), group) or program
     return program
 
 
@@ -134,36 +135,43 @@ class _Group:
     def owns(self, array: Array) -> bool:
         return getattr(array.variable.owner, "name", None) == self.name
 
+    def has(self, array: Array) -> bool:
+        """Whether an array is of the group's units: its own, or constants (of synapses onto them)."""
+        constant = array.variable.constant and len(array.values()) == self.size
+        return self.owns(array) or bool(constant)
+
 
 def _group(step: Step) -> _Group | None:
     """The group whose units a step computes, where it is a step that can be fused."""
+    if isinstance(step, Gather):
+        return _Group(*step.group)
     if not isinstance(step, (Update, Threshold, Reset)):
         return None
     group = getattr(step.owner, "group", None)
     return _Group(group.name, group._N) if isinstance(group, NeuronGroup) else None
 
 
-def _fused_group(program: Program, group: _Group) -> Program:
+def _fused_group(program: Program, group: _Group) -> Program | None:
     beats = [_beat(clock) for clock in program.clocks]
     own = [n for n, s in enumerate(program.steps) if _group(s) == group]
     if not own:
-        return program
+        return None
     quickest = min((beats[program.steps[n].clock] for n in own), key=lambda beat: beat[0])
     chain = [n for n in own if beats[program.steps[n].clock] == quickest]
     found = _lattice([program.steps[n] for n in chain], group)
     if found is None:
-        return program
+        return None
     lattice, offsets = found
     order = _order(lattice, [program.steps[n] for n in chain], offsets)
     if order is None or not all(_fits(program.steps[n], group, offsets, order) for n in chain):
-        return program
+        return None
     places = _arranged(program.steps, chain)
     if places is None:
-        return program
+        return None
     parts = [program.steps[n] for n in chain]
     step = _Chain(parts, lattice, order, offsets).step(_outside(program.steps, chain))
     if step is None:
-        return program
+        return None
     before, after = places
     first, last = chain[0], chain[-1]
     middle = [*(program.steps[n] for n in before), step, *(program.steps[n] for n in after)]
@@ -259,7 +267,7 @@ def _fits(step: Step, group: _Group, offsets: dict[Array, Offset], order: lanes.
             if target.index is not None or target.array.scalar:
                 return False
         for e in (p for x in statement.expressions() for p in walk(x)):
-            if isinstance(e, (Call, Look, Draw)):
+            if isinstance(e, (Call, Look)) or (isinstance(e, Draw) and e.arguments):
                 return False
             if isinstance(e, Apply) and e.operation == "gaussian" and not _of_lanes(e, order):
                 return False
@@ -273,7 +281,7 @@ def _fits(step: Step, group: _Group, offsets: dict[Array, Offset], order: lanes.
                 )
             ):
                 return False
-        if any(not group.owns(e.array) for e in cells_of_units(statement)):
+        if any(not group.has(e.array) for e in cells_of_units(statement)):
             return False
     return True
 

@@ -36,6 +36,14 @@ class Lattice:
         )
         return (row[:, None] * self.cols + column).ravel()
 
+    def present(self, offset: Offset) -> np.ndarray:
+        """Whether there is a unit at an offset from each unit, (rows*cols,)."""
+        row, column = (
+            np.full(n, around) | ((np.arange(n) + d >= 0) & (np.arange(n) + d < n))
+            for n, d, around in zip((self.rows, self.cols), offset, self.periodic, strict=True)
+        )
+        return (row[:, None] & column).ravel()
+
 
 def recognised(indices: Sequence[np.ndarray], size: int) -> tuple[Lattice, list[Offset]] | None:
     """The lattice that explains all index arrays, and the offset of each; None if there is none.
@@ -54,6 +62,36 @@ def recognised(indices: Sequence[np.ndarray], size: int) -> tuple[Lattice, list[
         ):
             return lattice, offsets
     return None
+
+
+def explained(
+    sources: np.ndarray, targets: np.ndarray, size: int
+) -> tuple[Lattice, list[Offset]] | None:
+    """The lattice whose neighbours, each once, are these synapses, and their offsets; None if none is."""
+    if not len(sources) or max(sources.max(), targets.max()) >= size:
+        return None
+    steps, counts = np.unique(np.asarray(sources, np.int64) - targets, return_counts=True)
+    usual = [int(step) for step in steps[counts > size // 2]]
+    if not usual or 0 in usual or len(usual) > 8:
+        return None
+    pairs = np.sort(np.asarray(targets, np.int64) * size + sources)
+    for lattice in _candidates(max(map(abs, usual)), size):
+        offsets = sorted((_offset(s, lattice.cols) for s in usual), key=_ORDER.get)  # type: ignore[arg-type]
+        if all(offset in _ORDER for offset in offsets):
+            units = np.arange(size)
+            wanted = [(units * size + lattice.neighbours(o))[lattice.present(o)] for o in offsets]
+            if np.array_equal(np.sort(np.concatenate(wanted)), pairs):
+                return lattice, offsets
+    return None
+
+
+#: Neighbours in the order in which they are added: those opposite to each other side by side.
+_ORDER: dict[Offset, int] = {
+    offset: n
+    for n, offset in enumerate(
+        ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
+    )
+}
 
 
 def _usual(steps: np.ndarray) -> int:
