@@ -255,24 +255,24 @@ public:
 private:
     __attribute__((noinline)) void fill(T* __restrict z, const size_t from) const
     {
-        const uint32_t* __restrict const x0 = x0_ + from;
-        const uint32_t* __restrict const x1 = x1_ + from;
-        const uint32_t* __restrict const second = second_ + from;
-        const uint32_t* __restrict const turned = turned_ + from;
+        const uint32_t* __restrict x0 = x0_ + from;
+        const uint32_t* __restrict x1 = x1_ + from;
+        const uint32_t* __restrict second = second_ + from;
+        const uint32_t* __restrict turned = turned_ + from;
         const NeurogliaWords of_step = of_step_;
-        for (int c = 0; c < at_.width; c += 16)
+        for (int c = 0; c < at_.width; c += 16, x0 += 16, x1 += 16, second += 16, turned += 16, z += 16)
         {
             alignas(64) uint32_t words[16];
             alignas(64) float some[16];
             for (int lane = 0; lane < 16; lane++)
             {
-                uint32_t a = x0[c + lane] + of_step.x0, b = x1[c + lane] + of_step.x1;
+                uint32_t a = x0[lane] + of_step.x0, b = x1[lane] + of_step.x1;
                 neuroglia_mix(a, b);
-                const uint32_t word = a ^ ((a ^ b) & second[c + lane]);
-                words[lane] = word ^ ((word ^ neuroglia_reversed(word)) & turned[c + lane]);
+                const uint32_t word = a ^ ((a ^ b) & second[lane]);
+                words[lane] = word ^ ((word ^ neuroglia_reversed(word)) & turned[lane]);
             }
             neuroglia_quantiles(words, some);
-            for (int lane = 0; lane < 16; lane++) z[c + lane] = (T)some[lane];
+            for (int lane = 0; lane < 16; lane++) z[lane] = (T)some[lane];
         }
     }
     const Layout at_;

@@ -157,7 +157,9 @@ def _fused_group(program: Program, group: _Group) -> Program | None:
     if not own:
         return None
     quickest = min((beats[program.steps[n].clock] for n in own), key=lambda beat: beat[0])
-    chain = [n for n in own if beats[program.steps[n].clock] == quickest]
+    chain = _to_the_reset(
+        program.steps, [n for n in own if beats[program.steps[n].clock] == quickest]
+    )
     found = _lattice([program.steps[n] for n in chain], group)
     if found is None:
         return None
@@ -170,12 +172,23 @@ def _fused_group(program: Program, group: _Group) -> Program | None:
         return None
     parts = [program.steps[n] for n in chain]
     step = _Chain(parts, lattice, order, offsets).step(_outside(program.steps, chain))
-    if step is None:
-        return None
     before, after = places
     first, last = chain[0], chain[-1]
     middle = [*(program.steps[n] for n in before), step, *(program.steps[n] for n in after)]
     return replace(program, steps=[*program.steps[:first], *middle, *program.steps[last + 1 :]])
+
+
+def _to_the_reset(steps: list[Step], chain: list[int]) -> list[int]:
+    """A chain ends with the first threshold and its reset, or before a threshold that has none."""
+    for place, n in enumerate(chain):
+        step = steps[n]
+        if isinstance(step, Threshold):
+            after = [steps[m] for m in chain[place + 1 : place + 2]]
+            own = any(isinstance(s, Reset) and s.events is step.events for s in after)
+            return chain[: place + 2] if own else chain[:place]
+        if isinstance(step, Reset):
+            return chain[:place]
+    return chain
 
 
 def _beat(clock: Any) -> tuple[float, int, int]:
@@ -374,24 +387,20 @@ class _Chain:
         self._defined: dict[Local, int] = {}  # the stage that computes each local value
         self._locals = 0
 
-    def step(self, outside: set[Array]) -> Fused | None:
-        """The fused step; None where something stands between a threshold and its reset, or after them."""
+    def step(self, outside: set[Array]) -> Fused:
+        """The fused step."""
         above: Local | None = None
         threshold = reset = None
         for part in self._parts:
             if isinstance(part, Reset):
                 reset = part
                 continue
-            if threshold is not None:
-                return None  # something between the threshold and its reset, or after them
             renamed = self._renamed(part)
             self._add(part, renamed)
             if isinstance(part, Threshold):
                 threshold = part
                 condition = part.kernel.results.get("_cond")
                 above = renamed.get(condition) if condition else None
-        if (threshold is None) != (reset is None) and reset is not None:
-            return None
         stages = tuple(Stage(tuple(s)) for s in self._stages)
         first = self._parts[0]
         made = Fused(

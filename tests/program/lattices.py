@@ -1,6 +1,6 @@
 """Networks on lattices, whose kernels become one pass over rows."""
 
-# ruff: noqa: F841  (Brian2's `collect` finds objects in local variables)
+# ruff: noqa: F841, RUF059  (Brian2's `collect` finds objects in local variables)
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ from brian2 import (
 
 from neuroglia_snn.program.lattice import Lattice
 
+SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 LATTICES: dict[str, Callable[[], Network]] = {}
 FOUR = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
 
@@ -211,4 +212,94 @@ def events_in_order() -> Network:
     monitor = EventMonitor(group, "spike", ["v"])
     net = Network(collect())
     net.run(15 * ms)
+    return net
+
+
+def _synapses(shape: Lattice, model: str, offsets=SIDES, **more) -> NeuronGroup:
+    """Units whose input is a sum over synapses from their neighbours."""
+    group = NeuronGroup(
+        shape.rows * shape.cols,
+        """dv/dt = (v - v**3/3 + input)/(2*ms) : 1
+        input : 1""",
+        method="euler",
+        threshold="v > 1.2",
+        reset="v = -1",
+        **more,
+    )
+    synapses = Synapses(group, group, model)
+    pairs = [
+        (shape.neighbours(o)[shape.present(o)], np.arange(group.N)[shape.present(o)])
+        for o in offsets
+    ]
+    i, j = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    order = np.argsort(i, kind="stable")
+    synapses.connect(i=i[order], j=j[order])
+    group.v = "sin(0.7*i)"
+    return group, synapses
+
+
+@lattice
+def synapses_of_differences() -> Network:
+    model = "input_post = 2*(v_pre - v_post)/N_incoming : 1 (summed)"
+    group, synapses = _synapses(Lattice(12, 33, (False, False)), model)
+    spikes = SpikeMonitor(group)
+    net = Network(collect())
+    net.run(15 * ms)
+    return net
+
+
+@lattice
+def synapses_of_values() -> Network:
+    """What is missing at the edges must not count as the unit itself."""
+    model = "input_post = 0.1*v_pre + 0.01*int(v_pre > 0.5) : 1 (summed)"
+    corners = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+    group, synapses = _synapses(Lattice(9, 34, (False, False)), model, corners)
+    net = Network(collect())
+    net.run(15 * ms)
+    return net
+
+
+@lattice
+def synapses_around() -> Network:
+    model = """strength : 1 (shared)
+    input_post = strength*sin(v_pre - v_post) : 1 (summed)"""
+    group, synapses = _synapses(Lattice(8, 16, (True, True)), model)
+    synapses.strength = 0.5
+    net = Network(collect())
+    net.run(8 * ms)
+    synapses.strength = 1.5
+    net.run(8 * ms)
+    return net
+
+
+NOISY: dict[str, Callable[[], Network]] = {}
+
+
+def noisy(make):
+    NOISY[make.__name__] = make
+    return make
+
+
+@noisy
+def noise_of_units() -> Network:
+    shape = Lattice(12, 21, (False, False))
+    model = "input_post = (v_pre - v_post)/N_incoming : 1 (summed)"
+    group = NeuronGroup(
+        252,
+        """dv/dt = (0.5 - v + input)/(2*ms) + 0.3*xi_a/sqrt(ms) + 0.1*xi_b*v/sqrt(ms) : 1
+        input : 1
+        kick : 1""",
+        method="heun",
+        threshold="v > 1.1",
+        reset="v = 0",
+    )
+    group.run_regularly("kick = rand()\nv += 0.01*kick", when="end")
+    synapses = Synapses(group, group, model)
+    i = np.concatenate([shape.neighbours(o)[shape.present(o)] for o in FOUR.values()])
+    j = np.concatenate([np.arange(252)[shape.present(o)] for o in FOUR.values()])
+    synapses.connect(i=i, j=j)
+    spikes = SpikeMonitor(group)
+    net = Network(collect())
+    net.run(10 * ms)
+    net.run(10 * ms)
     return net

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF059  (Brian2's `collect` finds objects in local variables)
 """Lattices: recognised from index arrays, computed row by row, equal to Brian2's runtime."""
 
 from __future__ import annotations
@@ -53,6 +54,29 @@ def test_lattices_are_as_on_the_runtime(name, fused) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("name", lattices.NOISY)
+def test_noise_on_lattices_is_that_of_the_reference(name, fused) -> None:
+    make = lattices.NOISY[name]
+    ours = states(make, {"target": "cpp"})
+    assert fused and all(fused), "no lattice was recognised"
+    wrong = different(ours, states(make, {"target": "numpy"}))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_synapses_with_weights_of_their_own_are_summed_as_a_list(fused) -> None:
+    def make():
+        model = "w : 1\ninput_post = w*(v_pre - v_post) : 1 (summed)"
+        group, synapses = lattices._synapses(Lattice(6, 9, (False, False)), model)
+        synapses.w = "0.1*(i % 3)"
+        net = brian2.Network(brian2.collect())
+        net.run(5 * brian2.ms)
+        return net
+
+    ours = states(make, {"target": "cpp"})
+    assert fused == [0]
+    assert not different(ours, states(make, None))
+
+
 @pytest.mark.parametrize("name", ["no_flux", "two_stages", "periodic"])
 def test_single_precision_is_single_precision(name) -> None:
     make = lattices.LATTICES[name]
@@ -65,6 +89,6 @@ def test_single_precision_is_single_precision(name) -> None:
 
 
 def test_a_precision_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(UserError, match="precision='half': it is 'float64' or 'float32'"):
+    with pytest.raises(UserError, match="precision='half'.: it is 'float64' or 'float32'"):
         brian2.set_device("neuroglia", precision="half")
     brian2.set_device("runtime")
