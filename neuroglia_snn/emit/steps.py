@@ -142,11 +142,35 @@ def _(step: Sum, number: int) -> list[str]:
         f"for (int64_t k = start; k < stop; k++) {target}[k] = 0;",
         *text.before(),
         *text.shared(),
+        *(_summed_in_runs if step.grouped else _summed)(target, index, value, text.each()),
+    ]
+
+
+def _summed(target: str, index: str, value: str, each: list[str]) -> list[str]:
+    return [
         "for (int64_t u = 0; u < count; u++)",
         "{",
         "const int64_t d = u; (void)d;",
-        *text.each(),
+        *each,
         f"{target}[{index}[u]] += {value};",
+        "}",
+    ]
+
+
+def _summed_in_runs(target: str, index: str, value: str, each: list[str]) -> list[str]:
+    """A target's synapses are added up before the target is written."""
+    return [
+        "for (int64_t u = 0; u < count;)",
+        "{",
+        f"const int32_t to = {index}[u];",
+        f"auto sum = {target}[to];",
+        f"for (; u < count && {index}[u] == to; u++)",
+        "{",
+        "const int64_t d = u; (void)d;",
+        *each,
+        f"sum += {value};",
+        "}",
+        f"{target}[to] = sum;",
         "}",
     ]
 

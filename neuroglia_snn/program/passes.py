@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from neuroglia_snn.program.fuse import fused
 from neuroglia_snn.program.operations import OPERATIONS
-from neuroglia_snn.program.program import Kernel, Program
+from neuroglia_snn.program.program import Kernel, Program, Sum
 from neuroglia_snn.program.tree import (
     FLOAT64,
     Apply,
@@ -27,8 +29,17 @@ def simplified(program: Program) -> Program:
     for step in program.steps:
         kernel = getattr(step, "kernel", None)
         change: dict[str, Any] = {} if kernel is None else {"kernel": _simpler(kernel)}
+        if isinstance(step, Sum):
+            read = {e.array for e in step.kernel.expressions() if isinstance(e, Cell)}
+            change["grouped"] = step.target not in read and _is_grouped(step.index.values())
         steps.append(replace(step, **change))
     return fused(replace(program, steps=steps))
+
+
+def _is_grouped(targets: np.ndarray) -> bool:
+    """Whether synapses lie in the order of their targets, and most targets have several."""
+    changes = np.count_nonzero(np.diff(targets))
+    return bool((targets[1:] >= targets[:-1]).all()) and 4 * changes < len(targets)
 
 
 def _simpler(kernel: Kernel) -> Kernel:

@@ -109,7 +109,10 @@ class Deliver(Step):
 
 @dataclass(frozen=True, eq=False)
 class Sum(Step):
-    """A value of each synapse is added up in the target that an index names."""
+    """A value of each synapse is added up in the target that an index names.
+
+    ``grouped`` says that synapses of one target follow each other.
+    """
 
     kernel: Kernel
     count: Expression
@@ -117,6 +120,7 @@ class Sum(Step):
     index: Array
     start: Expression
     stop: Expression
+    grouped: bool = False
 
 
 @dataclass(frozen=True, eq=False)

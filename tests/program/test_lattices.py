@@ -89,6 +89,6 @@ def test_single_precision_is_single_precision(name) -> None:
 
 
 def test_a_precision_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(UserError, match="precision='half'.: it is 'float64' or 'float32'"):
+    with pytest.raises(UserError, match=r"precision='half'.: it is 'float64' or 'float32'"):
         brian2.set_device("neuroglia", precision="half")
     brian2.set_device("runtime")
