@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import singledispatch
 
 from neuroglia_snn.emit.expressions import stored
+from neuroglia_snn.emit.fused import FusedText
 from neuroglia_snn.emit.kernels import Text
-from neuroglia_snn.emit.rows import Rows
 from neuroglia_snn.program.fuse import Fused, touched
 from neuroglia_snn.program.program import (
     Deliver,
@@ -305,7 +305,7 @@ def functions(program: Program, single: bool) -> list[str]:
             continue
         if isinstance(step, Fused):
             place = fused.index(step)
-            lines += Rows(step, place, single).text()
+            lines += FusedText(step, place, single).lines()
             call = [f"return w{place}::step(*(w{place}::State*)run.states[{place}], run);"]
             lines += [f"static bool s{number}(Run& run)", "{", *call, "}"]
             continue

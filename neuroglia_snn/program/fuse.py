@@ -274,6 +274,8 @@ def _fits(step: Step, group: _Group, offsets: dict[Array, Offset], order: lanes.
         return False
     if len({s.target for s in kernel.before}) < len(kernel.before):
         return False
+    if any(isinstance(e, Draw) for s in kernel.before for x in s.expressions() for e in walk(x)):
+        return False
     for statement in kernel.each:
         if isinstance(statement.target, Cell):
             target = statement.target

@@ -93,6 +93,7 @@ def test_other_values_do_not_compile_again_but_count(cpp, change):
     assert not np.array_equal(other.final[population][variable], cpp.final[population][variable])
 
 
+@pytest.mark.thorough
 def test_two_threads_give_the_same_to_rounding_and_to_the_bit_again(cpp):
     """The noise is the same for any number of threads; the compiler's vectors end elsewhere."""
     two = backends.get("cpp").run(small_request(threads=2))

@@ -475,9 +475,8 @@ def test_replicas_of_another_structure_are_refused():
 # ---------------------------------------------------------------- stopping and going on
 
 
-@pytest.mark.parametrize(
-    "precision", ["float32", pytest.param("float64", marks=pytest.mark.thorough)]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_a_run_in_pieces_ends_in_the_same_bits(tmp_path, monkeypatch, precision):
     """Stopped again and again, at steps that nothing chooses."""
     request = zoo(tmp_path, precision=precision, threads=2)
