@@ -46,7 +46,7 @@ RULES = {
 
 
 def synapses(rule: str, size: int | None = None):
-    """The synapses of a rule, not connected yet, and what to connect with."""
+    """The synapses of a rule, not connected yet, what to connect with, and the neurons."""
     import numpy as np
     from brian2 import NeuronGroup, Synapses
 
@@ -61,7 +61,7 @@ def synapses(rule: str, size: int | None = None):
     if given is None:
         draws = np.random.default_rng(0).integers(0, count, (2, count * min(count, 1000)))
         given = {"i": draws[0], "j": draws[1]}
-    return made, given
+    return made, given, neurons
 
 
 def measure_one(rule: str, way: str) -> dict[str, float]:
@@ -77,11 +77,11 @@ def measure_one(rule: str, way: str) -> dict[str, float]:
     else:
         brian2.prefs.codegen.target = way
     brian2.seed(1)
-    first, given = synapses(rule, size=1_000)
+    first, given, neurons = synapses(rule, size=1_000)
     first.connect(**given)
-    del first  # Brian2 compiles for the names of objects
+    del first, neurons  # Brian2 compiles for the names of objects
     gc.collect()
-    made, given = synapses(rule)
+    made, given, neurons = synapses(rule)
     before = _peak()
     began = time.perf_counter()
     made.connect(**given)
@@ -96,7 +96,7 @@ def _standalone(rule: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         brian2.set_device("cpp_standalone", build_on_run=False, directory=folder)
         brian2.seed(1)
-        made, given = synapses(rule)
+        made, given, neurons = synapses(rule)
         device = brian2.get_device()
         device.insert_code("main", "clock_t began = clock();")
         made.connect(**given)

@@ -165,7 +165,8 @@ def _subsets(totals: np.ndarray, sizes: np.ndarray, random: np.random.Generator)
     while missing.any():  # places that were drawn before are drawn again
         starts, spans = np.repeat(ends - totals, missing), np.repeat(totals, missing)
         drawn = starts + (random.random(len(spans)) * spans).astype(np.int64)
-        places = np.unique(np.concatenate([places, drawn]))
+        places = np.sort(np.concatenate([places, drawn]))
+        places = places[np.diff(places, prepend=-1) > 0]
         missing = sizes - _counts(places, ends)
     if inverse.any():
         chosen = np.repeat(inverse, totals)
