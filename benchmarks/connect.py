@@ -81,7 +81,7 @@ def measure_one(rule: str, way: str) -> dict[str, float]:
     first.connect(**given)
     del first, neurons  # Brian2 compiles for the names of objects
     gc.collect()
-    made, given, neurons = synapses(rule)
+    made, given, _neurons = synapses(rule)
     before = _peak()
     began = time.perf_counter()
     made.connect(**given)
@@ -96,7 +96,7 @@ def _standalone(rule: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         brian2.set_device("cpp_standalone", build_on_run=False, directory=folder)
         brian2.seed(1)
-        made, given, neurons = synapses(rule)
+        made, given, _neurons = synapses(rule)
         device = brian2.get_device()
         device.insert_code("main", "clock_t began = clock();")
         made.connect(**given)
