@@ -369,7 +369,7 @@ def _diff(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from neuroglia_snn.run import run
+    from neuroglia_snn.runs import run
 
     name = Path(arguments.model).stem
     summary = run(

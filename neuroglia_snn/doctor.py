@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from neuroglia_snn import backends
+from neuroglia_snn import backends, toolchain
 from neuroglia_snn.backends import toolkit
-from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.catalog import files
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import BackendError
@@ -32,8 +31,8 @@ _PACKAGES = (
 
 def examine() -> dict:
     """Versions, compilers, cores, the build cache, and for each backend the models it runs or why none."""
-    compiler = project.compiler()
-    cache = project.cache_folder()
+    compiler = toolchain.compiler()
+    cache = toolchain.cache_folder()
     builds = [p for p in cache.glob("*/main")] if cache.is_dir() else []
     models = [load(name) for name in files.names("models")]
     supports = {model.name: backends.support(model) for model in models}
@@ -48,7 +47,7 @@ def examine() -> dict:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "packages": {name: _version(name) for name in _PACKAGES},
-        "compiler": f"{compiler}: {collect.compiler_version(compiler)}" if compiler else None,
+        "compiler": f"{compiler}: {toolchain.compiler_version(compiler)}" if compiler else None,
         "make": shutil.which("make"),
         "build_cache": {"folder": str(cache), "builds": len(builds), "bytes": _size(cache)},
         "gpu": gpu,

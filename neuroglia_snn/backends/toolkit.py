@@ -20,8 +20,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from neuroglia_snn.backends.brian import collect
-from neuroglia_snn.backends.brian.project import cache_folder
 from neuroglia_snn.errors import BackendError
+from neuroglia_snn.toolchain import cache_folder
 
 #: What every build needs of a toolkit.
 PLAIN = ("cuda_runtime.h", "cooperative_groups.h", "libcudart_static.a")

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from neuroglia_snn import noise
-from neuroglia_snn.backends.brian import project
+from neuroglia_snn import noise, toolchain
 from neuroglia_snn.emit import foreign, steps
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.program.fuse import Fused
@@ -68,7 +67,9 @@ def options(program: Program) -> list[str]:
 
 def missing() -> str | None:
     """What compiling needs and this machine lacks, or None."""
-    return None if project.compiler() else "no C++ compiler found (on Debian: apt-get install g++)"
+    return (
+        None if toolchain.compiler() else "no C++ compiler found (on Debian: apt-get install g++)"
+    )
 
 
 def library(text: str, flags: Sequence[str] = ()) -> ctypes.CDLL:
@@ -81,10 +82,10 @@ def library(text: str, flags: Sequence[str] = ()) -> ctypes.CDLL:
     BackendError
         Where there is no compiler, or with its first error.
     """
-    compiler = project.compiler()
+    compiler = toolchain.compiler()
     if compiler is None:
         raise BackendError(f"{missing()}; set_device('neuroglia', target='numpy') needs none")
-    folder = project.cache_folder()
+    folder = toolchain.cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -106,7 +107,7 @@ def _digest(text: str, flags: Sequence[str]) -> str:
 
 @lru_cache(1)
 def _machine() -> tuple[str, str]:
-    return project.compiler_line(), project.processor()
+    return toolchain.compiler_line(), toolchain.processor()
 
 
 def _compile(compiler: str, text: str, flags: Sequence[str], path: Path) -> None:
@@ -120,5 +121,5 @@ def _compile(compiler: str, text: str, flags: Sequence[str], path: Path) -> None
             check=False,
         )
         if done.returncode:
-            raise project.compiler_error(done.stderr)
+            raise toolchain.compiler_error(done.stderr)
         made.rename(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from neuroglia_snn.backends.brian import project
+from neuroglia_snn import toolchain
 from neuroglia_snn.errors import BackendError
 
 _FLAGS = [
@@ -28,7 +28,9 @@ _FLAGS = [
 
 def missing() -> str | None:
     """What compiling needs and this machine lacks, or None."""
-    return None if project.compiler() else "no C++ compiler found (on Debian: apt-get install g++)"
+    return (
+        None if toolchain.compiler() else "no C++ compiler found (on Debian: apt-get install g++)"
+    )
 
 
 def library(source: str) -> ctypes.CDLL:
@@ -42,9 +44,9 @@ def library(source: str) -> ctypes.CDLL:
     said = missing()
     if said:
         raise BackendError(said)
-    identity = f"{source}\n{project.compiler_line()}\n{' '.join(_FLAGS)}\n{project.processor()}"
+    identity = f"{source}\n{toolchain.compiler_line()}\n{' '.join(_FLAGS)}\n{toolchain.processor()}"
     name = hashlib.sha256(identity.encode()).hexdigest()[:32]
-    folder = project.cache_folder()
+    folder = toolchain.cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.so"
     with FileLock(f"{path}.lock"):
@@ -58,11 +60,11 @@ def _compile(source: str, path: Path) -> None:
         code, made = Path(scratch) / "program.cpp", Path(scratch) / "program.so"
         code.write_text(source, encoding="utf-8")
         done = subprocess.run(
-            [str(project.compiler()), *_FLAGS, str(code), "-o", str(made)],
+            [str(toolchain.compiler()), *_FLAGS, str(code), "-o", str(made)],
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
-            raise project.compiler_error(done.stderr)
+            raise toolchain.compiler_error(done.stderr)
         made.rename(path)

@@ -23,7 +23,7 @@ from brian2.units.allunits import second
 from brian2.utils.logger import get_logger
 
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.program import clocks, draws, drive
+from neuroglia_snn.program import clocks, connect, draws, drive
 from neuroglia_snn.program.build import build
 from neuroglia_snn.program.code import record
 from neuroglia_snn.program.machine import Machine, Setting
@@ -106,6 +106,8 @@ class NeurogliaDevice(RuntimeDevice):
         given = (owner, name, abstract_code, variables, template_name, variable_indices)
         if self._preparing and "GSL" in kind.__name__:
             raise refuse(owner.name, "an integrator of the GSL")
+        if kind is NumpyCodeObject and connect.makes(template_name, variables):
+            kind = connect.ConnectCodeObject
         if not (self._preparing and kind is self._targets[self._target][0]):
             return super().code_object(
                 *given, kind, template_kwds, override_conditional_write, compiler_kwds

@@ -63,27 +63,38 @@ def edges(path: Any) -> Edges:
 
 def _layout(path: Any) -> Edges:
     start, stop = int(path.spikes_start), int(path.spikes_stop)
-    sources = np.asarray(path.synapse_sources.get_value(), np.int64) - start
+    sources = np.asarray(path.synapse_sources.get_value())
     delays = _delays(path)
     count, units = len(sources), stop - start
     if len(delays) != count or not len(delays) or (delays == delays[0]).all():
         delay = int(delays[0]) if len(delays) else 0
-        order = None if _sorted(sources) else np.argsort(sources, kind="stable")
-        begin = np.zeros(units + 1, np.int64)
-        np.cumsum(np.bincount(sources, minlength=units)[:units], out=begin[1:])
+        by_source, order = _in_order(sources)
+        begin = np.searchsorted(by_source, np.arange(start, stop + 1, dtype=by_source.dtype))
         steps = np.full(units, delay, np.int32)
-        return Edges(start, stop, np.arange(units + 1), steps, begin, _narrow(order), delay + 1)
-    order = np.lexsort((delays, sources))
-    by_source, by_delay = sources[order], delays[order]
-    new = np.ones(count, bool)
-    new[1:] = (np.diff(by_source) != 0) | (np.diff(by_delay) != 0)
-    (heads,) = np.nonzero(new)
-    first = np.searchsorted(by_source[heads], np.arange(units + 1))
-    begin = np.append(heads, count)
-    identity = (order == np.arange(count)).all()
-    steps = by_delay[heads].astype(np.int32)
-    rows = int(by_delay.max()) + 1
-    return Edges(start, stop, first, steps, begin, None if identity else _narrow(order), rows)
+        return Edges(start, stop, np.arange(units + 1), steps, begin, order, delay + 1)
+    rows = int(delays.max()) + 1
+    delays += (sources.astype(np.int64) - start) * rows
+    groups, order = _in_order(delays)
+    heads = np.flatnonzero(np.diff(groups, prepend=-1))
+    first = np.searchsorted(groups[heads], np.arange(units + 1) * rows)
+    steps = (groups[heads] % rows).astype(np.int32)
+    return Edges(start, stop, first, steps, np.append(heads, count), order, rows)
+
+
+def _in_order(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Keys from 0 on in ascending order, and the place where each was, or None if in order already."""
+    if (keys[1:] >= keys[:-1]).all():
+        return keys, None
+    bits = len(keys).bit_length()
+    if int(keys.max()).bit_length() + bits < 64:  # NumPy sorts numbers faster than places
+        both = keys.astype(np.int64) << bits
+        both |= np.arange(len(keys))
+        both.sort()
+        order = (both & (2**bits - 1)).astype(np.int32)
+        both >>= bits
+        return both, order
+    order = np.argsort(keys, kind="stable")
+    return keys[order], order.astype(np.int32)
 
 
 def _delays(path: Any) -> np.ndarray:
@@ -100,15 +111,9 @@ def _delays(path: Any) -> np.ndarray:
 
 def _steps(times: np.ndarray, dt: float) -> np.ndarray:
     """Times in steps; halves are rounded up, as in Brian2's compiled queue."""
-    return np.floor(times / dt + 0.5).astype(np.int64)
-
-
-def _sorted(values: np.ndarray) -> bool:
-    return bool((values[1:] >= values[:-1]).all())
-
-
-def _narrow(order: np.ndarray | None) -> np.ndarray | None:
-    return None if order is None else order.astype(np.int32)
+    steps = times / dt
+    steps += 0.5
+    return np.floor(steps, out=steps).astype(np.int64)
 
 
 #: Steps that a spike may be under way: the ring has a row for each.

@@ -22,7 +22,7 @@ from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.measures import spread_over_seeds
 from neuroglia_snn.options import Options, command
-from neuroglia_snn.run import choose
+from neuroglia_snn.runs import choose
 from neuroglia_snn.sweep import figures
 from neuroglia_snn.sweep.grid import Grid, Point
 from neuroglia_snn.sweep.store import DATA, Store, discard

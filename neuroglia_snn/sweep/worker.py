@@ -12,7 +12,7 @@ from neuroglia_snn.backends.base import Backend, Builds, Outcome, Request, struc
 from neuroglia_snn.backends.brian.quiet import hush
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.options import Options
-from neuroglia_snn.run import Measures, measure
+from neuroglia_snn.runs import Measures, measure
 
 
 class Keeper:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from neuroglia_snn.options import Options
-from neuroglia_snn.run import run
+from neuroglia_snn.runs import run
 
 
 @pytest.mark.parametrize(("sigma2", "spikes"), [("0", {4}), ("0.065", {0, 1, 2}), ("0.09", {0})])

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from neuroglia_snn.options import Options
-from neuroglia_snn.run import run
+from neuroglia_snn.runs import run
 
 pytestmark = pytest.mark.thorough  # the network compiles for a minute
 

@@ -24,7 +24,7 @@ from brian2 import (
 from brian2.utils.logger import catch_logs
 
 import neuroglia_snn.brian
-from neuroglia_snn.backends.brian import project
+from neuroglia_snn import toolchain
 from neuroglia_snn.emit import expressions, library
 from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.program import draws
@@ -92,7 +92,7 @@ def test_other_values_and_sizes_compile_nothing(device, monkeypatch):
 
 
 def test_a_missing_compiler_is_one_sentence(device, monkeypatch):
-    monkeypatch.setattr(project, "compiler", lambda: None)
+    monkeypatch.setattr(toolchain, "compiler", lambda: None)
     network, _ = _network()
     with pytest.raises(BackendError, match=r"no C\+\+ compiler found .*target='numpy'"):
         network.run(1 * ms)

@@ -22,7 +22,7 @@ from neuroglia_snn.backends.fused import cuda as fused_cuda
 from neuroglia_snn.catalog import files
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.options import Options
-from neuroglia_snn.run import run
+from neuroglia_snn.runs import run
 
 NVCC = """#!/bin/sh
 case "$1" in

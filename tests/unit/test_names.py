@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import zoo
 
-from neuroglia_snn import backends, checks, equations, lowering, names, results
+from neuroglia_snn import backends, checks, equations, lowering, names, results, toolchain
 from neuroglia_snn.backends import fused
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import project, standalone
@@ -111,7 +111,7 @@ def test_no_macro_of_a_generated_program_can_be_a_name(backend, tmp_path):
     }
     assert len(headers) > 5
     done = subprocess.run(
-        [project.compiler(), "-fopenmp", "-x", "c++", "-dM", "-E", "-I", str(code), "-"],
+        [toolchain.compiler(), "-fopenmp", "-x", "c++", "-dM", "-E", "-I", str(code), "-"],
         input="\n".join(h for h in sorted(headers) if "brianlib" not in h),
         capture_output=True,
         text=True,

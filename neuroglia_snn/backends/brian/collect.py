@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-
 import brian2
 import numpy as np
 
@@ -86,9 +83,3 @@ def versions() -> dict[str, str]:
         "brian2": brian2.__version__,
         "numpy": np.__version__,
     }
-
-
-def compiler_version(compiler: str) -> str:
-    """First line of ``compiler --version``."""
-    output = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True)
-    return re.sub(r"\s+", " ", output.stdout.splitlines()[0])

@@ -10,7 +10,6 @@ import contextlib
 import gc
 import hashlib
 import os
-import platform
 import re
 import shutil
 import signal
@@ -22,12 +21,11 @@ from pathlib import Path
 
 import brian2
 import numpy as np
-import platformdirs
 from brian2.devices.device import get_device, reset_device
 from filelock import FileLock
 
+from neuroglia_snn import toolchain
 from neuroglia_snn.backends.base import Progress, Request
-from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.backends.brian.as_written import as_written
 from neuroglia_snn.backends.brian.network import NONFINITE, Settings, brian_name, nonfinite_message
 from neuroglia_snn.errors import BackendError, NumericalError
@@ -55,29 +53,9 @@ for (size_t n = 0; n < brian::_random_generators.size(); n++)
 """
 
 
-def cache_folder() -> Path:
-    """Where builds are kept: ``$NEUROGLIA_CACHE`` or the user's cache folder."""
-    given = os.environ.get("NEUROGLIA_CACHE")
-    return (
-        Path(given).resolve()
-        if given
-        else Path(platformdirs.user_cache_dir("neuroglia_snn")) / "builds"
-    )
-
-
-def compiler() -> str | None:
-    """The C++ compiler that Brian2 would use, or None."""
-    return shutil.which(os.environ.get("CXX", "g++")) or shutil.which("c++")
-
-
-def compiler_line() -> str:
-    """The compiler with its version."""
-    return collect.compiler_version(compiler() or "c++")
-
-
 def missing() -> str | None:
     """What a build needs and this machine lacks, or None."""
-    if compiler() is None or shutil.which("make") is None:
+    if toolchain.compiler() is None or shutil.which("make") is None:
         return "no C++ compiler and make found (on Debian: apt-get install g++ make)"
     return None
 
@@ -93,7 +71,7 @@ def device(
     preferences = brian2.prefs.devices.cpp_standalone
     before, usual = preferences.openmp_threads, brian2.prefs.codegen.cpp.extra_compile_args_gcc
     preferences.openmp_threads = threads if threads > 1 else 0
-    if "clang" not in compiler_line():
+    if "clang" not in toolchain.compiler_line():
         brian2.prefs.codegen.cpp.extra_compile_args_gcc = [*usual, *(flags or [])]
     gc.collect()  # objects of an earlier run would keep their names, and ours get others: a new build
     brian2.set_device(name, build_on_run=False)
@@ -121,21 +99,12 @@ def adopt(results: Path) -> None:
 
 def _digest(folder: Path, tools: str) -> str:
     """Hash of all generated files, the compilers and the processor (the code is made for it)."""
-    content = hashlib.sha256((compiler_line() + tools).encode())
-    content.update(processor().encode())
+    content = hashlib.sha256((toolchain.compiler_line() + tools).encode())
+    content.update(toolchain.processor().encode())
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         content.update(str(path.relative_to(folder)).encode() + b"\0")
         content.update(_canonical(path.read_bytes()))
     return content.hexdigest()[:32]
-
-
-def processor() -> str:
-    """What the processor can do, as Linux tells it; its name elsewhere."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((x for x in lines if x.startswith(("flags", "Features"))), platform.machine())
 
 
 def _canonical(text: bytes) -> bytes:
@@ -147,12 +116,6 @@ def _canonical(text: bytes) -> bytes:
     for n, line in zip(resets, ordered, strict=True):
         lines[n] = line
     return b"\n".join(lines)
-
-
-def compiler_error(said: str) -> BackendError:
-    """The first error among all that a compiler said."""
-    first = next((x for x in said.splitlines() if "error" in x), said[-300:])
-    return BackendError(f"the compiler failed: {first.strip()}")
 
 
 def make(folder: Path, announce: bool, environment: Mapping[str, str] | None = None) -> None:
@@ -176,7 +139,7 @@ def make(folder: Path, announce: bool, environment: Mapping[str, str] | None = N
     if announce:
         print("\r" + " " * 12 + "\r", end="", file=sys.stderr, flush=True)
     if done.returncode:
-        raise compiler_error(done.stderr)
+        raise toolchain.compiler_error(done.stderr)
     for waste in (*folder.rglob("*.o"), *folder.rglob("*.d")):
         waste.unlink()
 
@@ -188,7 +151,7 @@ def compiled(
 
     ``tools`` names compilers beside the C++ compiler.
     """
-    cache = cache_folder()
+    cache = toolchain.cache_folder()
     folder = cache / _digest(code, tools)
     try:
         cache.mkdir(parents=True, exist_ok=True)

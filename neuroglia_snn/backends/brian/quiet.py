@@ -1,4 +1,4 @@
-"""Brian2 as a library: its hook for uncaught errors and its chatter about things we decide."""
+"""Brian2 as a library: its chatter about things we decide."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ import functools
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from types import TracebackType
 
 import brian2
-from brian2.utils.logger import brian_excepthook
-
-from neuroglia_snn.errors import UserError
 
 #: Last part of the names of Brian2's messages.
 _KNOWN = (
@@ -21,24 +16,6 @@ _KNOWN = (
     # threads are the user's choice, and results are tested not to depend on them
     "openmp",
 )
-
-
-def keep_hook(before: Callable) -> None:
-    """Let uncaught errors be shown as they were before this package was imported.
-
-    Brian2's hook asks to report every error to Brian2, and leaves its log in the temporary folder.
-    Whoever has imported Brian2 before keeps that hook, but not for our errors.
-    """
-    if before is not brian_excepthook:
-        sys.excepthook = before
-        return
-
-    @functools.wraps(before)
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        shown = sys.__excepthook__ if issubclass(kind, UserError) else before
-        shown(kind, error, trace)
-
-    sys.excepthook = hook
 
 
 def hush() -> None:

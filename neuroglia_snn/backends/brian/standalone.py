@@ -11,7 +11,7 @@ from pathlib import Path
 import brian2
 from brian2.devices.device import get_device
 
-from neuroglia_snn import spec
+from neuroglia_snn import spec, toolchain
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas
 from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.backends.brian.failures import root_cause
@@ -60,7 +60,7 @@ class CppBackend:
                 code = Path(scratch) / "code"
                 network = generate(request, code, project.SEED)
                 folder, compiled = project.compiled(code, bool(request.progress))
-            versions = {"compiler": project.compiler_line()}
+            versions = {"compiler": toolchain.compiler_line()}
             seconds = time.perf_counter() - start
             yield lambda r: run_program(r, network, folder, compiled, seconds, versions)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import brian2
 from brian2.devices.device import get_device
 
-from neuroglia_snn import algebra, expressions, noise, spec
+from neuroglia_snn import algebra, expressions, noise, spec, toolchain
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas, require_supported
@@ -271,4 +271,4 @@ def _implement(network: Network) -> None:
 
 
 def _environment(tools: toolkit.Toolkit) -> dict[str, str]:
-    return {"CUDA_PATH": str(tools.path), "CXX": project.compiler() or "g++", **os.environ}
+    return {"CUDA_PATH": str(tools.path), "CXX": toolchain.compiler() or "g++", **os.environ}

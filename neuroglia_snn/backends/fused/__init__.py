@@ -22,7 +22,7 @@ import brian2
 import numpy as np
 from brian2.devices.device import get_device
 
-from neuroglia_snn import spec
+from neuroglia_snn import spec, toolchain
 from neuroglia_snn.backends.base import Outcome, Recorded, Request, require_replicas
 from neuroglia_snn.backends.brian import collect, own_loop, project
 from neuroglia_snn.backends.brian.failures import root_cause
@@ -81,7 +81,7 @@ class FusedBackend:
                 code = Path(scratch) / "code"
                 network, kernel = generate(request, code)
                 folder, compiled = project.compiled(code, bool(request.progress))
-            versions = {"compiler": project.compiler_line()}
+            versions = {"compiler": toolchain.compiler_line()}
             seconds = time.perf_counter() - start
             yield Build(network, kernel.digest, folder, seconds, compiled, versions).run
 

@@ -13,7 +13,7 @@ import xarray as xr
 from neuroglia_snn import checkpoint, checks, results, spec
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.options import Options, command
-from neuroglia_snn.run import run
+from neuroglia_snn.runs import run
 from neuroglia_snn.studies.base import Work
 from neuroglia_snn.sweep import Grid, axis, store, sweep
 

@@ -11,7 +11,7 @@ from neuroglia_snn import backends, checks
 from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.errors import NumericalError
 from neuroglia_snn.options import Options
-from neuroglia_snn.run import measure
+from neuroglia_snn.runs import measure
 from neuroglia_snn.sweep.worker import Keeper, measured
 
 MODEL = """
