@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from neuroglia_snn.program import draws
 from neuroglia_snn.program.tree import (
     BOOL,
     Apply,
@@ -45,6 +46,8 @@ CPP: dict[str, str] = {
     "timestep": "((int64_t)steps_of({0}, {1}))",
 }
 DRAWS = {"rand": "uniform", "randn": "normal", "poisson": "poisson", "binomial": "binomial"}
+#: Those whose distribution is a table of the run (`program.draws.Alias`), as all units share it.
+TABLED = {"binomial": draws.binomial}
 
 _TYPES = {"float64": "double", "float32": "float", "bool": "bool"}
 
@@ -89,7 +92,8 @@ class Printer:
         if isinstance(e, Apply):
             return self._applied(e, arguments)
         if isinstance(e, Draw):
-            return f"{DRAWS[e.kind]}({', '.join([f'w{e.number}', self._unit, *arguments])})"
+            given = [f"l{e.number}"] if e.kind in TABLED else arguments
+            return f"{DRAWS[e.kind]}({', '.join([f'w{e.number}', self._unit, *given])})"
         if isinstance(e, Look):
             return f"look({', '.join([f'run.tables[{e.table.number}]', *arguments])})"
         assert isinstance(e, Call)

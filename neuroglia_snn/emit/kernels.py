@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from neuroglia_snn.emit import foreign
-from neuroglia_snn.emit.expressions import Printer, stored, type_of
+from neuroglia_snn.emit.expressions import TABLED, Printer, stored, type_of
 from neuroglia_snn.program.operations import OPERATIONS
 from neuroglia_snn.program.program import Kernel
 from neuroglia_snn.program.tree import (
@@ -26,7 +26,7 @@ class Text:
     """The parts of a function that runs a kernel; every name in them is made here.
 
     ``a`` is an array, ``c`` a cell's value, ``p`` a parameter, ``x`` a local, ``w`` what a draw's
-    random bits of a step have in common, ``u`` the unit and ``d`` its number for random bits.
+    random bits of a step have in common, ``l`` its table, ``u`` the unit and ``d`` its number for random bits.
     """
 
     def __init__(
@@ -76,6 +76,11 @@ class Text:
         lines += [
             f"const Words w{d.number} = words_of(run.keys + 2*{d.number}, *run.clocks[{self._clock}].timestep + run.clocks[{self._clock}].shift);"
             for d in self._kernel.draws()
+        ]
+        lines += [
+            f"const Alias l{d.number} = run.aliases[{d.number}];"
+            for d in self._kernel.draws()
+            if d.kind in TABLED
         ]
         return lines
 
@@ -166,9 +171,10 @@ class Text:
             value = Apply(s.operation, (s.target, value), OPERATIONS[s.operation](*types))
         kind, text = type_of(s.target.dtype), printer.text(value)
         text = f"({kind})({text})"
-        if s.condition is not None:
-            text = f"{printer.text(s.condition)} ? {text} : {printer.text(s.target)}"
         name = printer.text(s.target)
+        if s.condition is not None:  # a branch around what reads tables would keep the loop from vectors
+            condition = printer.text(s.condition)
+            return f"{{ const {kind} y = {text}; {name} = {condition} ? y : {name}; }}"
         if isinstance(s.target, Local) and s.target.number not in declared:
             declared.add(s.target.number)
             return f"{kind} {name} = {text};"

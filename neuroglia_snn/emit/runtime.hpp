@@ -12,6 +12,8 @@
 // A clock of listed times has no step.
 struct Clock { int64_t* timestep; double* t; const double* dt; const double* times; int64_t end, shift; };
 struct Table { const double* values; int64_t rows, columns; double step, refinement; };
+// Of a draw: a distribution of whole numbers in columns of equal width (program/draws.py).
+struct Alias { const double* bound; const int32_t* other; double columns; int64_t least; };
 struct Row { int32_t* groups; int64_t count, capacity; };
 // Synapses by source and delay, and the groups of them that are due in each coming step (a ring).
 struct Pathway
@@ -24,8 +26,8 @@ struct Pathway
 struct Run
 {
     void** arrays; const int64_t* sizes; const double* f; const int64_t* n; const uint32_t* keys;
-    const Table* tables; Pathway* pathways; int64_t* capacity; Clock* clocks; uint8_t* current;
-    uint8_t* marks; double* seconds; void** states;
+    const Alias* aliases; const Table* tables; Pathway* pathways; int64_t* capacity; Clock* clocks;
+    uint8_t* current; uint8_t* marks; double* seconds; void** states;
     int64_t clock_count, position, stop, profile, leaving; double pause;
 };
 enum Status { DONE = 0, PAUSED = 1, PYTHON = 2, GROW = 3, STOPPED = 4 };
