@@ -37,6 +37,7 @@ CPP: dict[str, str] = {
     **{f: f"lib_{f}((double){{0}})" for f in ("log", "log10", "log1p")},
     **{f: f"std::{f}((T){{0}})" for f in ("sqrt", "ceil", "floor")},
     **{f: f"(T)v{f}((double){{0}})" for f in ("exp", "expm1", "exprel")},
+    "inverse_exprel": "(T)inverse_exprel((double){0})",
     "abs": "absolute((T){0})",
     "sign": "signum((T){0})",
     "clip": "clipped((T){0}, (T){1}, (T){2})",

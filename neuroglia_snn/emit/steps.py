@@ -43,7 +43,32 @@ def _(step: Update, number: int) -> list[str]:
         *text.before(),
         *text.shared(),
         f"const int64_t count = {text.value(step.count)};",
-        *_loop(text, "count", text.each()),
+        *_blocks(text),
+    ]
+
+
+def _blocks(text: Text) -> list[str]:
+    """A loop over all units, in blocks where booleans among numbers would keep it from short vectors."""
+    staged = text.stage()
+    each = text.each()
+    if not staged:
+        return _loop(text, "count", each)
+    written = [c for c in staged if text.writes(c)]
+    units = "for (int64_t u = from; u < to; u++)"
+    return [
+        "for (int64_t from = 0; from < count; from += BLOCK)",
+        "{",
+        "const int64_t to = count < from + BLOCK ? count : from + BLOCK;",
+        *(f"double z{c.array.number}[BLOCK];" for c in staged),
+        *(f"{units} z{n}[u - from] = a{n}[u];" for c in staged for n in [c.array.number] if text.reads(c)),
+        *(["#pragma GCC ivdep"] if text.independent() else []),
+        units,
+        "{",
+        "const int64_t d = u; (void)d;",
+        *each,
+        "}",
+        *(f"{units} a{n}[u] = z{n}[u - from] != 0;" for c in written for n in [c.array.number]),
+        "}",
     ]
 
 
