@@ -201,7 +201,9 @@ class Text:
         kind, text = type_of(s.target.dtype), printer.text(value)
         text = f"({kind})({text})"
         name = printer.text(s.target)
-        if s.condition is not None:  # a branch around what reads tables would keep the loop from vectors
+        if (
+            s.condition is not None
+        ):  # a branch around what reads tables would keep the loop from vectors
             condition = printer.text(s.condition)
             return f"{{ const {kind} y = {text}; {name} = {condition} ? y : {name}; }}"
         if isinstance(s.target, Local) and s.target.number not in declared:

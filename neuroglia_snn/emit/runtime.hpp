@@ -326,8 +326,8 @@ INLINE double vexprel(const double x)
 }
 INLINE double inverse_exprel(const double x)
 {
-    const double ratio = x/vexpm1(x);
-    return std::fabs(x) < 1e-16 ? 1.0 : x > 717.0 ? 0.0 : ratio;
+    const double bounded = x > 717.0 ? 717.0 : x, ratio = bounded/vexpm1(x);
+    return std::fabs(x) < 1e-16 ? 1.0 : ratio;
 }
 
 INLINE double look(const Table& table, const double t)

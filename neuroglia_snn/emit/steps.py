@@ -60,7 +60,12 @@ def _blocks(text: Text) -> list[str]:
         "{",
         "const int64_t to = count < from + BLOCK ? count : from + BLOCK;",
         *(f"double z{c.array.number}[BLOCK];" for c in staged),
-        *(f"{units} z{n}[u - from] = a{n}[u];" for c in staged for n in [c.array.number] if text.reads(c)),
+        *(
+            f"{units} z{n}[u - from] = a{n}[u];"
+            for c in staged
+            for n in [c.array.number]
+            if text.reads(c)
+        ),
         *(["#pragma GCC ivdep"] if text.independent() else []),
         units,
         "{",

@@ -91,7 +91,11 @@ def _folded(e: Expression) -> Expression:
         if not isinstance(part, Apply):
             return part
         known = [a.value for a in part.arguments if isinstance(a, Literal)]
-        if part.operation in _WHOLE and part.dtype.kind == "i" and len(known) == len(part.arguments):
+        if (
+            part.operation in _WHOLE
+            and part.dtype.kind == "i"
+            and len(known) == len(part.arguments)
+        ):
             return Literal(_WHOLE[part.operation](*map(int, known)), part.dtype)
         if part.operation == "*":
             one, other = part.arguments
