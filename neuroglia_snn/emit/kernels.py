@@ -108,6 +108,11 @@ class Text:
         shared = {c for c in self._read(self._kernel.each) if c.array.scalar}
         return self._block(self._kernel.each, "d", shared)
 
+    def part(self, statements: tuple[Statement, ...]) -> list[str]:
+        """Some of the statements of the body, for unit ``u``."""
+        scalars = {c for c in self._read(self._kernel.each) if c.array.scalar}
+        return self._block(statements, "d", scalars)
+
     def result(self, name: str, otherwise: str = "false") -> str:
         local = self._kernel.results.get(name)
         return otherwise if local is None else f"x{local.number}"
@@ -130,11 +135,16 @@ class Text:
         whose values no registers hold.
         """
         if self.independent():
-            own = {c for c in self._names if c.index is None and not c.array.scalar}
+            own = set(self.own())
             alone = own - self._direct - self._old
             if any(c.dtype.kind == "f" for c in own):
                 self._staged = {c for c in alone if c.dtype == BOOL}
         return sorted(self._staged, key=lambda c: c.array.number)
+
+    def own(self) -> list[Cell]:
+        """Cells of the unit itself, in order."""
+        own = (c for c in self._names if c.index is None and not c.array.scalar)
+        return sorted(own, key=lambda c: c.array.number)
 
     def reads(self, cell: Cell) -> bool:
         """Whether `each` reads a cell."""

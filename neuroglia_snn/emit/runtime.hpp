@@ -31,6 +31,7 @@ struct Run
     int64_t clock_count, position, stop, profile, leaving; double pause;
 };
 const int64_t BLOCK = 256;  // units whose booleans are staged at once
+const int64_t SYNAPSES = 64;  // of which some of the work is done at once
 enum Status { DONE = 0, PAUSED = 1, PYTHON = 2, GROW = 3, STOPPED = 4 };
 
 static double now_in_seconds()
@@ -93,6 +94,19 @@ static void tick(Run& run)
 }
 
 // ------------------------------------------------------------------------------ spikes under way
+
+// Synapses of a group: where they lie one after the other, and where a list says which they are.
+struct Adjacent
+{
+    static constexpr bool scattered = false;
+    int64_t operator()(const int64_t e) const { return e; }
+};
+struct Listed
+{
+    static constexpr bool scattered = true;
+    const int32_t* const order;
+    int64_t operator()(const int64_t e) const { return order[e]; }
+};
 
 INLINE void put(Pathway& path, const int32_t group)
 {

@@ -145,7 +145,7 @@ def quotients_of_exp(kernel: Kernel) -> Kernel:
 def hoisted(kernel: Kernel) -> Kernel:
     """What all units share is worked out before the loop."""
     written = {s.target for s in kernel.each}
-    free = _first_free(kernel)
+    free = first_free(kernel)
     added: dict[Expression, Local] = {}
 
     def invariant(e: Expression) -> bool:
@@ -167,7 +167,7 @@ def hoisted(kernel: Kernel) -> Kernel:
     return replace(kernel, before=(*kernel.before, *more), each=each)
 
 
-def _first_free(kernel: Kernel) -> int:
+def first_free(kernel: Kernel) -> int:
     """A number above those of all locals."""
     numbers = [e.number for e in kernel.expressions() if isinstance(e, Local)]
     for statement in (*kernel.before, *kernel.each):
@@ -201,7 +201,7 @@ def shared(e: Expression) -> bool:
 
 def steps_as_times(kernel: Kernel) -> Kernel:
     """``timestep(x, dt) >= k`` without a division for each unit: x has to reach the first time of step k."""
-    free = _first_free(kernel)
+    free = first_free(kernel)
     added: list[Statement] = []
 
     def compared_as_time(e: Expression) -> Expression:
