@@ -315,9 +315,8 @@ INLINE double rest_of_power(const double x, const double n)
 const double SHIFT = 6755399441055744.0, LEAST_EXP = -708.39, MOST_EXP = 709.782712893384;
 INLINE double vexp(const double x)
 {
-    const double low = x < LEAST_EXP ? LEAST_EXP : x, bounded = low > MOST_EXP ? MOST_EXP : low;
-    const double shifted = fused(bounded, 1.4426950408889634, SHIFT), n = shifted - SHIFT;
-    double result = 1.0 + expm1_reduced(rest_of_power(bounded, n));
+    const double shifted = fused(x, 1.4426950408889634, SHIFT), n = shifted - SHIFT;
+    double result = 1.0 + expm1_reduced(rest_of_power(x, n));
     uint64_t power, bits;  // n is added to the exponent
     std::memcpy(&power, &shifted, 8);
     std::memcpy(&bits, &result, 8);
@@ -327,7 +326,7 @@ INLINE double vexp(const double x)
 }
 INLINE double vexpm1(const double x)
 {
-    const double low = x < -50.0 ? -50.0 : x, bounded = low > MOST_EXP ? MOST_EXP : low;
+    const double bounded = x < -50.0 ? -50.0 : x;
     const double shifted = fused(bounded, 1.4426950408889634, SHIFT), n = shifted - SHIFT;
     const double reduced = expm1_reduced(rest_of_power(bounded, n));
     const double half = power_of_two(shifted - 1.0), result = fused(reduced, half, half - 0.5)*2.0;
