@@ -100,7 +100,9 @@ def test_a_missing_compiler_is_one_sentence(device, monkeypatch):
 
 
 def test_a_compiler_that_fails_is_one_sentence(device, monkeypatch):
-    monkeypatch.setattr("neuroglia_snn.emit.machine.source", lambda program, single: "#error nothing\n")
+    monkeypatch.setattr(
+        "neuroglia_snn.emit.machine.source", lambda program, single: "#error nothing\n"
+    )
     network, _ = _network()
     with pytest.raises(BackendError, match=r"the compiler failed: .*error: #error nothing"):
         network.run(1 * ms)
