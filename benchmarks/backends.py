@@ -26,6 +26,7 @@ from unittest import mock
 
 import numpy as np
 from matplotlib.figure import Figure
+from rounds import in_turn, ratio, spread
 
 from neuroglia_snn import backends, load
 from neuroglia_snn.backends.base import Request
@@ -101,34 +102,12 @@ CASES: dict[str, Callable[[int], float] | None] = {
 }
 
 
-def ratio(over: list[float], under: list[float]) -> str:
-    """How many times as long as ``under`` ``over`` takes, round by round, or that the rounds cannot tell.
-
-    They cannot if there is one of them, if some say longer and others shorter, or if the largest ratio
-    is above the smallest by more than the median.
-    """
-    each = [a / b for a, b in zip(over, under, strict=True)]
-    low, middle, high = min(each), statistics.median(each), max(each)
-    if len(each) == 1:
-        return "no ratio: one round has no spread"
-    if low <= 1 <= high or high - low > middle:
-        return f"no ratio: the rounds give {low:.2f} to {high:.2f}"
-    return f"x {middle:.2f} ({low:.2f} to {high:.2f})"
-
-
-def spread(values: list[float], digits: int) -> str:
-    """The median of the rounds, the fastest and the slowest."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:9.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-
-
 def compare(side: int, rounds: int, out: Path) -> None:
     """The table and the plot of all cases."""
     cases = {label: case for label, case in CASES.items() if case}
     times: dict[str, list[float]] = {label: [] for label in cases}
-    for number in range(rounds):
-        for label in list(cases)[:: -1 if number % 2 else 1]:
-            times[label].append(cases[label](side))
+    for label, time in in_turn(list(cases), rounds, lambda label: cases[label](side)):
+        times[label].append(time)
     print(f"{side} x {side} neurons with astrocytes, {platform.machine()}, us a step")
     for label, values in times.items():
         beside = "" if label == BASE else ratio(times[BASE], values)

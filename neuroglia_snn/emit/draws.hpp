@@ -57,25 +57,12 @@ static int32_t poisson(const Words of_step, const int64_t unit, const double mea
     Stream stream{words(of_step, (uint32_t)unit), 0};
     return mean < 10 ? poisson_by_product(stream, mean) : poisson_by_rejection(stream, mean);
 }
-// By inversion where few are expected, as a sum of single trials otherwise.
-static int32_t binomial_by_inversion(Stream& stream, const int32_t n, const double p)
+// Columns of equal width, as program/draws.py fills them (Alias).
+INLINE int32_t binomial(const Words of_step, const int64_t unit, const Alias& alias)
 {
-    const double q = 1 - p, first = std::exp(n*std::log(q));
-    double left = stream.next(), probability = first;
-    for (int32_t k = 0; k < n; k++)
-    {
-        if (left <= probability) return k;
-        left -= probability;
-        probability *= (n - k)*p/((k + 1)*q);
-    }
-    return n;
-}
-static int32_t binomial(const Words of_step, const int64_t unit, const int32_t n, const double p)
-{
-    Stream stream{words(of_step, (uint32_t)unit), 0};
-    const double less = p > 0.5 ? 1 - p : p;
-    int32_t found = 0;
-    if (n*less < 30) found = binomial_by_inversion(stream, n, less);
-    else for (int32_t k = 0; k < n; k++) found += stream.next() < less;
-    return p > 0.5 ? n - found : found;
+    const double scaled = uniform(of_step, unit)*alias.columns;
+    const int32_t column = (int32_t)scaled;
+    const double bound = alias.bound[column];
+    const int32_t other = alias.other[column];
+    return (int32_t)alias.least + (scaled - column < bound ? column : other);
 }

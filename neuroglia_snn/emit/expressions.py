@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from neuroglia_snn.program import draws
 from neuroglia_snn.program.tree import (
     BOOL,
     Apply,
@@ -36,6 +37,7 @@ CPP: dict[str, str] = {
     **{f: f"lib_{f}((double){{0}})" for f in ("log", "log10", "log1p")},
     **{f: f"std::{f}((T){{0}})" for f in ("sqrt", "ceil", "floor")},
     **{f: f"(T)v{f}((double){{0}})" for f in ("exp", "expm1", "exprel")},
+    "inverse_exprel": "(T)inverse_exprel((double){0})",
     "abs": "absolute((T){0})",
     "sign": "signum((T){0})",
     "clip": "clipped((T){0}, (T){1}, (T){2})",
@@ -45,6 +47,8 @@ CPP: dict[str, str] = {
     "timestep": "((int64_t)steps_of({0}, {1}))",
 }
 DRAWS = {"rand": "uniform", "randn": "normal", "poisson": "poisson", "binomial": "binomial"}
+#: Those whose distribution is a table of the run (`program.draws.Alias`), as all units share it.
+TABLED = {"binomial": draws.binomial}
 
 _TYPES = {"float64": "double", "float32": "float", "bool": "bool"}
 
@@ -89,7 +93,8 @@ class Printer:
         if isinstance(e, Apply):
             return self._applied(e, arguments)
         if isinstance(e, Draw):
-            return f"{DRAWS[e.kind]}({', '.join([f'w{e.number}', self._unit, *arguments])})"
+            given = [f"l{e.number}"] if e.kind in TABLED else arguments
+            return f"{DRAWS[e.kind]}({', '.join([f'w{e.number}', self._unit, *given])})"
         if isinstance(e, Look):
             return f"look({', '.join([f'run.tables[{e.table.number}]', *arguments])})"
         assert isinstance(e, Call)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from neuroglia_snn.emit import foreign
-from neuroglia_snn.emit.expressions import Printer, stored, type_of
+from neuroglia_snn.emit.expressions import TABLED, Printer, stored, type_of
 from neuroglia_snn.program.operations import OPERATIONS
 from neuroglia_snn.program.program import Kernel
 from neuroglia_snn.program.tree import (
+    BOOL,
     Apply,
     Array,
     Cell,
@@ -26,7 +27,7 @@ class Text:
     """The parts of a function that runs a kernel; every name in them is made here.
 
     ``a`` is an array, ``c`` a cell's value, ``p`` a parameter, ``x`` a local, ``w`` what a draw's
-    random bits of a step have in common, ``u`` the unit and ``d`` its number for random bits.
+    random bits of a step have in common, ``l`` its table, ``z`` booleans of a block of units, ``u`` the unit and ``d`` its number for random bits.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Text:
                 self._names.setdefault(e, f"c{len(self._names)}")
             elif isinstance(e, Parameter):
                 self._parameters[e.number] = e
+        self._staged: set[Cell] = set()
         self._direct, self._old = self._aliased()
         for cell in self._direct:
             self._names[cell] = self._place(cell)
@@ -77,6 +79,11 @@ class Text:
             f"const Words w{d.number} = words_of(run.keys + 2*{d.number}, *run.clocks[{self._clock}].timestep + run.clocks[{self._clock}].shift);"
             for d in self._kernel.draws()
         ]
+        lines += [
+            f"const Alias l{d.number} = run.aliases[{d.number}];"
+            for d in self._kernel.draws()
+            if d.kind in TABLED
+        ]
         return lines
 
     def value(self, e: Expression) -> str:
@@ -101,6 +108,11 @@ class Text:
         shared = {c for c in self._read(self._kernel.each) if c.array.scalar}
         return self._block(self._kernel.each, "d", shared)
 
+    def part(self, statements: tuple[Statement, ...]) -> list[str]:
+        """Some of the statements of the body, for unit ``u``."""
+        scalars = {c for c in self._read(self._kernel.each) if c.array.scalar}
+        return self._block(statements, "d", scalars)
+
     def result(self, name: str, otherwise: str = "false") -> str:
         local = self._kernel.results.get(name)
         return otherwise if local is None else f"x{local.number}"
@@ -115,6 +127,32 @@ class Text:
             for part in s.expressions()
             for e in walk(part)
         )
+
+    def stage(self) -> list[Cell]:
+        """Let `each` find booleans of the units themselves in arrays ``z`` of a block of units.
+
+        Their elements are as wide as numbers: a loop with bytes among numbers would do 64 units at once,
+        whose values no registers hold.
+        """
+        if self.independent():
+            own = set(self.own())
+            alone = own - self._direct - self._old
+            if any(c.dtype.kind == "f" for c in own):
+                self._staged = {c for c in alone if c.dtype == BOOL}
+        return sorted(self._staged, key=lambda c: c.array.number)
+
+    def own(self) -> list[Cell]:
+        """Cells of the unit itself, in order."""
+        own = (c for c in self._names if c.index is None and not c.array.scalar)
+        return sorted(own, key=lambda c: c.array.number)
+
+    def reads(self, cell: Cell) -> bool:
+        """Whether `each` reads a cell."""
+        return cell in self._read(self._kernel.each)
+
+    def writes(self, cell: Cell) -> bool:
+        """Whether `each` writes a cell."""
+        return any(s.target == cell for s in self._kernel.each)
 
     def _read(self, statements: tuple[Statement, ...]) -> list[Cell]:
         """Cells that statements read, an index before what it leads to."""
@@ -132,6 +170,8 @@ class Text:
         index = "u"
         if cell.index is not None:
             index = "0" if isinstance(cell.index, Literal) else self._names[cell.index]
+        if cell in self._staged:
+            return f"z{cell.array.number}[u - from]"
         array = "b" if cell in self._old else "a"
         return f"{array}{cell.array.number}[{index}]"
 
@@ -157,7 +197,11 @@ class Text:
         for statement in statements:
             lines.append(self._statement(statement, printer, declared))
         stores = [c for c in written if c not in self._direct]
-        return lines + [f"{self._place(c)} = {self._names[c]};" for c in stores]
+        return lines + [f"{self._place(c)} = {self._stored(c)};" for c in stores]
+
+    def _stored(self, cell: Cell) -> str:
+        name = self._names[cell]
+        return f"{name} ? 1.0 : 0.0" if cell in self._staged else name
 
     def _statement(self, s: Statement, printer: Printer, declared: set[int]) -> str:
         value = s.value
@@ -166,9 +210,12 @@ class Text:
             value = Apply(s.operation, (s.target, value), OPERATIONS[s.operation](*types))
         kind, text = type_of(s.target.dtype), printer.text(value)
         text = f"({kind})({text})"
-        if s.condition is not None:
-            text = f"{printer.text(s.condition)} ? {text} : {printer.text(s.target)}"
         name = printer.text(s.target)
+        if (
+            s.condition is not None
+        ):  # a branch around what reads tables would keep the loop from vectors
+            condition = printer.text(s.condition)
+            return f"{{ const {kind} y = {text}; {name} = {condition} ? y : {name}; }}"
         if isinstance(s.target, Local) and s.target.number not in declared:
             declared.add(s.target.number)
             return f"{kind} {name} = {text};"

@@ -34,6 +34,8 @@ _FLAGS = (
 )
 #: For rows of lattices the widest vectors pay.
 _WIDEST = ("-mprefer-vector-width=512",) if platform.machine() in ("x86_64", "AMD64") else ()
+#: g++ would make branches of a value that two comparisons choose, and loops with branches stay scalar.
+_WITHOUT_BRANCHES = ("-fno-thread-jumps",)
 _FOLDER = Path(__file__).parent
 #: Units of lattices in rows of vectors.
 LATTICE = _FOLDER / "lattice.hpp"
@@ -62,7 +64,8 @@ def _is_noise(e: Expression) -> bool:
 def options(program: Program) -> list[str]:
     """The compiler's options for a program, beside those of all."""
     fused = any(isinstance(step, Fused) for step in program.steps)
-    return [*(_WIDEST if fused else ()), *foreign.flags(foreign.options(program))]
+    of_gcc = () if "clang" in _machine()[0] else _WITHOUT_BRANCHES
+    return [*(_WIDEST if fused else ()), *of_gcc, *foreign.flags(foreign.options(program))]
 
 
 def missing() -> str | None:

@@ -9,6 +9,7 @@ from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64,
 import numpy as np
 
 from neuroglia_snn.emit import foreign
+from neuroglia_snn.emit.expressions import TABLED
 from neuroglia_snn.emit.library import library, options, source
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.program import clocks as brian2_clocks
@@ -16,7 +17,7 @@ from neuroglia_snn.program.edges import Edges
 from neuroglia_snn.program.machine import Setting, Status
 from neuroglia_snn.program.passes import simplified
 from neuroglia_snn.program.program import Program
-from neuroglia_snn.program.tree import Array
+from neuroglia_snn.program.tree import Array, Parameter
 
 
 class _Clock(Structure):
@@ -40,6 +41,10 @@ class _Table(Structure):
     ]
 
 
+class _Alias(Structure):
+    _fields_ = [("bound", c_void_p), ("other", c_void_p), ("columns", c_double), ("least", c_int64)]
+
+
 class _Row(Structure):
     _fields_ = [("groups", POINTER(c_int32)), ("count", c_int64), ("capacity", c_int64)]
 
@@ -57,7 +62,7 @@ class _Pathway(Structure):
 
 class _Run(Structure):
     _fields_ = [
-        *((name, c_void_p) for name in ("arrays", "sizes", "f", "n", "keys", "tables")),
+        *((name, c_void_p) for name in ("arrays", "sizes", "f", "n", "keys", "aliases", "tables")),
         ("pathways", POINTER(_Pathway)),
         *(
             (name, c_void_p)
@@ -111,6 +116,7 @@ class CppMachine:
         self._pathways = (_Pathway * max(1, len(setting.edges)))(
             *map(self._pathway, setting.edges, setting.pending)
         )
+        self._aliases = self._tabled()
         clocks = self._program.clocks
         self._clocks = (_Clock * max(1, len(clocks)))()
         for number, (made, clock) in enumerate(zip(self._clocks, clocks, strict=False)):
@@ -127,6 +133,7 @@ class CppMachine:
             f=_address(self._held(np.array(numbers, float))),
             n=_address(self._held(np.array(whole, np.int64))),
             keys=_address(self._held(np.array(setting.keys, np.uint32).ravel())),
+            aliases=ctypes.addressof(self._aliases),
             tables=ctypes.addressof(tables),
             pathways=ctypes.cast(self._pathways, POINTER(_Pathway)),
             capacity=self.capacity.ctypes.data,
@@ -137,6 +144,19 @@ class CppMachine:
             clock_count=len(clocks),
             profile=setting.profile,
         )
+
+    def _tabled(self) -> ctypes.Array[_Alias]:
+        """Of draws that look their numbers up; their arguments are numbers of the program."""
+        found = (_Alias * max(1, len(self._program.draws)))()
+        parameters = self._program.parameters
+        for draw in (d for kernel in self._program.kernels() for d in kernel.draws()):
+            if draw.kind in TABLED:
+                given = [parameters[a.number] for a in draw.arguments if isinstance(a, Parameter)]
+                alias = TABLED[draw.kind](*given)
+                bound, other = self._held(alias.bound), self._held(alias.other)
+                columns = 2.0**alias.bits
+                found[draw.number] = _Alias(_address(bound), _address(other), columns, alias.least)
+        return found
 
     def _held(self, array: np.ndarray) -> np.ndarray:
         self._kept.append(array)

@@ -12,6 +12,8 @@
 // A clock of listed times has no step.
 struct Clock { int64_t* timestep; double* t; const double* dt; const double* times; int64_t end, shift; };
 struct Table { const double* values; int64_t rows, columns; double step, refinement; };
+// Of a draw: a distribution of whole numbers in columns of equal width (program/draws.py).
+struct Alias { const double* bound; const int32_t* other; double columns; int64_t least; };
 struct Row { int32_t* groups; int64_t count, capacity; };
 // Synapses by source and delay, and the groups of them that are due in each coming step (a ring).
 struct Pathway
@@ -24,10 +26,12 @@ struct Pathway
 struct Run
 {
     void** arrays; const int64_t* sizes; const double* f; const int64_t* n; const uint32_t* keys;
-    const Table* tables; Pathway* pathways; int64_t* capacity; Clock* clocks; uint8_t* current;
-    uint8_t* marks; double* seconds; void** states;
+    const Alias* aliases; const Table* tables; Pathway* pathways; int64_t* capacity; Clock* clocks;
+    uint8_t* current; uint8_t* marks; double* seconds; void** states;
     int64_t clock_count, position, stop, profile, leaving; double pause;
 };
+const int64_t BLOCK = 256;  // units whose booleans are staged at once
+const int64_t SYNAPSES = 64;  // of which some of the work is done at once
 enum Status { DONE = 0, PAUSED = 1, PYTHON = 2, GROW = 3, STOPPED = 4 };
 
 static double now_in_seconds()
@@ -90,6 +94,19 @@ static void tick(Run& run)
 }
 
 // ------------------------------------------------------------------------------ spikes under way
+
+// Synapses of a group: where they lie one after the other, and where a list says which they are.
+struct Adjacent
+{
+    static constexpr bool scattered = false;
+    int64_t operator()(const int64_t e) const { return e; }
+};
+struct Listed
+{
+    static constexpr bool scattered = true;
+    const int32_t* const order;
+    int64_t operator()(const int64_t e) const { return order[e]; }
+};
 
 INLINE void put(Pathway& path, const int32_t group)
 {
@@ -264,10 +281,17 @@ static double first_time(const double k, const double dt)
 }
 
 // exp, expm1 and exprel without a call and without a branch, so that loops of them become vectors;
-// within 2 units in the last place.
-INLINE double power_of_two(const double n)  // n integral, |n| < 1023
+// within 2 units in the last place. Results below 2e-308 are 0, as all such numbers here.
+INLINE double fused(const double a, const double b, const double c)
 {
-    const double shifted = n + 6755399441055744.0;
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    return __builtin_fma(a, b, c);
+#else
+    return a*b + c;
+#endif
+}
+INLINE double power_of_two(const double shifted)  // of n + 1.5*2**52, -1023 < n < 1024
+{
     uint64_t bits;
     std::memcpy(&bits, &shifted, 8);
     bits = (bits + 1023) << 52;
@@ -278,34 +302,45 @@ INLINE double power_of_two(const double n)  // n integral, |n| < 1023
 INLINE double expm1_reduced(const double r)  // |r| < 0.35
 {
     const double r2 = r*r, r4 = r2*r2, r8 = r4*r4;
-    const double a = 1.0/2 + r*(1.0/6), b = 1.0/24 + r*(1.0/120), c = 1.0/720 + r*(1.0/5040);
-    const double d = 1.0/40320 + r*(1.0/362880), e = 1.0/3628800 + r*(1.0/39916800);
-    const double f = 1.0/479001600 + r*(1.0/6227020800.0);
-    return r + r2*((a + r2*b) + r4*(c + r2*d) + r8*(e + r2*f));
+    const double a = fused(r, 1.0/6, 1.0/2), b = fused(r, 1.0/120, 1.0/24), c = fused(r, 1.0/5040, 1.0/720);
+    const double d = fused(r, 1.0/362880, 1.0/40320), e = fused(r, 1.0/39916800, 1.0/3628800);
+    const double f = fused(r, 1.0/6227020800.0, 1.0/479001600);
+    const double low = fused(r2, b, a), middle = fused(r2, d, c), high = fused(r2, f, e);
+    return fused(r2, fused(r8, high, fused(r4, middle, low)), r);
 }
-INLINE double nearest_power(const double x) { return (x*1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0; }
 INLINE double rest_of_power(const double x, const double n)
 {
-    return (x - n*6.93147180369123816490e-01) - n*1.90821492927058770002e-10;
+    return fused(n, -1.90821492927058770002e-10, fused(n, -6.93147180369123816490e-01, x));
 }
+const double SHIFT = 6755399441055744.0, LEAST_EXP = -708.39, MOST_EXP = 709.782712893384;
 INLINE double vexp(const double x)
 {
-    const double low = x < -746.0 ? -746.0 : x, bounded = low > 710.0 ? 710.0 : low;
-    const double n = nearest_power(bounded), half = (n*0.5 + 6755399441055744.0) - 6755399441055744.0;
-    return (1.0 + expm1_reduced(rest_of_power(bounded, n)))*power_of_two(half)*power_of_two(n - half);
+    const double shifted = fused(x, 1.4426950408889634, SHIFT), n = shifted - SHIFT;
+    double result = 1.0 + expm1_reduced(rest_of_power(x, n));
+    uint64_t power, bits;  // n is added to the exponent
+    std::memcpy(&power, &shifted, 8);
+    std::memcpy(&bits, &result, 8);
+    bits += power << 52;
+    std::memcpy(&result, &bits, 8);
+    return x < LEAST_EXP ? 0.0 : x > MOST_EXP ? INFINITY : result;
 }
 INLINE double vexpm1(const double x)
 {
-    const double low = x < -746.0 ? -746.0 : x, bounded = low > 710.0 ? 710.0 : low;
-    const double n = nearest_power(bounded), half = (n*0.5 + 6755399441055744.0) - 6755399441055744.0;
-    const double scale = power_of_two(half), other = power_of_two(n - half);
+    const double bounded = x < -50.0 ? -50.0 : x;
+    const double shifted = fused(bounded, 1.4426950408889634, SHIFT), n = shifted - SHIFT;
     const double reduced = expm1_reduced(rest_of_power(bounded, n));
-    return x > 700.0 ? (1.0 + reduced)*scale*other : reduced*scale*other + (scale*other - 1.0);
+    const double half = power_of_two(shifted - 1.0), result = fused(reduced, half, half - 0.5)*2.0;
+    return x > MOST_EXP ? INFINITY : result;
 }
 INLINE double vexprel(const double x)
 {
     const double ratio = vexpm1(x)/x;
     return std::fabs(x) < 1e-16 ? 1.0 : x > 717.0 ? INFINITY : ratio;
+}
+INLINE double inverse_exprel(const double x)
+{
+    const double bounded = x > 717.0 ? 717.0 : x, ratio = bounded/vexpm1(x);
+    return std::fabs(x) < 1e-16 ? 1.0 : ratio;
 }
 
 INLINE double look(const Table& table, const double t)

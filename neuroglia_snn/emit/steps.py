@@ -5,12 +5,14 @@ A step returns false where it has to wait for an array to grow; it has done noth
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import singledispatch
 
-from neuroglia_snn.emit.expressions import stored
+from neuroglia_snn.emit.expressions import stored, type_of
 from neuroglia_snn.emit.fused import FusedText
 from neuroglia_snn.emit.kernels import Text
 from neuroglia_snn.program.fuse import Fused, touched
+from neuroglia_snn.program.parts import Parts, parts
 from neuroglia_snn.program.program import (
     Deliver,
     Generate,
@@ -43,7 +45,37 @@ def _(step: Update, number: int) -> list[str]:
         *text.before(),
         *text.shared(),
         f"const int64_t count = {text.value(step.count)};",
-        *_loop(text, "count", text.each()),
+        *_blocks(text),
+    ]
+
+
+def _blocks(text: Text) -> list[str]:
+    """A loop over all units, in blocks where booleans among numbers would keep it from short vectors."""
+    staged = text.stage()
+    each = text.each()
+    if not staged:
+        return _loop(text, "count", each)
+    written = [c for c in staged if text.writes(c)]
+    units = "for (int64_t u = from; u < to; u++)"
+    return [
+        "for (int64_t from = 0; from < count; from += BLOCK)",
+        "{",
+        "const int64_t to = count < from + BLOCK ? count : from + BLOCK;",
+        *(f"double z{c.array.number}[BLOCK];" for c in staged),
+        *(
+            f"{units} z{n}[u - from] = a{n}[u];"
+            for c in staged
+            for n in [c.array.number]
+            if text.reads(c)
+        ),
+        *(["#pragma GCC ivdep"] if text.independent() else []),
+        units,
+        "{",
+        "const int64_t d = u; (void)d;",
+        *each,
+        "}",
+        *(f"{units} a{n}[u] = z{n}[u - from] != 0;" for c in written for n in [c.array.number]),
+        "}",
     ]
 
 
@@ -103,7 +135,9 @@ def _(step: Reset, number: int) -> list[str]:
 
 @body.register
 def _(step: Deliver, number: int) -> list[str]:
-    text = Text(step.kernel, step.clock, (step.pathway.events,))
+    found = parts(step.kernel)
+    each = step.kernel.each if found is None else (*found.own, *found.reaching)
+    text = Text(replace(step.kernel, each=each), step.clock, (step.pathway.events,))
     events = f"a{step.pathway.events.number}"
     return [
         f"Pathway& path = run.pathways[{step.pathway.number}];",
@@ -111,21 +145,67 @@ def _(step: Deliver, number: int) -> list[str]:
         f"take_up(path, {events}, {events}[run.sizes[{step.pathway.events.number}] - 1]);",
         *text.before(),
         *text.shared(),
-        "const auto edge = [&](const int64_t u, const int64_t d) __attribute__((always_inline))",
+        "const auto edges = [&](const auto at, const int64_t first, const int64_t last, const int64_t again) __attribute__((always_inline))",
         "{",
-        "(void)d;",
-        *text.each(),
+        *_edges(text, found),
         "};",
         "for (; path.late_next < path.late_count && path.late_due[path.late_next] == path.age; path.late_next++)",
-        "edge(path.late[path.late_next], path.late[path.late_next] + path.again);",
+        "edges(Listed{path.late}, path.late_next, path.late_next + 1, path.again);",
         "const Row& row = path.ring[path.now];",
         "for (int64_t k = 0; k < row.count; k++)",
         "{",
         "const int64_t first = path.begin[row.groups[k]], last = path.begin[row.groups[k] + 1];",
-        "if (path.order) for (int64_t e = first; e < last; e++) edge(path.order[e], path.order[e]);",
-        "else for (int64_t e = first; e < last; e++) edge(e, e);",
+        "if (path.order) edges(Listed{path.order}, first, last, 0);",
+        "else edges(Adjacent{}, first, last, 0);",
         "}",
         "pass_on(path);",
+    ]
+
+
+def _edges(text: Text, found: Parts | None) -> list[str]:
+    """Loops over synapses of one source and delay, which are all different, a block at a time.
+
+    Those that lie apart are fetched while the block before is at work.
+    """
+    fetched = [f"__builtin_prefetch(a{c.array.number} + at(e));" for c in text.own()]
+    return [
+        "for (int64_t from = first; from < last; from += SYNAPSES)",
+        "{",
+        "const int64_t to = last < from + SYNAPSES ? last : from + SYNAPSES;",
+        "if constexpr (at.scattered)",
+        "{",
+        "const int64_t more = last < to + SYNAPSES ? last : to + SYNAPSES;",
+        "for (int64_t e = from == first ? from : to; e < more; e++)",
+        "{",
+        *fetched,
+        "}",
+        "}",
+        *(_each_edge(text, text.each()) if found is None else _in_parts(text, found)),
+        "}",
+    ]
+
+
+def _each_edge(text: Text, lines: list[str], independent: bool | None = None) -> list[str]:
+    vectors = text.independent() if independent is None else independent
+    return [
+        *(["#pragma GCC ivdep"] if vectors else []),
+        "for (int64_t e = from; e < to; e++)",
+        "{",
+        "const int64_t u = at(e), d = u + again; (void)d;",
+        *lines,
+        "}",
+    ]
+
+
+def _in_parts(text: Text, found: Parts) -> list[str]:
+    """What synapses do to themselves, many at once, then what they do to others."""
+    kinds = {local.number: type_of(local.dtype) for local in found.told}
+    own = [*text.part(found.own), *(f"y{n}[e - from] = x{n};" for n in kinds)]
+    told = [f"const {kind} x{n} = y{n}[e - from];" for n, kind in kinds.items()]
+    return [
+        *(f"{kind} y{n}[SYNAPSES];" for n, kind in kinds.items()),
+        *_each_edge(text, own, True),
+        *_each_edge(text, [*told, *text.part(found.reaching)], False),
     ]
 
 

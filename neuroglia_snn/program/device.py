@@ -17,6 +17,7 @@ from brian2.core.base import BrianObjectException
 from brian2.core.namespace import get_local_namespace
 from brian2.core.network import Network
 from brian2.core.preferences import prefs
+from brian2.core.variables import DynamicArrayVariable
 from brian2.devices.device import RuntimeDevice, runtime_device
 from brian2.synapses.synapses import SynapticPathway
 from brian2.units.allunits import second
@@ -117,6 +118,12 @@ class NeurogliaDevice(RuntimeDevice):
         return made
 
     # -------------------------------------------------------------------------------------- runs
+
+    def add_array(self, var: Any) -> None:
+        """An array for a variable, at the beginning of a cache line, so that no vector lies across two."""
+        super().add_array(var)
+        if not isinstance(var, DynamicArrayVariable):
+            self.arrays[var] = _aligned(var.size, np.dtype(var.dtype))
 
     def network_run(
         self,
@@ -275,6 +282,13 @@ class NeurogliaDevice(RuntimeDevice):
             step = 0.0 if dt is None else float(dt[0])
             keys.append(draws.key(seed, self._streams[owner], place, step))
         return keys
+
+
+def _aligned(size: int, dtype: np.dtype) -> np.ndarray:
+    """An array that is not filled, and begins at a multiple of 64 bytes."""
+    room = np.empty(size * dtype.itemsize + 63, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size * dtype.itemsize].view(dtype)
 
 
 def _refusal(error: BrianObjectException) -> Exception:

@@ -2,14 +2,16 @@
 
 A kernel's draw has a key of 64 bits; the key, the unit and the step give 64 random bits by the
 arithmetic of `neuroglia_snn.noise`. ``rand`` has 53 of them, ``randn`` is that module's normal (to
-4e-5), and where a number takes an unknown count of uniform ones, they come from Threefry-2x32 with
-these 64 bits as its key. ``emit/draws.hpp`` is the same in C++; a test compares them.
+4e-5), ``binomial`` looks these up in a table, and where a number takes an unknown count of
+uniform ones, they come from Threefry-2x32 with these 64 bits as its key. ``emit/draws.hpp`` is the same in C++; a test compares them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -39,6 +41,8 @@ def draw(kind: str, keys: Keys, units: np.ndarray, step: int, arguments: tuple) 
     x0, x1 = noise.words(*keys, units, step)
     if kind == "rand":
         return _uniform(x0, x1)
+    if kind == "binomial":
+        return binomial(int(arguments[0]), float(arguments[1])).drawn(_uniform(x0, x1))
     given = [np.broadcast_to(a, units.shape).ravel() for a in arguments]
     one = _MANY[kind]
     values = [
@@ -51,6 +55,64 @@ def draw(kind: str, keys: Keys, units: np.ndarray, step: int, arguments: tuple) 
 def _uniform(x0: np.ndarray, x1: np.ndarray) -> np.ndarray:
     high, low = (x0 >> np.uint32(5)).astype(float), (x1 >> np.uint32(6)).astype(float)
     return (high * 67108864.0 + low) * (1.0 / 9007199254740992.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Alias:
+    """A distribution of whole numbers, drawn in one look (Walker 1977, Vose 1991).
+
+    A uniform number chooses one of 2**bits columns and a height in it: below ``bound`` it is the column's
+    own number, above it the ``other``; ``least`` is added to either.
+    """
+
+    bits: int
+    least: int
+    bound: np.ndarray
+    other: np.ndarray
+
+    def drawn(self, uniform: np.ndarray) -> np.ndarray:
+        """The numbers for uniform ones from 0 to 1."""
+        scaled = uniform * 2.0**self.bits
+        column = scaled.astype(np.int32)
+        found = np.where(scaled - column < self.bound[column], column, self.other[column])
+        return (self.least + found).astype(np.int32)
+
+
+@lru_cache(256)
+def binomial(n: int, p: float) -> Alias:
+    """How many of ``n`` trials succeed, each with the chance ``p``."""
+    mode = min(n, math.floor((n + 1) * p))
+    up: list[float] = [1.0]
+    down: list[float] = []
+    for k in range(mode, n):  # relative to the most likely number, until nothing is left
+        up.append(up[-1] * ((n - k) * p / ((k + 1) * (1 - p))))
+        if up[-1] < _NOTHING:
+            break
+    for k in range(mode, 0, -1):
+        down.append((down or up)[-1 if down else 0] * (k * (1 - p) / ((n - k + 1) * p)))
+        if down[-1] < _NOTHING:
+            break
+    return _alias(mode - len(down), np.array([*down[::-1], *up]))
+
+
+_NOTHING = 1e-24
+
+
+def _alias(least: int, weights: np.ndarray) -> Alias:
+    """Columns of equal width: what one has too little is filled up by one that has too much."""
+    bits = max(1, math.ceil(math.log2(len(weights))))
+    bound = np.zeros(2**bits)
+    bound[: len(weights)] = weights / weights.sum() * 2**bits
+    other = np.arange(2**bits, dtype=np.int32)
+    small = [k for k, height in enumerate(bound) if height < 1]
+    large = [k for k, height in enumerate(bound) if height >= 1]
+    while small and large:
+        low, high = small.pop(), large.pop()
+        other[low] = high
+        bound[high] -= 1 - bound[low]
+        (small if bound[high] < 1 else large).append(high)
+    bound[small + large] = 1
+    return Alias(bits, least, bound, other)
 
 
 class _Stream:
@@ -96,25 +158,5 @@ def _by_rejection(stream: _Stream, mean: float) -> int:
             return k
 
 
-def _binomial(stream: _Stream, n: int, p: float) -> int:
-    less = 1 - p if p > 0.5 else p
-    if n * less < 30:
-        found = _by_inversion(stream, int(n), less)
-    else:
-        found = sum(stream.next() < less for _ in range(int(n)))
-    return int(n) - found if p > 0.5 else found
-
-
-def _by_inversion(stream: _Stream, n: int, p: float) -> int:
-    q = 1 - p
-    left, probability = stream.next(), math.exp(n * math.log(q))
-    for k in range(n):
-        if left <= probability:
-            return k
-        left -= probability
-        probability *= (n - k) * p / ((k + 1) * q)
-    return n
-
-
 #: Numbers that take an unknown count of uniform ones.
-_MANY: dict[str, Callable[..., int]] = {"poisson": _poisson, "binomial": _binomial}
+_MANY: dict[str, Callable[..., int]] = {"poisson": _poisson}

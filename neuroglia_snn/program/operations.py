@@ -56,6 +56,7 @@ OPERATIONS: dict[str, Rule] = {
     "int": _fixed(INT32),
     "timestep": _fixed(INT64),
     "gaussian": _fixed(FLOAT64),  # noise.gaussian, of (seed, stream, place, step)
+    "inverse_exprel": floating,
     "first_time": _fixed(FLOAT64),  # the least x for which timestep(x, dt) >= k, of (k, dt)
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +13,7 @@ from neuroglia_snn.program.fuse import fused
 from neuroglia_snn.program.operations import OPERATIONS
 from neuroglia_snn.program.program import Kernel, Program, Sum
 from neuroglia_snn.program.tree import (
+    BOOL,
     FLOAT64,
     Apply,
     Cell,
@@ -20,6 +23,7 @@ from neuroglia_snn.program.tree import (
     Parameter,
     Statement,
     rewritten,
+    walk,
 )
 
 
@@ -43,7 +47,133 @@ def _is_grouped(targets: np.ndarray) -> bool:
 
 
 def _simpler(kernel: Kernel) -> Kernel:
-    return powers_of_exp(steps_as_times(kernel))
+    for change in (where_it_counts, powers_of_exp, quotients_of_exp, steps_as_times, hoisted):
+        kernel = change(kernel)
+    return kernel
+
+
+def where_it_counts(kernel: Kernel) -> Kernel:
+    """A value that only writes under a condition use is worked out as if the condition holds.
+
+    So ``int(not_refractory)`` is 1 in the equations of what does not change within a refractory period.
+    """
+    last = {s.target: k for k, s in enumerate(kernel.each) if isinstance(s.target, Cell)}
+    guards: dict[Local, set[Expression | None]] = {}
+    for local in kernel.results.values():
+        guards.setdefault(local, set()).add(None)
+    found: list[Statement] = []
+    for k, statement in reversed(list(enumerate(kernel.each))):
+        guard = statement.condition
+        if isinstance(statement.target, Local):
+            wanted = guards.get(statement.target, set())
+            guard = next(iter(wanted)) if len(wanted) == 1 else None
+        if not isinstance(guard, Cell) or last.get(guard, -1) >= k:
+            guard = None
+        value = statement.value if guard is None else _folded(_given(statement.value, guard))
+        for part in walk(value):
+            if isinstance(part, Local):
+                guards.setdefault(part, set()).add(guard)
+        if statement.operation is not None and isinstance(statement.target, Local):
+            guards.setdefault(statement.target, set()).add(None)
+        found.append(replace(statement, value=value))
+    return replace(kernel, each=tuple(found[::-1]))
+
+
+def _given(e: Expression, guard: Cell) -> Expression:
+    """The expression where a condition holds."""
+    return rewritten(e, lambda part: Literal(True, BOOL) if part == guard else part)
+
+
+def _folded(e: Expression) -> Expression:
+    """Without operations on whole numbers that are known, and without products with 1."""
+
+    def simpler(part: Expression) -> Expression:
+        if not isinstance(part, Apply):
+            return part
+        known = [a.value for a in part.arguments if isinstance(a, Literal)]
+        if (
+            part.operation in _WHOLE
+            and part.dtype.kind == "i"
+            and len(known) == len(part.arguments)
+        ):
+            return Literal(_WHOLE[part.operation](*map(int, known)), part.dtype)
+        if part.operation == "*":
+            one, other = part.arguments
+            for a, b in ((one, other), (other, one)):
+                if isinstance(a, Literal) and a.value == 1 and b.dtype == part.dtype:
+                    return b
+        return part
+
+    return rewritten(e, simpler)
+
+
+_WHOLE: dict[str, Callable[..., int]] = {
+    "int": int,
+    "neg": operator.neg,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+}
+
+
+def quotients_of_exp(kernel: Kernel) -> Kernel:
+    """``x/exp(y)`` as ``x*exp(-y)``, and ``x/exprel(y)`` as a product: fewer divisions."""
+
+    def product(e: Expression) -> Expression:
+        if not (isinstance(e, Apply) and e.operation == "/" and e.dtype == FLOAT64):
+            return e
+        over, under = e.arguments
+        if not (isinstance(under, Apply) and under.dtype == FLOAT64):
+            return e
+        if under.operation == "exp":
+            minus = Apply("neg", under.arguments, FLOAT64)
+            return Apply("*", (over, Apply("exp", (minus,), FLOAT64)), FLOAT64)
+        if under.operation == "exprel":
+            inverse = Apply("inverse_exprel", under.arguments, FLOAT64)
+            return Apply("*", (over, inverse), FLOAT64)
+        if under.operation == "*":
+            first, second = under.arguments
+            if isinstance(second, Apply) and second.operation == "exprel":
+                less = product(Apply("/", (over, second), FLOAT64))
+                return Apply("/", (less, first), FLOAT64)
+        return e
+
+    each = tuple(replace(s, value=rewritten(s.value, product)) for s in kernel.each)
+    return replace(kernel, each=each)
+
+
+def hoisted(kernel: Kernel) -> Kernel:
+    """What all units share is worked out before the loop."""
+    written = {s.target for s in kernel.each}
+    free = first_free(kernel)
+    added: dict[Expression, Local] = {}
+
+    def invariant(e: Expression) -> bool:
+        if isinstance(e, Apply):
+            return all(map(invariant, e.arguments))
+        return shared(e) and e not in written
+
+    def named(e: Expression) -> Expression:
+        if not isinstance(e, Apply):
+            return e
+        if not invariant(e):
+            return replace(e, arguments=tuple(map(named, e.arguments)))
+        if e not in added:
+            added[e] = Local(free + len(added), e.dtype, True)
+        return added[e]
+
+    each = tuple(replace(s, value=named(s.value)) for s in kernel.each)
+    more = tuple(Statement(local, None, e) for e, local in added.items())
+    return replace(kernel, before=(*kernel.before, *more), each=each)
+
+
+def first_free(kernel: Kernel) -> int:
+    """A number above those of all locals."""
+    numbers = [e.number for e in kernel.expressions() if isinstance(e, Local)]
+    for statement in (*kernel.before, *kernel.each):
+        if isinstance(statement.target, Local):
+            numbers.append(statement.target.number)
+    return max(numbers, default=-1) + 1
 
 
 def powers_of_exp(kernel: Kernel) -> Kernel:
@@ -71,11 +201,7 @@ def shared(e: Expression) -> bool:
 
 def steps_as_times(kernel: Kernel) -> Kernel:
     """``timestep(x, dt) >= k`` without a division for each unit: x has to reach the first time of step k."""
-    numbers = [e.number for e in kernel.expressions() if isinstance(e, Local)]
-    numbers += [
-        s.target.number for s in (*kernel.before, *kernel.each) if isinstance(s.target, Local)
-    ]
-    free = max(numbers, default=-1) + 1
+    free = first_free(kernel)
     added: list[Statement] = []
 
     def compared_as_time(e: Expression) -> Expression:

@@ -111,6 +111,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "sign": np.sign,
     "clip": np.clip,
     "int": lambda a: np.trunc(a).astype(np.int32),
+    "inverse_exprel": lambda x: 1 / _exprel(x),
     "first_time": _first_time,
     "gaussian": _gaussian,
     "timestep": lambda t, dt: np.trunc((t + 1e-3 * dt) / dt).astype(np.int64),

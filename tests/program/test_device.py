@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import signal
 import threading
 
@@ -329,6 +330,18 @@ def test_a_script_goes_on_with_its_objects_on_brian2s_runtime(device):
     assert not np.array_equal(before, group.variables["secret"].get_value())
 
 
+@pytest.mark.parametrize("n", [0, 1, 7, 60])
+@pytest.mark.parametrize("p", [0.0, 1e-9, 0.3, 0.999, 1.0])
+def test_the_table_of_a_binomial_has_its_probabilities(n, p):
+    alias = draws.binomial(n, p)
+    found = np.zeros(n + 2**alias.bits + 1)
+    np.add.at(found, alias.least + np.arange(2**alias.bits), alias.bound)
+    np.add.at(found, alias.least + alias.other, 1 - alias.bound)
+    expected = np.zeros(len(found))
+    expected[: n + 1] = [math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
+    assert found / 2**alias.bits == pytest.approx(expected, rel=1e-9, abs=1e-15)
+
+
 @pytest.mark.parametrize(
     "kind, arguments, mean, variance",
     [
@@ -338,6 +351,7 @@ def test_a_script_goes_on_with_its_objects_on_brian2s_runtime(device):
         ("poisson", (50.0,), 50.0, 50.0),
         ("binomial", (10, 0.2), 2.0, 1.6),
         ("binomial", (200, 0.7), 140.0, 42.0),
+        ("binomial", (20_000, 0.5), 10_000.0, 5_000.0),
     ],
 )
 def test_draws_have_their_means_and_variances(kind, arguments, mean, variance):

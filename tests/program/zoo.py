@@ -457,6 +457,61 @@ def plastic():
 
 
 @network
+def plastic_of_many():
+    """More synapses of one source than are done at once, adjacent and listed, with targets in common."""
+    g = _ramp(7, refractory=1 * ms)
+    h = NeuronGroup(
+        160,
+        "dx/dt = -x/(10*ms) : 1 (unless refractory)\nz : 1",
+        threshold="x > 1.5",
+        reset="x = 0",
+        refractory=2 * ms,
+        method="exact",
+    )
+    s = Synapses(
+        g,
+        h,
+        """w : 1
+        dbefore/dt = -before/(4*ms) : 1 (event-driven)
+        dafter/dt = -after/(6*ms) : 1 (event-driven)""",
+        on_pre="""x_post += w
+        before += 0.1
+        w = clip(w + after, 0, 0.6)
+        z_post += before*w""",
+        on_post="""after -= 0.05
+        w = clip(w + before, 0, 0.6)""",
+    )
+    s.connect()
+    s.connect(i=3, j=np.arange(100) % 9)  # several between the same two
+    s.w = "0.2 + 0.001*j + 0.01*i"
+    s.pre.delay = "0.1*ms + 0.5*ms*(j % 2)"
+    net = Network(g, h, s, SpikeMonitor(h))
+    net.run(30 * ms)
+    return net
+
+
+@network
+def quotients():
+    """Divisions by exp and exprel, as gates have them."""
+    g = NeuronGroup(
+        300,
+        """dm/dt = a*(1 - m) - b*m : 1
+        a = 2*x/exprel(x/3)/ms : Hz
+        b = 4/exp(x/7)/ms : Hz
+        c = 3/(2*exprel(x)) + x/exprel(-x)/exp(y) : 1
+        x : 1
+        y : 1""",
+        method="exponential_euler",
+    )
+    g.x = "(i - 150)/20.0"
+    g.y = "(i - 100)/10.0"
+    r = StateMonitor(g, ["m", "c"], record=True)
+    net = Network(g, r)
+    net.run(2 * ms)
+    return net
+
+
+@network
 def clock_driven():
     g, h = _ramp(4), NeuronGroup(3, "total : 1\ndx/dt = (total - x)/(4*ms) : 1", method="euler")
     s = Synapses(

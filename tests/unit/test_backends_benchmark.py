@@ -12,6 +12,12 @@ FILE = Path(__file__).resolve().parents[2] / "benchmarks" / "backends.py"
 
 @pytest.fixture(scope="module")
 def benchmark():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FILE.parent)  # as for `python benchmarks/backends.py`
+        yield _loaded()
+
+
+def _loaded():
     spec = importlib.util.spec_from_file_location("benchmark_of_backends", FILE)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
