@@ -1,12 +1,12 @@
 """Time a step of the memory lattice on every backend and by hand in Numba and JAX, side by side.
 
-    python benchmarks/backends.py [--shape 130] [--rounds 3] [--out DIR]
+    python benchmarks/backends.py [--shape 130] [--rounds 3] [--out DIR] [--only "float32, 1" --base fused]
     python benchmarks/backends.py --scaling        # the fused loop from 64 x 64 to 2048 x 2048
 
 Each round runs every case once, in turn and every other round from the last to the first, so that a
 machine whose speed drifts does not favour one. The table gives the median of the rounds in
 microseconds a step with the fastest and the slowest, and how many times as fast as ``cpp`` on one
-thread that is: the median of the rounds' own ratios with the smallest and the largest, or no ratio
+thread (or ``--base``) that is: the median of the rounds' own ratios with the smallest and the largest, or no ratio
 where the rounds are too far apart for one. "Brian2" is what Brian2 makes of the equations with its own
 random numbers (a Mersenne Twister); in ``cpp`` the noise is ours. Only the time loop counts, by the
 wall clock, in every case: no code generation, no compiler, no connecting, no reading and writing of
@@ -99,18 +99,23 @@ CASES: dict[str, Callable[[int], float] | None] = {
     "fused float64, 2 threads": backend_step("fused", 2, "float64", 40),
     "fused float32, 1 thread": backend_step("fused", 1, "float32", 40),
     "fused float32, 2 threads": backend_step("fused", 2, "float32", 40),
+    "program float64, 1 thread": backend_step("program", 1, "float64", 40),
+    "program float32, 1 thread": backend_step("program", 1, "float32", 40),
 }
 
 
-def compare(side: int, rounds: int, out: Path) -> None:
-    """The table and the plot of all cases."""
-    cases = {label: case for label, case in CASES.items() if case}
+def compare(side: int, rounds: int, out: Path, only: str, base: str) -> None:
+    """The table and the plot of the cases whose labels hold ``only``, beside the first that holds ``base``."""
+    cases = {label: case for label, case in CASES.items() if case and only in label}
+    beside_which = next((label for label in cases if base in label), None)
     times: dict[str, list[float]] = {label: [] for label in cases}
     for label, time in in_turn(list(cases), rounds, lambda label: cases[label](side)):
         times[label].append(time)
     print(f"{side} x {side} neurons with astrocytes, {platform.machine()}, us a step")
     for label, values in times.items():
-        beside = "" if label == BASE else ratio(times[BASE], values)
+        beside = ""
+        if beside_which and label != beside_which:
+            beside = ratio(times[beside_which], values)
         print(f"{label:26} {spread(values, 1):32} {beside}".rstrip())
     print(json.dumps(times))
     figure = Figure(figsize=(7, 3.5), layout="constrained")
@@ -153,6 +158,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", type=int, default=130, help="rows and columns of the lattice")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="cases with this in their labels")
+    parser.add_argument("--base", default=BASE, help="what the others are compared with")
     parser.add_argument("--scaling", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("."), metavar="DIR")
     arguments = parser.parse_args()
@@ -160,7 +167,8 @@ def main() -> None:
     if arguments.scaling:
         scaling(arguments.rounds, arguments.out)
     else:
-        compare(arguments.shape, arguments.rounds, arguments.out)
+        given = (arguments.only, arguments.base)
+        compare(arguments.shape, arguments.rounds, arguments.out, *given)
 
 
 if __name__ == "__main__":

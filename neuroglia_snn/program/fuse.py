@@ -152,25 +152,34 @@ def _group(step: Step) -> _Group | None:
 
 
 def _fused_group(program: Program, group: _Group) -> Program | None:
+    """The program with the group's steps on its quickest beat as one; None if they cannot be."""
     beats = [_beat(clock) for clock in program.clocks]
     own = [n for n, s in enumerate(program.steps) if _group(s) == group]
     if not own:
         return None
     quickest = min((beats[program.steps[n].clock] for n in own), key=lambda beat: beat[0])
-    chain = _to_the_reset(
-        program.steps, [n for n in own if beats[program.steps[n].clock] == quickest]
-    )
-    found = _lattice([program.steps[n] for n in chain], group)
+    chain = [n for n in own if beats[program.steps[n].clock] == quickest]
+    whole = _to_the_reset(program.steps, chain)
+    updates = [n for n in whole if isinstance(program.steps[n], Update)]
+    for chosen in (whole, updates):  # spikes may have to arrive between the threshold and the reset
+        made = _fused_chain(program, group, chosen)
+        if made is not None:
+            return made
+    return None
+
+
+def _fused_chain(program: Program, group: _Group, chain: list[int]) -> Program | None:
+    parts = [program.steps[n] for n in chain]
+    found = _lattice(parts, group)
     if found is None:
         return None
     lattice, offsets = found
-    order = _order(lattice, [program.steps[n] for n in chain], offsets)
-    if order is None or not all(_fits(program.steps[n], group, offsets, order) for n in chain):
+    order = _order(lattice, parts, offsets)
+    if order is None or not all(_fits(step, group, offsets, order) for step in parts):
         return None
     places = _arranged(program.steps, chain)
     if places is None:
         return None
-    parts = [program.steps[n] for n in chain]
     step = _Chain(parts, lattice, order, offsets).step(_outside(program.steps, chain))
     before, after = places
     first, last = chain[0], chain[-1]

@@ -38,13 +38,13 @@ def _linked(group: NeuronGroup, shape: Lattice, names: dict[str, tuple[int, int]
         setattr(group, name, linked_var(group, variable, index=index))
 
 
-def _waves(shape: Lattice, names=FOUR, **more) -> NeuronGroup:
+def _waves(shape: Lattice, names=FOUR, flag: str = "", **more) -> NeuronGroup:
     """Excitable units that pull at each other, in one Euler step."""
     links = "\n".join(f"{n} : 1 (linked)" for n in names)
     total = " + ".join(f"({n} - v)" for n in names)
     group = NeuronGroup(
         shape.rows * shape.cols,
-        f"""dv/dt = (v - v**3/3 - w + pull*({total}) + drive)/(2*ms) : 1
+        f"""dv/dt = (v - v**3/3 - w + pull*({total}) + drive)/(2*ms) : 1 {flag}
         dw/dt = (v + 0.7 - 0.8*w)/(25*ms) : 1
         pull : 1 (shared)
         drive : 1
@@ -302,4 +302,27 @@ def noise_of_units() -> Network:
     net = Network(collect())
     net.run(10 * ms)
     net.run(10 * ms)
+    return net
+
+
+@lattice
+def spikes_within() -> Network:
+    """Spikes between units arrive between the threshold and the reset, which both change."""
+    group = _waves(Lattice(8, 9, (False, False)), reset="v = -1")
+    synapses = Synapses(group, group, on_pre="v_post += 0.05")
+    synapses.connect("j == (i + 20) % 72")
+    spikes = SpikeMonitor(group, ["v"])
+    net = Network(collect())
+    net.run(15 * ms)
+    return net
+
+
+@lattice
+def refractory() -> Network:
+    """Only what comes before the threshold is one pass."""
+    more = {"reset": "v = -1", "refractory": 2 * ms, "flag": "(unless refractory)"}
+    group = _waves(Lattice(8, 9, (False, False)), **more)
+    spikes = SpikeMonitor(group)
+    net = Network(collect())
+    net.run(15 * ms)
     return net
