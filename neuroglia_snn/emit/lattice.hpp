@@ -110,7 +110,7 @@ template <class T, class F> inline void fill_units(T* to, const F& value, const 
         for (int c = 0; c < at.width; c++) to[at.row(r) + c] = (T)value(std::max(at.unit(r, c), 0));
 }
 // Where a unit is that has neighbours at all sides, and whether all such have the same value.
-inline size_t inside(const Layout& at) { return at.position(at.cols + 1); }
+inline size_t inside(const Layout& at) { return at.position(at.size > 2*at.cols ? at.cols + 1 : 1); }
 template <class T> inline bool same_inside(const T* from, const Layout& at)
 {
     const int rows = at.size/at.cols;

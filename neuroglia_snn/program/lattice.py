@@ -16,7 +16,7 @@ Offset = tuple[int, int]
 
 @dataclass(frozen=True)
 class Lattice:
-    """``rows`` x ``cols`` units, row by row.
+    """``rows`` x ``cols`` units, row by row; a chain of units is one row.
 
     ``periodic`` says of rows and of columns whether those at one edge are neighbours of those at the
     other; elsewhere a unit stands for its own missing neighbours (no flux).
@@ -101,6 +101,9 @@ def _usual(steps: np.ndarray) -> int:
 
 
 def _candidates(longest: int, size: int) -> Iterator[Lattice]:
+    if longest == 1 and size >= 3:  # a chain, or a ring
+        yield Lattice(1, size, (False, False))
+        yield Lattice(1, size, (False, True))
     for cols in (longest, longest - 1):
         if cols >= 3 and size % cols == 0 and size // cols >= 3:
             for kind in ((False, False), (True, True), (True, False), (False, True)):

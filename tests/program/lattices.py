@@ -326,3 +326,22 @@ def refractory() -> Network:
     net = Network(collect())
     net.run(15 * ms)
     return net
+
+
+@lattice
+def chain() -> Network:
+    group = _waves(Lattice(1, 50, (False, False)), {"left": (0, -1), "right": (0, 1)})
+    spikes = SpikeMonitor(group)
+    net = Network(collect())
+    net.run(15 * ms)
+    return net
+
+
+@lattice
+def ring() -> Network:
+    """Neighbours of one kind alone, and a gain of each unit."""
+    model = "input_post = 0.2*(v_pre - v_post) + 0.1*v_pre*v_post : 1 (summed)"
+    group, synapses = _synapses(Lattice(1, 37, (False, True)), model, ((0, -1), (0, 1)))
+    net = Network(collect())
+    net.run(15 * ms)
+    return net
