@@ -68,11 +68,10 @@ class Line:
     def trials(self, p: Any) -> Blocks:
         """Each pair with probability ``p``."""
         p = np.broadcast_to(np.asarray(p, float), self._outer.shape)
-        most = p.max(initial=0.0)
-        most = most if most < _DENSE else 1.0
+        bound = np.where(p < _DENSE, np.maximum(p, 0.0), 1.0)
         random = _generator()
-        for part in _parts(self._sizes * most if most > 0 else np.zeros(len(p))):
-            sizes = self._sizes[part]
+        for part in _parts(self._sizes * bound):
+            sizes, most = self._sizes[part], bound[part].max()
             places = _hits(sizes.sum(), most, random)
             if (p[part] != most).any():  # thin out
                 each = np.repeat(p[part], _counts(places, np.cumsum(sizes)))
@@ -135,8 +134,8 @@ def _hits(total: int, p: float, random: np.random.Generator) -> np.ndarray:
 
     The distance from one to the next has a geometric distribution: an exponential one, rounded up.
     """
-    if p == 1:
-        return np.arange(total)
+    if p in (0, 1):
+        return np.arange(total * int(p))
     mean = -1 / np.log1p(-p)
     found, last = [], -1
     while last < total:
@@ -169,9 +168,12 @@ def _subsets(totals: np.ndarray, sizes: np.ndarray, random: np.random.Generator)
         places = places[np.diff(places, prepend=-1) > 0]
         missing = sizes - _counts(places, ends)
     if inverse.any():
-        chosen = np.repeat(inverse, totals)
-        chosen[places] ^= True
-        (places,) = np.nonzero(chosen)
+        starts, spans = (ends - totals)[inverse], totals[inverse]
+        rest = np.repeat(starts - np.cumsum(spans) + spans, spans) + np.arange(spans.sum())
+        out = np.repeat(inverse, sizes)
+        kept = np.ones(len(rest), bool)
+        kept[np.searchsorted(rest, places[out])] = False
+        places = np.sort(np.concatenate([places[~out], rest[kept]]))
     return places
 
 

@@ -262,8 +262,10 @@ def test_pairs_are_independent_trials(p):
 
 @pytest.mark.parametrize("most", [0.2, 0.9])
 def test_trials_of_a_probability_for_each_source(most):
-    p = np.linspace(0.01, most, ROWS)
-    assert unlikely(surprises(drawn("trials", p), p)) == {}
+    for p in (np.linspace(0.01, most, ROWS), np.where(np.arange(ROWS) % 60 == 5, most, 0.01)):
+        assert unlikely(surprises(drawn("trials", p), p)) == {}
+    p[:200] = 0
+    assert drawn("trials", p)[:200].sum() == 0
 
 
 def test_other_distributions_are_seen():
@@ -309,6 +311,7 @@ def test_large_subsets_have_their_size_and_no_preference(size):
 
 def test_subsets_of_a_size_for_each_source():
     sizes = np.arange(ROWS) * 2
+    np.random.default_rng(0).shuffle(sizes)
     np.testing.assert_array_equal(drawn("samples", sizes, False).sum(1), sizes)
 
 
