@@ -8,8 +8,9 @@ COBA, CUBA and COBAHH are the benchmarks 1, 2 and 3 of Brette et al. (2007, doi:
 Abbott 2000, doi:10.1038/78829), "vogels" a balanced network with inhibitory plasticity (Vogels et al.
 2011, doi:10.1126/science.1211095; 10,000 neurons), "brunel" 10,000 neurons with 10^7 synapses (Brunel
 2000, doi:10.1023/A:1008925309027, g = 5, twice the rate of the threshold), "plastic_brunel" the same whose
-excitatory synapses learn, "delays" the static one with 4,000 neurons and a delay of its own for each synapse,
-"tripartite_coba" the model of the catalogue, with astrocytes.
+excitatory synapses learn, "delays" the static one with 4,000 neurons, g = 6 (whose rate depends less
+on the connections drawn) and a delay of its own for each synapse, "tripartite_coba" the model of the
+catalogue, with astrocytes.
 
 Peers are Brian2's C++ standalone with one and two threads; NEST and ANNarchy, one thread, for which
 ``python3.10 -m venv DIR && DIR/bin/pip install nest-simulator==3.10.0`` (or ``annarchy==5.0.4 cmake``) makes
@@ -65,26 +66,29 @@ class Peer:
     """A simulator: how to run a network in it, given seconds of model time; which networks it has."""
 
     command: Callable[[str, float], list[str]]
+    threads: int = 1
     networks: tuple[str, ...] = tuple(LENGTHS)
 
 
 def brian(device: str, threads: int) -> Peer:
     """Brian2's networks on one of its devices."""
     script = str(FOLDER / "in_brian.py")
-    return Peer(lambda name, s: [sys.executable, script, name, device, str(threads), str(s)])
+    return Peer(
+        lambda name, s: [sys.executable, script, name, device, str(threads), str(s)], threads
+    )
 
 
 def elsewhere(python: str, script: str) -> Peer:
     """The networks of another simulator, in another Python; it has none with astrocytes."""
     path = str(FOLDER / script)
     others = tuple(name for name in LENGTHS if name != "tripartite_coba")
-    return Peer(lambda name, s: [python, path, name, "1", str(s)], others)
+    return Peer(lambda name, s: [python, path, name, "1", str(s)], 1, others)
 
 
 def by_hand() -> Peer:
     """COBA in C; its compiler's time counts as the others' does."""
     script = str(FOLDER / "by_hand.py")
-    return Peer(lambda name, s: [sys.executable, script, str(s)], ("coba",))
+    return Peer(lambda name, s: [sys.executable, script, str(s)], 1, ("coba",))
 
 
 def peers(options: argparse.Namespace) -> dict[str, Peer]:
@@ -111,7 +115,7 @@ def measured(peer: Peer, network: str, seconds: float, folder: Path) -> Figures:
         "PATH": os.pathsep.join((str(Path(command[0]).parent), os.environ["PATH"])),
         "NEUROGLIA_CACHE": str(folder / "cache"),
         "FOLDER": str(folder / "project"),
-        "OMP_NUM_THREADS": "2" if "2" in command[3:5] else "1",
+        "OMP_NUM_THREADS": str(peer.threads),
         "STARTED": repr(time.time()),
     }
     began = time.perf_counter()

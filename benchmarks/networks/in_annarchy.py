@@ -152,10 +152,10 @@ def _brunel(net, excitatory: int, weight: float):
     return neurons
 
 
-def _static_brunel(net, excitatory: int, weight: float, delay):
+def _static_brunel(net, excitatory: int, weight: float, delay, inhibition: float = 5):
     neurons = _brunel(net, excitatory, weight)
     _connect(net, neurons[:excitatory], neurons, "exc", 0.1, weight, delay)
-    _connect(net, neurons[excitatory:], neurons, "inh", 0.1, 5 * weight, delay)
+    _connect(net, neurons[excitatory:], neurons, "inh", 0.1, inhibition * weight, delay)
     return neurons
 
 
@@ -176,7 +176,7 @@ def plastic_brunel(net):
 
 
 def delays(net):
-    return _static_brunel(net, 3200, 0.25, ann.Uniform(0.1, 3.1))
+    return _static_brunel(net, 3200, 0.25, ann.Uniform(0.1, 3.1), 6)
 
 
 NETWORKS: dict[str, Callable] = {

@@ -184,13 +184,13 @@ def _brunel(excitatory: int, weight: float):
     return neurons, PoissonInput(neurons, "v", inputs, rate * Hz, weight * mV)
 
 
-def _static_brunel(excitatory: int, weight: float, delay):
+def _static_brunel(excitatory: int, weight: float, delay, inhibition: float = 5):
     from brian2 import mV
 
     neurons, outside = _brunel(excitatory, weight)
     both = [
         _connected(neurons[:excitatory], neurons, 0.1, "v += jump", weight * mV),
-        _connected(neurons[excitatory:], neurons, 0.1, "v += jump", -5 * weight * mV),
+        _connected(neurons[excitatory:], neurons, 0.1, "v += jump", -inhibition * weight * mV),
     ]
     for synapses in both:
         synapses.delay = delay
@@ -231,7 +231,7 @@ def plastic_brunel():
 
 def delays():
     """Each synapse has a delay of its own."""
-    return _static_brunel(3200, 0.25, "0.1*ms + 3*ms*rand()")
+    return _static_brunel(3200, 0.25, "0.1*ms + 3*ms*rand()", 6)
 
 
 NETWORKS: dict[str, Callable] = {

@@ -114,10 +114,10 @@ def _brunel(excitatory: int, weight: float):
     return neurons
 
 
-def _static_brunel(excitatory: int, weight: float, delay):
+def _static_brunel(excitatory: int, weight: float, delay, inhibition: float = 5):
     neurons = _brunel(excitatory, weight)
     _connect(neurons[:excitatory], neurons, 0.1, weight, delay)
-    _connect(neurons[excitatory:], neurons, 0.1, -5 * weight, delay)
+    _connect(neurons[excitatory:], neurons, 0.1, -inhibition * weight, delay)
     return neurons
 
 
@@ -141,7 +141,7 @@ def plastic_brunel():
 def delays():
     import nest
 
-    return _static_brunel(3200, 0.25, nest.random.uniform(0.1, 3.1))
+    return _static_brunel(3200, 0.25, nest.random.uniform(0.1, 3.1), 6)
 
 
 NETWORKS: dict[str, Callable] = {
