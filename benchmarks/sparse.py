@@ -149,9 +149,8 @@ def line(runs: list[Figures]) -> str:
     )
 
 
-def table(network: str, found: dict[str, list[Figures]], most: float) -> None:
+def table(network: str, seconds: float, found: dict[str, list[Figures]], most: float) -> None:
     """Print what was found of a network."""
-    seconds = LENGTHS[network]
     synapses = found[BASE][0]["synapses"]
     print(f"\n{network}: {synapses:,.0f} synapses, {seconds:g} s of it a run")
     print(
@@ -171,7 +170,7 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=1.0, help="times each network's own length"
     )
-    parser.add_argument("--rates", type=float, default=0.1, help="share by which rates may differ")
+    parser.add_argument("--rates", type=float, default=0.2, help="share by which rates may differ")
     parser.add_argument("--nest", metavar="PYTHON", help="a Python that has nest-simulator")
     parser.add_argument("--annarchy", metavar="PYTHON", help="a Python that has annarchy and cmake")
     parser.add_argument("--out", type=Path, metavar="DIR")
@@ -192,7 +191,7 @@ def main() -> None:
 
         for label, figures in in_turn(cases, options.rounds, measure):
             found[label].append(figures)
-        table(network, found, options.rates)
+        table(network, length, found, options.rates)
         everything[network] = found
     shutil.rmtree(scratch, ignore_errors=True)
     if options.out:
