@@ -197,11 +197,11 @@ class NeurogliaDevice(RuntimeDevice):
             )
             raise
         finally:
+            self._last_run_time = time.time() - began  # of the loop, as Brian2 takes it
             Network._globally_running = False
             network.t_ = going.t
             self._position = network.t_ + shift
             going.finish()
-        self._last_run_time = time.time() - began
         if not (network._stopped or Network._globally_stopped):
             network.t_ = float(t_end)
         self._position = network.t_ + shift
