@@ -58,6 +58,8 @@ LENGTHS = {
     "tripartite_coba": 0.5,
 }
 BASE = "neuroglia"
+#: How to make a Python with another simulator.
+MADE = "python3.10 -m venv DIR && DIR/bin/pip install {} makes one, DIR/bin/python"
 Figures = dict[str, float]
 
 
@@ -171,8 +173,16 @@ def main() -> None:
         "--seconds", type=float, default=1.0, help="times each network's own length"
     )
     parser.add_argument("--rates", type=float, default=0.2, help="share by which rates may differ")
-    parser.add_argument("--nest", metavar="PYTHON", help="a Python that has nest-simulator")
-    parser.add_argument("--annarchy", metavar="PYTHON", help="a Python that has annarchy and cmake")
+    parser.add_argument(
+        "--nest",
+        metavar="PYTHON",
+        help=f"a Python that has NEST: {MADE.format('nest-simulator==3.10.0')}",
+    )
+    parser.add_argument(
+        "--annarchy",
+        metavar="PYTHON",
+        help=f"one that has ANNarchy: {MADE.format('annarchy==5.0.4 cmake')}",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR")
     options = parser.parse_args()
     chosen = peers(options)
