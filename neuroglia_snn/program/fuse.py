@@ -50,7 +50,6 @@ from neuroglia_snn.program.tree import (
     walk,
 )
 
-
 #: Most stages of a step: lattice.hpp keeps enough rows for them.
 MOST_STAGES = 4
 

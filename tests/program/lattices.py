@@ -351,9 +351,8 @@ def _relaxing(model: str = "", shape: Lattice = Lattice(6, 9, (False, False)), *
     names = "\n".join(f"{n} : 1 (linked)" for n in FOUR)
     rate = "dv/dt = (0.1*(up + down + left + right - 4*v) + 1 - w)/ms : 1"
     model = f"{rate}\ndw/dt = (v - w)/(3*ms) : 1\n{model}\n{names}"
-    group = NeuronGroup(
-        shape.rows * shape.cols, model, method="euler", **{"reset": "v = 0", **more}
-    )
+    reset = {"reset": "v = 0"} if "threshold" in more else {}
+    group = NeuronGroup(shape.rows * shape.cols, model, method="euler", **{**reset, **more})
     _linked(group, shape, FOUR, "v")
     group.v = "sin(0.7*i)"
     return group
