@@ -42,6 +42,7 @@ CPP: dict[str, str] = {
     "sign": "signum((T){0})",
     "clip": "clipped((T){0}, (T){1}, (T){2})",
     "int": "whole((double){0})",
+    "select": "({0} ? {1} : {2})",
     "gaussian": "neuroglia_gaussian((double){0}, (double){1}, (int){2}, {3})",
     "first_time": "first_time((double){0}, {1})",
     "timestep": "((int64_t)steps_of({0}, {1}))",

@@ -183,8 +183,12 @@ class FusedText:
                     f"const {kind}* const own{n} = (const {kind}*)run.arrays[{n}];"
                     for n, kind in arrays.items()
                 ),
+                "if (s.stale)",
+                "{",
+                f"fill_units(s.{name}, [&](const int unit) {{ return {own}; }}, at);",
+                f"alike = alike && same_inside(s.{name}, at);",
+                "}",
                 f"fill_units(s.{name}, [&](const int unit) {{ return product*({own}); }}, at);",
-                f"if (s.stale) alike = alike && same_inside(s.{name}, at);",
                 f"s.{name}_inside = s.{name}[inside(at)];",
                 f"s.{name}_of = product;",
                 "}",

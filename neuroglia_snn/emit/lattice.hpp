@@ -152,8 +152,9 @@ template <class T> inline __attribute__((always_inline)) void fill_sides(T* __re
 {
     const int strips = at.strips(), last = at.width - Layout::lanes;
     const bool full = at.cols == strips*at.vectors();
-    if (!full )
-        for (int block = 0; block < at.blocks; block++) row[at.column(block, at.cols)] = row[at.column(block, at.cols - 1)];
+    if (!full)
+        for (int block = 0; block < at.blocks; block++)
+            row[at.column(block, at.cols)] = row[at.column(block, at.around_cols ? 0 : at.cols - 1)];
     for (int lane = 0; lane < Layout::lanes; lane++) row[lane - Layout::lanes] = lane%strips ? row[last + lane - 1] : row[lane];
     for (int lane = 0; lane < Layout::lanes; lane++) row[at.width + lane] = (lane + 1)%strips ? row[lane + 1] : row[last + lane];
     if (at.around_cols)
@@ -161,7 +162,7 @@ template <class T> inline __attribute__((always_inline)) void fill_sides(T* __re
         {
             const int first = block*strips;
             row[first - Layout::lanes] = row[at.column(block, at.cols - 1)];
-            row[full ? at.width + first + strips - 1 : at.column(block, at.cols)] = row[first];
+            if (full) row[at.width + first + strips - 1] = row[first];
         }
 }
 // And those of the first row before it, or of the last one after it.

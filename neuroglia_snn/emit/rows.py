@@ -58,6 +58,7 @@ class Stages:
         )
         self.real = "float" if single and not exact else "double"
         self.beside = {e.array for e in read if e.index is not None}
+        self._redrawn = self._drawn_once()
         self.ringed = self._later()
         self.sums = Sums(step, self.real, self.ringed)
         self._drawn: dict[Array, Expression] = {}
@@ -111,7 +112,7 @@ class Stages:
 
     def _constant(self, cell: Cell) -> bool:
         variable = cell.array.variable
-        return bool(variable.constant) and cell.array not in self.written
+        return bool(variable.constant) and cell.array not in self.written | self._step.changed
 
     def _stage(self, stage: Stage, number: int) -> list[str]:
         """The lines for a unit in column ``c``."""
@@ -136,12 +137,13 @@ class Stages:
                 kind = self.real if name.dtype.kind == "f" else type_of(name.dtype)
                 text = self.sums.text(linearizer.term(value))
                 lines.append(f"const {kind} x{name.number} = ({kind})({text});")
-        for array, local in stores.items():
-            text = self.sums.text(linearizer.term(local))
-            if array not in private or array in ringed:
-                lines.append(f"A{array.number}[c] = {text};")
+        texts = {a: self.sums.text(linearizer.term(local)) for a, local in stores.items()}
+        for array, text in texts.items():  # which may read what is written below
             if array in private:
                 lines.append(f"if (keep) kept{array.number}[c] = {text};")
+        for array, text in texts.items():
+            if array not in private or array in ringed:
+                lines.append(f"A{array.number}[c] = {text};")
         lines += [f"C{k.number}[c] = {self.sums.text(local)};" for k, local in carried.items()]
         if self._step.above in values:
             lines.append(f"any |= (int)x{self._step.above.number};")  # type: ignore[union-attr]
@@ -182,7 +184,7 @@ class Stages:
                 names[s.target] = new
             else:
                 cells[s.target.array] = new
-                if s.target.array in self._step.private and is_drawn(value):
+                if s.target.array in self._redrawn:
                     self._drawn[s.target.array] = value
         carried = {k: names[k] for k in self._step.carried if k in names}
         return values, cells, carried
@@ -198,13 +200,20 @@ class Stages:
         for stage in self._step.stages:
             found |= written & {e.array for e in _read(stage.statements)}
             written |= {s.target.array for s in stage.statements if isinstance(s.target, Cell)}
-        drawn = {
+        return (found & self._step.private) - self._redrawn
+
+    def _drawn_once(self) -> set[Array]:
+        """Private arrays of random numbers alone, which a later stage can draw again."""
+        statements = [s for stage in self._step.stages for s in stage.statements]
+        times = Counter(s.target.array for s in statements if isinstance(s.target, Cell))
+        return {
             s.target.array
-            for stage in self._step.stages
-            for s in stage.statements
-            if isinstance(s.target, Cell) and s.operation is None and is_drawn(s.value)
+            for s in statements
+            if isinstance(s.target, Cell)
+            and s.target.array in self._step.private - self.beside
+            and times[s.target.array] == 1
+            and is_drawn(s.value)
         }
-        return (found & self._step.private) - drawn
 
     def _firing(self) -> list[str]:
         """Threshold and reset of the unit in column ``c``."""
@@ -393,7 +402,11 @@ class Stages:
                 else f"s.a{a.number} + at.row(r)"
             )
             rows.append(f"{self.work(a)}* const A{a.number} = {where};")
-        used = sorted(set(re.findall(r"\bh\d+\b", "\n".join(self._above))))
+        above = "\n".join(self._above)
+        used = sorted(set(re.findall(r"\bh\d+\b", above)))
+        constants = [
+            k for k in self.sums.coefficients.values() if re.search(rf"\b{k.lower()}\b", above)
+        ]
         return [
             "static __attribute__((noinline)) void fire(State& s, const Shared& shared, Run& run, const int r)",
             "{",
@@ -403,6 +416,7 @@ class Stages:
             *rows,
             "const auto above = [&](const int c) -> bool",
             "{",
+            *(f"const {self.real} {k.lower()} = s.{k}[at.row(r) + c];" for k in constants),
             *self._above,
             f"return x{step.above.number};",
             "};",

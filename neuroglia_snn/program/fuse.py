@@ -20,6 +20,7 @@ from neuroglia_snn.program import clocks
 from neuroglia_snn.program.gathers import Gather, gathered
 from neuroglia_snn.program.lattice import Lattice, Offset, recognised
 from neuroglia_snn.program.linear import Linearizer, canonical, shared
+from neuroglia_snn.program.operations import OPERATIONS
 from neuroglia_snn.program.program import (
     Deliver,
     Generate,
@@ -49,6 +50,9 @@ from neuroglia_snn.program.tree import (
     walk,
 )
 
+#: Most stages of a step: lattice.hpp keeps enough rows for them.
+MOST_STAGES = 4
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -72,6 +76,7 @@ class Fused(Step):
     private : arrays that are written before they are read, and that no other step reads
     carried : local values that a later stage reads
     listed : whether another step reads which units were above the threshold
+    changed : arrays that other steps write
     """
 
     parts: tuple[Step, ...]
@@ -86,6 +91,7 @@ class Fused(Step):
     private: frozenset[Array]
     carried: frozenset[Local]
     listed: bool
+    changed: frozenset[Array]
 
     def _statements(self) -> list[Statement]:
         after = self.reset.kernel.each if self.reset else ()
@@ -180,7 +186,11 @@ def _fused_chain(program: Program, group: _Group, chain: list[int]) -> Program |
     places = _arranged(program.steps, chain)
     if places is None:
         return None
-    step = _Chain(parts, lattice, order, offsets).step(_outside(program.steps, chain))
+    step = _Chain(parts, lattice, order, offsets).step(
+        _outside(program.steps, chain), _changed_elsewhere(program.steps, chain)
+    )
+    if len(step.stages) > MOST_STAGES:
+        return None
     before, after = places
     first, last = chain[0], chain[-1]
     middle = [*(program.steps[n] for n in before), step, *(program.steps[n] for n in after)]
@@ -272,8 +282,16 @@ def _of_lanes(e: Apply, order: lanes.Lanes) -> bool:
     return fits and rest and np.array_equal(place.array.values(), order.place(units))  # type: ignore[union-attr]
 
 
+def _is_random(e: Expression) -> bool:
+    return isinstance(e, Draw) or (isinstance(e, Apply) and e.operation == "gaussian")
+
+
 def _fits(step: Step, group: _Group, offsets: dict[Array, Offset], order: lanes.Lanes) -> bool:
-    """Whether each unit reads neighbours by these offsets and writes only its own values."""
+    """Whether each unit reads neighbours by these offsets and writes only its own values.
+
+    Threshold and reset of a row are done one unit after the other, when only some rows are at their new
+    values: they read no neighbours, nor the random numbers of a row.
+    """
     kernel = step.kernel  # type: ignore[attr-defined]
     if isinstance(step, Threshold) and (
         step.refractory or any(isinstance(s.target, Cell) for s in kernel.each)
@@ -293,13 +311,15 @@ def _fits(step: Step, group: _Group, offsets: dict[Array, Offset], order: lanes.
         for e in (p for x in statement.expressions() for p in walk(x)):
             if isinstance(e, (Call, Look)) or (isinstance(e, Draw) and e.arguments):
                 return False
+            if isinstance(step, (Threshold, Reset)) and _is_random(e):
+                return False
             if isinstance(e, Apply) and e.operation == "gaussian" and not _of_lanes(e, order):
                 return False
             if (
                 isinstance(e, Cell)
                 and e.index is not None
                 and (
-                    isinstance(step, Reset)
+                    isinstance(step, (Threshold, Reset))
                     or not isinstance(e.index, Cell)
                     or e.index.array not in offsets
                 )
@@ -377,6 +397,12 @@ def _outside(steps: list[Step], chain: list[int]) -> set[Array]:
     return set().union(*(part for s in others for part in _touched(s)), set())
 
 
+def _changed_elsewhere(steps: list[Step], chain: list[int]) -> frozenset[Array]:
+    """Arrays that steps beside the chain write."""
+    others = (s for n, s in enumerate(steps) if n not in chain)
+    return frozenset(a for s in others for a in _touched(s)[1])
+
+
 # ----------------------------------------------------------------------------------------- stages
 
 
@@ -395,10 +421,9 @@ class _Chain:
         self._stages: list[list[Statement]] = [[]]
         self._beside: set[Array] = set()  # whose neighbours the present stage reads
         self._written: set[Array] = set()  # in the present stage
-        self._defined: dict[Local, int] = {}  # the stage that computes each local value
         self._locals = 0
 
-    def step(self, outside: set[Array]) -> Fused:
+    def step(self, outside: set[Array], changed: frozenset[Array]) -> Fused:
         """The fused step."""
         above: Local | None = None
         threshold = reset = None
@@ -407,6 +432,8 @@ class _Chain:
                 reset = part
                 continue
             renamed = self._renamed(part)
+            if isinstance(part, Threshold):
+                self._part_from_reset()
             self._add(part, renamed)
             if isinstance(part, Threshold):
                 threshold = part
@@ -429,8 +456,16 @@ class _Chain:
             frozenset(),
             self._carried(),
             threshold is not None and threshold.events in outside,
+            changed,
         )
         return replace(made, private=self._private(made, outside))
+
+    def _part_from_reset(self) -> None:
+        """What a reset writes, neighbours have read a stage before."""
+        resets = (p for p in self._parts if isinstance(p, Reset))
+        if self._beside & {c.array for p in resets for c in p.kernel.writes()}:
+            self._stages.append([])
+            self._beside, self._written = set(), set()
 
     def _renamed(self, part: Any) -> dict[Local, Local]:
         """New numbers for the local values of a part."""
@@ -449,8 +484,34 @@ class _Chain:
 
         for statement in part.kernel.before:
             self._before.append(_changed(statement, change))
-        for statement in part.kernel.each:
-            self._place(_changed(statement, change))
+        for statement in self._written_last([_changed(s, change) for s in part.kernel.each]):
+            self._place(statement)
+
+    def _written_last(self, statements: list[Statement]) -> Iterator[Statement]:
+        """The statements of a kernel, all of whose reads of neighbours see the values before it."""
+        beside = {e.array for s in statements for e in cells_of_units(s) if e.index is not None}
+        held: dict[Expression, Local] = {}
+
+        def current(e: Expression) -> Expression:
+            return held.get(e, e)
+
+        for s in statements:
+            if not isinstance(s.target, Cell) or s.target.array not in beside:
+                yield _changed(s, current)
+                continue
+            value, before = rewritten(s.value, current), current(s.target)
+            if s.operation is not None:
+                kind = OPERATIONS[s.operation](s.target.dtype, value.dtype)
+                value = Apply(s.operation, (before, value), kind)
+            if s.condition is not None:
+                parts = (rewritten(s.condition, current), value, before)
+                value = Apply("select", parts, s.target.dtype)
+            held[s.target] = Local(self._locals, s.target.dtype, False)
+            self._locals += 1
+            yield Statement(held[s.target], None, value)
+        for cell, local in held.items():
+            assert isinstance(cell, Cell)
+            yield Statement(cell, None, local)
 
     def _place(self, statement: Statement) -> None:
         beside = {e.array for e in cells_of_units(statement) if e.index is not None}
@@ -462,19 +523,18 @@ class _Chain:
         self._beside |= beside
         if target is not None:
             self._written.add(target)
-        elif isinstance(statement.target, Local):
-            self._defined[statement.target] = len(self._stages) - 1
 
     def _carried(self) -> frozenset[Local]:
         """Local values of one stage that another one reads."""
-        return frozenset(
-            e
-            for n, stage in enumerate(self._stages)
-            for s in stage
-            for x in s.expressions()
-            for e in walk(x)
-            if isinstance(e, Local) and self._defined.get(e, n) != n
-        )
+        found: set[Local] = set()
+        defined: dict[Local, int] = {}
+        for n, stage in enumerate(self._stages):
+            for s in stage:
+                locals_ = {e for x in s.expressions() for e in walk(x) if isinstance(e, Local)}
+                found |= {e for e in locals_ if defined.get(e, n) != n}
+                if isinstance(s.target, Local):
+                    defined[s.target] = n
+        return frozenset(found)
 
     def _private(self, made: Fused, outside: set[Array]) -> frozenset[Array]:
         read: set[Array] = set()
@@ -487,13 +547,10 @@ class _Chain:
                     found.add(s.target.array)
                 if isinstance(s.target, Cell):
                     written.add(s.target.array)
-        in_reset = (
-            {e.array for e in made.reset.kernel.expressions() if isinstance(e, Cell)}
-            | {c.array for c in made.reset.kernel.writes()}
-            if made.reset
-            else set()
-        )
-        return frozenset(found - outside - in_reset)
+        units = [p.kernel for p in (made.threshold, made.reset) if p]  # done one by one
+        one_by_one = {e.array for k in units for e in k.expressions() if isinstance(e, Cell)}
+        one_by_one |= {c.array for k in units for c in k.writes()}
+        return frozenset(found - outside - one_by_one)
 
 
 def _changed(s: Statement, change: Any) -> Statement:

@@ -24,6 +24,7 @@ from neuroglia_snn.program.tree import (
     Cell,
     Draw,
     Expression,
+    Literal,
     Local,
     Parameter,
     Statement,
@@ -114,8 +115,9 @@ class Gathers:
         straight = not all(offset)  # a missing unit at a corner is not the unit itself
         if there.all() or (straight and _vanishes(_placed(value, target, source, None))):
             return term
-        mask = self._given(source, offset, "mask", group, there.astype(float))
-        return Apply("*", (Cell(mask, None), term), OPERATIONS["*"](mask.dtype, term.dtype))
+        mask = self._given(source, offset, "mask", group, there)
+        parts = (Cell(mask, None), term, Literal(0, term.dtype))
+        return Apply("select", parts, term.dtype)
 
     def _given(
         self, source: Array, offset: Offset, kind: str, group: str, values: np.ndarray

@@ -53,6 +53,7 @@ OPERATIONS: dict[str, Rule] = {
     **dict.fromkeys(("ceil", "floor"), floating),
     **dict.fromkeys(("abs", "sign"), widest),
     "clip": widest,
+    "select": lambda condition, one, other: widest(one, other),  # one where the condition holds
     "int": _fixed(INT32),
     "timestep": _fixed(INT64),
     "gaussian": _fixed(FLOAT64),  # noise.gaussian, of (seed, stream, place, step)

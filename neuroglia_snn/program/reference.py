@@ -110,6 +110,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "abs": np.abs,
     "sign": np.sign,
     "clip": np.clip,
+    "select": np.where,
     "int": lambda a: np.trunc(a).astype(np.int32),
     "inverse_exprel": lambda x: 1 / _exprel(x),
     "first_time": _first_time,

@@ -345,3 +345,109 @@ def ring() -> Network:
     net = Network(collect())
     net.run(15 * ms)
     return net
+
+
+def _relaxing(model: str = "", shape: Lattice = Lattice(6, 9, (False, False)), **more):  # noqa: B008
+    names = "\n".join(f"{n} : 1 (linked)" for n in FOUR)
+    rate = "dv/dt = (0.1*(up + down + left + right - 4*v) + 1 - w)/ms : 1"
+    model = f"{rate}\ndw/dt = (v - w)/(3*ms) : 1\n{model}\n{names}"
+    reset = {"reset": "v = 0"} if "threshold" in more else {}
+    group = NeuronGroup(shape.rows * shape.cols, model, method="euler", **{**reset, **more})
+    _linked(group, shape, FOUR, "v")
+    group.v = "sin(0.7*i)"
+    return group
+
+
+@lattice
+def neighbours_before_the_kernel() -> Network:
+    """What a kernel reads of neighbours is from before it, also where it is written above or in place."""
+    first = _relaxing()
+    first.run_regularly("v = 2*v + 0.1*w\nw += 0.01*(up + left)\nv = 0.4*v")
+    group = _relaxing()
+    group.run_regularly("a = 0.2*v\nv = 0.3*(left + up) + a\na = a + v\nw = 0.5*w + 0.1*a")
+    net = Network(collect())
+    net.run(2 * ms)
+    return net
+
+
+@lattice
+def thresholds_of_all_kinds() -> Network:
+    """A threshold of neighbours, of constants of units, and of what only the threshold reads."""
+    near = _relaxing("sq = v*v : 1", threshold="sq > 0.2 and left > 0.3")
+    gain = _relaxing("gain : 1 (constant)", threshold="gain*(v + w) > 0.5")
+    gain.gain = "1 + 0.1*(i % 3)"
+    inner = _relaxing("total : 1", threshold="total > 0.5")
+    inner.run_regularly("total = v + 0.1*left", when="groups", order=5)
+    monitors = [SpikeMonitor(g) for g in (near, gain, inner)]
+    net = Network(collect(), monitors)
+    net.run(5 * ms)
+    return net
+
+
+@lattice
+def reset_of_what_neighbours_read() -> Network:
+    group = _relaxing(threshold="v > 0.5", reset="v = 0")
+    group.run_regularly("w += 0.1*(up + left)", when="groups", order=5)
+    spikes = SpikeMonitor(group)
+    net = Network(collect())
+    net.run(5 * ms)
+    return net
+
+
+@lattice
+def lattices_narrower_than_their_lanes() -> Network:
+    shapes = [(4, 3), (5, 18), (8, 3), (3, 17)]
+    groups = [_relaxing(shape=Lattice(*s, (False, True)), threshold="v > 0.5") for s in shapes]
+    net = Network(groups)
+    net.run(3 * ms)
+    return net
+
+
+@lattice
+def constants_that_change() -> Network:
+    """A stimulus that begins at zero multiplies a unit's constant, which a slower clock writes."""
+    stimulus = TimedArray([0.0, 0.0, 1.0, 0.0, 2.0], dt=1 * ms)
+    group = _relaxing("gain : 1 (constant)")
+    group.gain = "0.1 + 0.01*(i % 3)"
+    group.run_regularly("w += gain*stimulus(t)*(up + left - v)")
+    other = _relaxing("gain : 1 (constant)")
+    other.run_regularly("w += gain*(up + left - v)")
+    other.gain = "0.1 + 0.01*(i % 3)"
+    other.run_regularly("gain = 1.5*gain", dt=1 * ms)
+    net = Network(collect())
+    net.run(5 * ms, namespace={"stimulus": stimulus})
+    return net
+
+
+@lattice
+def synapses_of_distances() -> Network:
+    """Where no synapse is, its value is not finite."""
+    model = "input_post = (v_pre - v_post)/sqrt((x_pre - x_post)**2 + 1.0*(y_pre - y_post)**2) : 1 (summed)"
+    shape = Lattice(6, 9, (False, False))
+    group = NeuronGroup(54, "dv/dt = (input - v)/ms : 1\ninput : 1\nx : 1\ny : 1", method="euler")
+    synapses = Synapses(group, group, model)
+    pairs = [(shape.neighbours(o)[p], np.flatnonzero(p)) for o in SIDES for p in [shape.present(o)]]
+    i, j = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    synapses.connect(i=i, j=j)
+    group.v, group.x, group.y = "sin(i)", "i % 9", "i // 9"
+    net = Network(collect())
+    net.run(1 * ms)
+    return net
+
+
+@noisy
+def random_thresholds() -> Network:
+    """Random numbers of a threshold and of a reset, and those that are changed before they are used."""
+    groups = [
+        _relaxing("kick : 1", threshold=threshold, reset=reset)
+        for threshold, reset in (
+            ("v > rand()", "v = 0"),
+            ("v + 0.1*randn() > 0.5", "v = 0"),
+            ("v > 0.5", "v = rand()"),
+        )
+    ]
+    for group in groups:
+        group.run_regularly("kick = rand()\nkick = kick + 10\nv = 0.2*(left + up) + 0.01*kick")
+    net = Network(groups)
+    net.run(3 * ms)
+    return net

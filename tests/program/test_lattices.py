@@ -92,3 +92,22 @@ def test_a_precision_that_does_not_exist_is_refused() -> None:
     with pytest.raises(UserError, match=r"precision='half'.: it is 'float64' or 'float32'"):
         brian2.set_device("neuroglia", precision="half")
     brian2.set_device("runtime")
+
+
+def test_more_stages_than_rows_are_kept_for_are_no_one_pass(fused) -> None:
+    def make():
+        shape, names = Lattice(6, 9, (False, False)), range(6)
+        links = "\n".join(f"x{k} : 1\nl{k} : 1 (linked)\nu{k} : 1 (linked)" for k in names)
+        group = brian2.NeuronGroup(54, links)
+        for k in names:
+            lattices._linked(group, shape, {f"l{k}": (0, -1), f"u{k}": (-1, 0)}, f"x{k}")
+        for k in range(5):
+            group.run_regularly(f"x{k + 1} = l{k} + 0.5*u{k} - x{k}", order=k)
+        group.x0 = "sin(i)"
+        net = brian2.Network(brian2.collect())
+        net.run(1 * brian2.ms)
+        return net
+
+    ours = states(make, {"target": "cpp"})
+    assert fused == [0]
+    assert not different(ours, states(make, None))
