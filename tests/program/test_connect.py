@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ import brian2
 import numpy as np
 import pytest
 from brian2 import NeuronGroup, Synapses, seed, start_scope
+from brian2.utils.logger import catch_logs
 from scipy import stats
 
 import neuroglia_snn.brian  # noqa: F401
@@ -21,6 +23,14 @@ BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "connect.py"
 ROWS, PLACES = 400, 1000
 #: All tests of a distribution have fixed seeds and fail at this level.
 LEVEL = 0.001
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """Brian2 says of each group that no network had it, which is what these tests are about."""
+    with catch_logs():
+        yield
+        gc.collect()
 
 
 @pytest.fixture
