@@ -26,6 +26,7 @@ def small(monkeypatch) -> None:
     monkeypatch.setattr(noise_memory, "QUICK", form)
 
 
+@pytest.mark.thorough
 def test_interrupted_and_gone_on_with(tmp_path, monkeypatch, capsys, small):
     out = tmp_path / "paper"
     asked = ["reproduce", "noise-memory", "--quick", "--figure", "2b", "--figure", "2e", "--quiet"]

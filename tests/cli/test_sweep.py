@@ -105,7 +105,11 @@ def test_failed_points_are_named_and_the_rest_is_there(tmp_path):
         ((), "needs --over"),
         (("--over", "tau=1,2 ms", "--set", "tau=3 ms"), "'tau' is given to --set and to --over"),
         (("--over", "tau=1,2 ms", "--set", "parameters.tau=3 ms"), "to --set and to --over"),
-        (("--over", "tau=1,2 ms", "--scheduler", "tcp://127.0.0.1:9"), "no Dask scheduler answers"),
+        pytest.param(
+            ("--over", "tau=1,2 ms", "--scheduler", "tcp://127.0.0.1:9"),
+            "no Dask scheduler answers",
+            marks=pytest.mark.thorough,  # it waits for an answer
+        ),
         (("--over", "tau=1,2 ms", "--workers", "0"), "--workers must be at least 1"),
     ],
 )
