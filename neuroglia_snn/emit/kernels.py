@@ -6,11 +6,10 @@ from collections import Counter
 
 from neuroglia_snn.emit import foreign
 from neuroglia_snn.emit.expressions import TABLED, Printer, stored, type_of
-from neuroglia_snn.program.operations import OPERATIONS
+from neuroglia_snn.program.operations import combined
 from neuroglia_snn.program.program import Kernel
 from neuroglia_snn.program.tree import (
     BOOL,
-    Apply,
     Array,
     Cell,
     Draw,
@@ -204,10 +203,7 @@ class Text:
         return f"{name} ? 1.0 : 0.0" if cell in self._staged else name
 
     def _statement(self, s: Statement, printer: Printer, declared: set[int]) -> str:
-        value = s.value
-        if s.operation is not None:
-            types = (s.target.dtype, value.dtype)
-            value = Apply(s.operation, (s.target, value), OPERATIONS[s.operation](*types))
+        value = combined(s.operation, s.target, s.value)
         kind, text = type_of(s.target.dtype), printer.text(value)
         text = f"({kind})({text})"
         name = printer.text(s.target)

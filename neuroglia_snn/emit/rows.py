@@ -14,7 +14,7 @@ from neuroglia_snn.emit.expressions import Printer, stored, type_of
 from neuroglia_snn.emit.sums import SIDES, Sums, is_drawn
 from neuroglia_snn.program.fuse import Fused, Stage, cells_of_units
 from neuroglia_snn.program.linear import Linearizer, shared
-from neuroglia_snn.program.operations import OPERATIONS
+from neuroglia_snn.program.operations import combined
 from neuroglia_snn.program.tree import (
     FLOAT64,
     Apply,
@@ -73,11 +73,7 @@ class Stages:
     def _assigned(self, s: Statement) -> str:
         """A statement that is done once a step."""
         kind, name = type_of(s.target.dtype), self.sums.once(s.target)
-        value: Expression = s.value
-        if s.operation is not None:
-            value = Apply(
-                s.operation, (s.target, value), OPERATIONS[s.operation](s.target.dtype, value.dtype)
-            )
+        value = combined(s.operation, s.target, s.value)
         return f"const {kind} {name} = ({kind})({self.sums.once(value)});"
 
     def work(self, array: Array) -> str:
@@ -168,12 +164,7 @@ class Stages:
             return e
 
         for s in stage.statements:
-            value = rewritten(s.value, current)
-            if s.operation is not None:
-                types = (s.target.dtype, value.dtype)
-                value = Apply(
-                    s.operation, (current(s.target), value), OPERATIONS[s.operation](*types)
-                )
+            value = combined(s.operation, current(s.target), rewritten(s.value, current))
             if s.condition is not None:
                 parts = (rewritten(s.condition, current), value, current(s.target))
                 value = Apply("select", parts, s.target.dtype)
@@ -237,10 +228,7 @@ class Stages:
             lines.append(f"{type_of(cell.dtype)} {name} = {where}; (void){name};")
         printer = Printer(cells, "0", foreign.symbol)
         for s in (*kernel.before, *kernel.each):
-            value = s.value
-            if s.operation is not None:
-                types = (s.target.dtype, value.dtype)
-                value = Apply(s.operation, (s.target, value), OPERATIONS[s.operation](*types))
+            value = combined(s.operation, s.target, s.value)
             kind, text = type_of(s.target.dtype), printer.text(value)
             text = f"({kind})({text})"
             if s.condition is not None:

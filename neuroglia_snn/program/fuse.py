@@ -8,7 +8,7 @@ still to read comes a stage after those that read them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from neuroglia_snn.program import clocks
 from neuroglia_snn.program.gathers import Gather, gathered
 from neuroglia_snn.program.lattice import Lattice, Offset, recognised
 from neuroglia_snn.program.linear import Linearizer, canonical, shared
-from neuroglia_snn.program.operations import OPERATIONS
+from neuroglia_snn.program.operations import combined
 from neuroglia_snn.program.program import (
     Deliver,
     Generate,
@@ -333,7 +333,7 @@ def _fits(step: Step, group: _Group, offsets: dict[Array, Offset], order: lanes.
 # ------------------------------------------------------------------------------- what reads what
 
 
-def _touched(step: Step) -> tuple[set[Array], set[Array]]:
+def touched(step: Step) -> tuple[set[Array], set[Array]]:
     """Arrays that a step reads, and those that it writes."""
     reads: set[Array] = set()
     writes: set[Array] = set()
@@ -362,13 +362,10 @@ def _touched(step: Step) -> tuple[set[Array], set[Array]]:
     return reads, writes
 
 
-touched = _touched
-
-
 def _conflict(a: Step, b: Step) -> bool:
     if isinstance(a, Python) or isinstance(b, Python):
         return True
-    (reads_a, writes_a), (reads_b, writes_b) = _touched(a), _touched(b)
+    (reads_a, writes_a), (reads_b, writes_b) = touched(a), touched(b)
     return bool(writes_a & (reads_b | writes_b) or reads_a & writes_b)
 
 
@@ -394,13 +391,13 @@ def _outside(steps: list[Step], chain: list[int]) -> set[Array]:
     others = [s for n, s in enumerate(steps) if n not in chain]
     if any(isinstance(s, Python) for s in others):
         others = steps
-    return set().union(*(part for s in others for part in _touched(s)), set())
+    return set().union(*(part for s in others for part in touched(s)), set())
 
 
 def _changed_elsewhere(steps: list[Step], chain: list[int]) -> frozenset[Array]:
     """Arrays that steps beside the chain write."""
     others = (s for n, s in enumerate(steps) if n not in chain)
-    return frozenset(a for s in others for a in _touched(s)[1])
+    return frozenset(a for s in others for a in touched(s)[1])
 
 
 # ----------------------------------------------------------------------------------------- stages
@@ -499,10 +496,8 @@ class _Chain:
             if not isinstance(s.target, Cell) or s.target.array not in beside:
                 yield _changed(s, current)
                 continue
-            value, before = rewritten(s.value, current), current(s.target)
-            if s.operation is not None:
-                kind = OPERATIONS[s.operation](s.target.dtype, value.dtype)
-                value = Apply(s.operation, (before, value), kind)
+            before = current(s.target)
+            value = combined(s.operation, before, rewritten(s.value, current))
             if s.condition is not None:
                 parts = (rewritten(s.condition, current), value, before)
                 value = Apply("select", parts, s.target.dtype)
@@ -558,9 +553,3 @@ def _changed(s: Statement, change: Any) -> Statement:
     target = change(s.target)
     assert isinstance(target, (Local, Cell))
     return Statement(target, s.operation, rewritten(s.value, change), condition)
-
-
-def members(steps: Iterable[Step]) -> Iterator[Step]:
-    """The steps, with those that are fused in the place of what they became."""
-    for step in steps:
-        yield from step.parts if isinstance(step, Fused) else (step,)

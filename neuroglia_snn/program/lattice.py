@@ -68,7 +68,7 @@ def explained(
     sources: np.ndarray, targets: np.ndarray, size: int
 ) -> tuple[Lattice, list[Offset]] | None:
     """The lattice whose neighbours, each once, are these synapses, and their offsets; None if none is."""
-    if not len(sources) or max(sources.max(), targets.max()) >= size:
+    if not 0 < len(sources) <= 8 * size or max(sources.max(), targets.max()) >= size:
         return None
     steps, counts = np.unique(np.asarray(sources, np.int64) - targets, return_counts=True)
     usual = [int(step) for step in steps[counts > size // 2]]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from neuroglia_snn.program.tree import BOOL, FLOAT64, INT32, INT64, Type
+from neuroglia_snn.program.tree import BOOL, FLOAT64, INT32, INT64, Apply, Expression, Type
 
 Rule = Callable[..., Type]
 
@@ -60,6 +60,14 @@ OPERATIONS: dict[str, Rule] = {
     "inverse_exprel": floating,
     "first_time": _fixed(FLOAT64),  # the least x for which timestep(x, dt) >= k, of (k, dt)
 }
+
+
+def combined(operation: str | None, old: Expression, value: Expression) -> Expression:
+    """What ``old operation= value`` leaves; the value itself without an operation."""
+    if operation is None:
+        return value
+    return Apply(operation, (old, value), OPERATIONS[operation](old.dtype, value.dtype))
+
 
 #: Random numbers: how many arguments each takes, and the type of its numbers.
 DRAWS: dict[str, tuple[int, Type]] = {
