@@ -263,9 +263,7 @@ def _plan(model: spec.Model, options: Options) -> _Plan:
     for population in dict.fromkeys(gone):
         model = model.without(population)
     _require_experiment(model)
-    backend, slower = backends.choose(options.backend, model, options.fast_math)
-    if slower:
-        print(f"{slower}; using '{backend.name}'", file=sys.stderr)
+    backend = backends.choose(options.backend, model, options.fast_math)
     if options.precision in PRECISIONS and options.precision not in backend.precisions:
         can = " or ".join(backend.precisions)
         raise BackendError(f"backend '{backend.name}' computes in {can} only")

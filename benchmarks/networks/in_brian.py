@@ -278,7 +278,7 @@ def run_model(name: str, device: str, threads: int, seconds: float) -> None:
     from neuroglia_snn.backends.base import Request
 
     model = load(name, {"model.duration": f"{seconds} second"})
-    backend = backends.get("program" if device == "neuroglia" else "cpp")
+    backend = backends.get("fused" if device == "neuroglia" else "cpp")
     outcome = backend.run(Request(model, {}, 1, threads))
     done = since_start()
     spikes, synapses = (

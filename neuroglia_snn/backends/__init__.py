@@ -8,9 +8,8 @@ from neuroglia_snn.backends.brian.runtime import NumpyBackend
 from neuroglia_snn.backends.brian.standalone import CppBackend
 from neuroglia_snn.backends.cuda import CudaBackend
 from neuroglia_snn.backends.fused import FusedBackend
-from neuroglia_snn.backends.fused.cuda import FusedCudaBackend
+from neuroglia_snn.backends.fused_cuda import FusedCudaBackend
 from neuroglia_snn.backends.lava import LavaBackend, LavaMessagesBackend
-from neuroglia_snn.backends.program import ProgramBackend
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError
 
@@ -23,37 +22,27 @@ BACKENDS: dict[str, type[Backend]] = {
     "fused": FusedBackend,
     "cpp": CppBackend,
     "numpy": NumpyBackend,
-    "program": ProgramBackend,
     **BUILDERS,
     "lava": LavaBackend,
     "lava-messages": LavaMessagesBackend,
 }
 
 
-#: Tried in this order where the user leaves the choice.
-AUTO = ("fused", "cpp")
+#: Where the user leaves the choice.
+AUTO = "fused"
 
 
-def choose(name: str, model: spec.Model, fast_math: bool = False) -> tuple[Backend, str | None]:
-    """The backend for a model, and why it is not the fastest one (``auto`` only).
+def choose(name: str, model: spec.Model, fast_math: bool = False) -> Backend:
+    """The backend of a name, for a model; ``auto`` is the fastest one.
 
     Raises
     ------
     BackendError
         If there is none of this name, or it cannot run the model.
     """
-    if name != "auto":
-        backend = get(name, fast_math)
-        require_supported(backend, model)
-        return backend, None
-    said = None
-    for candidate in AUTO[:-1]:
-        backend = get(candidate, fast_math)
-        reason = backend.unsupported(model)
-        if not reason:
-            return backend, said
-        said = f"backend '{candidate}' cannot run '{model.name}': {reason}"
-    return choose(AUTO[-1], model, fast_math)[0], said
+    backend = get(AUTO if name == "auto" else name, fast_math)
+    require_supported(backend, model)
+    return backend
 
 
 def support(model: spec.Model) -> dict[str, str | None]:

@@ -95,11 +95,20 @@ def library(text: str, flags: Sequence[str] = ()) -> ctypes.CDLL:
         raise BackendError(
             f"{folder}: the build cache cannot be written ({error.strerror})"
         ) from None
-    path = folder / f"{_digest(text, flags)}.so"
+    path = _path(text, flags)
     with FileLock(f"{path}.lock"):
         if not path.exists():
             _compile(compiler, text, flags, path)
     return ctypes.CDLL(str(path))
+
+
+def is_kept(text: str, flags: Sequence[str] = ()) -> bool:
+    """Whether `library` would find this compiled."""
+    return _path(text, flags).exists()
+
+
+def _path(text: str, flags: Sequence[str]) -> Path:
+    return toolchain.cache_folder() / f"{_digest(text, flags)}.so"
 
 
 def _digest(text: str, flags: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 from collections.abc import Iterable
 from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64, c_void_p
 
@@ -10,11 +11,12 @@ import numpy as np
 
 from neuroglia_snn.emit import foreign
 from neuroglia_snn.emit.expressions import TABLED
-from neuroglia_snn.emit.library import library, options, source
+from neuroglia_snn.emit.library import is_kept, library, options, source
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.program import clocks as brian2_clocks
 from neuroglia_snn.program.edges import Edges
-from neuroglia_snn.program.machine import Setting, Status
+from neuroglia_snn.program.fuse import Fused
+from neuroglia_snn.program.machine import Made, Setting, Status
 from neuroglia_snn.program.passes import simplified
 from neuroglia_snn.program.program import Program
 from neuroglia_snn.program.tree import Array, Parameter
@@ -83,7 +85,13 @@ class CppMachine:
     def __init__(self, program: Program, setting: Setting) -> None:
         program = simplified(program)
         self.program = self._program = program
-        self._library = self._compiled(setting.single)
+        text, flags = source(program, setting.single), options(program)
+        self.made = Made(
+            hashlib.sha256(text.encode()).hexdigest(),
+            not is_kept(text, flags),
+            setting.single and any(isinstance(step, Fused) for step in program.steps),
+        )
+        self._library = self._compiled(text, flags)
         self._library.advance.argtypes = [POINTER(_Run)]
         self._library.advance.restype = c_int
         self._library.release.argtypes = [POINTER(_Pathway)]
@@ -98,10 +106,10 @@ class CppMachine:
         self._run = self._filled(setting)
         self._library.begin(byref(self._run))
 
-    def _compiled(self, single: bool) -> ctypes.CDLL:
+    def _compiled(self, text: str, flags: list[str]) -> ctypes.CDLL:
         functions = ", ".join(f"'{f.name}'" for f in self._program.foreign)
         try:
-            return library(source(self._program, single), options(self._program))
+            return library(text, flags)
         except BackendError as error:
             if not functions:
                 raise

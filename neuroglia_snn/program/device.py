@@ -27,7 +27,7 @@ from neuroglia_snn.errors import UserError
 from neuroglia_snn.program import clocks, connect, draws, drive
 from neuroglia_snn.program.build import build
 from neuroglia_snn.program.code import record
-from neuroglia_snn.program.machine import Machine, Setting
+from neuroglia_snn.program.machine import Machine, Made, Setting
 from neuroglia_snn.program.program import Program
 from neuroglia_snn.program.refusal import Refused, refuse
 from neuroglia_snn.program.single import execute
@@ -52,6 +52,7 @@ class NeurogliaDevice(RuntimeDevice):
         self._precision = "float64"
         self._preparing = self._fallen_back = False
         self._included: frozenset[int] = frozenset()
+        self.made = Made()  # of the last run
         self._seed: int | None = None
         self._position = 0.0  # where in the sequence of random numbers the next run begins, in s
         self._streams: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
@@ -184,6 +185,7 @@ class NeurogliaDevice(RuntimeDevice):
             program, self._keys(program), shift, bool(profile), self._precision == "float32"
         )
         machine = self._targets[self._target][1](program, setting)
+        self.made = machine.made
         told.begin()
         going = drive.Drive(network, machine, self._limit())
         began = time.time()

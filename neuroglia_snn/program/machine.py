@@ -48,6 +48,22 @@ class Setting:
     single: bool = False
 
 
+@dataclass(frozen=True)
+class Made:
+    """What is to be told of a machine.
+
+    Attributes
+    ----------
+    digest : of all that it runs; two with the same can go on with each other's arrays
+    compiled : whether something had to be compiled
+    single : whether something is computed in single precision
+    """
+
+    digest: str = ""
+    compiled: bool = False
+    single: bool = False
+
+
 class Machine(Protocol):
     """A program that can be run: in C++, or the reference."""
 
@@ -55,6 +71,7 @@ class Machine(Protocol):
     program: Program
     #: How long the arrays of each record are.
     capacity: np.ndarray
+    made: Made
 
     @property
     def position(self) -> int:

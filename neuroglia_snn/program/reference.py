@@ -16,7 +16,7 @@ import numpy as np
 from neuroglia_snn import noise
 from neuroglia_snn.program import clocks, draws
 from neuroglia_snn.program.edges import Edges
-from neuroglia_snn.program.machine import Setting, Status
+from neuroglia_snn.program.machine import Made, Setting, Status
 from neuroglia_snn.program.operations import OPERATIONS, number
 from neuroglia_snn.program.program import (
     Deliver,
@@ -293,6 +293,8 @@ class _Way:
 
 class NumpyMachine:
     """The loop in Python."""
+
+    made = Made()
 
     def __init__(self, program: Program, setting: Setting) -> None:
         self.program, self.setting = program, setting

@@ -71,12 +71,12 @@ def test_show_tells_equations_and_sources():
 def test_check_says_where_a_good_model_runs_and_where_not():
     done = neuroglia("check", "tripartite_coba")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("tripartite_coba: ok\n  runs on cpp, numpy")
+    assert done.stdout.startswith("tripartite_coba: ok\n  runs on fused, cpp, numpy")
     refused = "population 'neuron': a refractory period ('tau_ref')"
-    assert f"  not on fused: {refused}\n" in done.stdout
+    assert f"  not on lava: {refused}\n" in done.stdout
     notes = json.loads(neuroglia("check", "tripartite_coba", "--json").stdout)
     assert {"note"} == {note["severity"] for note in notes}
-    assert f"not on backend 'fused': {refused}" in [note["message"] for note in notes]
+    assert f"not on backend 'lava': {refused}" in [note["message"] for note in notes]
 
 
 def test_diff_names_the_one_equation_that_differs():

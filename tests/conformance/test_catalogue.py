@@ -21,7 +21,7 @@ def a_few_steps(name: str, backend: str, folder: Path) -> Outcome:
     steps = [p.dt for p in whole.populations.values()]
     model = replace(whole, duration=max(3 * min(steps), max(steps)), experiment={})
     images = {image: np.indices(shape).sum(0) % 2 > 0 for image, shape in whole.images().items()}
-    outcome = backends.choose(backend, model)[0].run(Request(model, images, seed=1))
+    outcome = backends.choose(backend, model).run(Request(model, images, seed=1))
     plots.record_figure(model, results.dataset(model, outcome), folder / "records.png")
     return outcome
 

@@ -17,10 +17,10 @@ from helpers.machine_code import architectures
 from helpers.zoo import in_pieces, zoo
 
 from neuroglia_snn import backends, load
+from neuroglia_snn.backends import fused_cuda as cuda
 from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Request, blank_images
 from neuroglia_snn.backends.brian import project
-from neuroglia_snn.backends.fused import cuda
 from neuroglia_snn.errors import BackendError, NumericalError
 
 #: In place of nvcc: without ``__CUDACC__`` the kernel is C++. Noise sums as GPUs do where the

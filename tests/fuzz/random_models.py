@@ -245,7 +245,7 @@ def run(model: spec.Model, backend: str) -> Outcome | UserError:
     """What a backend gives, or the sentence with which it refuses."""
 
     def call() -> Outcome:
-        chosen, _ = backends.choose(backend, model)
+        chosen = backends.choose(backend, model)
         return chosen.run(Request(model, seed=1))
 
     with np.errstate(all="ignore"):
@@ -368,13 +368,3 @@ def unsound(seeds: Iterable[int], folder: Path) -> Iterator[tuple[int, spec.Mode
         model = contract.check(write(folder, [part(seed)]))
         if model is not None and isinstance(run(model, "numpy"), NumericalError):
             yield seed, model
-
-
-def looped(parts: Mapping[int, tuple[Part, Reference]], folder: Path) -> dict:
-    """Those that the fused loop runs."""
-    kept = {}
-    for seed, (one, against) in parts.items():
-        model = contract.check(write(folder, [one]))
-        if model is not None and backends.get("fused").unsupported(model) is None:
-            kept[seed] = (one, against)
-    return kept

@@ -6,6 +6,7 @@ import importlib
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -13,10 +14,17 @@ from fuzz.contract import held, installed
 from neuroglia_snn import spec
 from neuroglia_snn.backends import get
 from neuroglia_snn.backends.base import Request
-from neuroglia_snn.backends.brian import project, standalone
-from neuroglia_snn.backends.fused import generate
+from neuroglia_snn.backends.brian import own_loop, project, standalone
+from neuroglia_snn.backends.fused_cuda import standalone as fused_cuda
+from neuroglia_snn.brian import device
+from neuroglia_snn.emit import library
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.lowering import lower
+from neuroglia_snn.program.code import Code
+from neuroglia_snn.program.machine import Machine, Setting
+from neuroglia_snn.program.passes import simplified
+from neuroglia_snn.program.program import Program
+from neuroglia_snn.program.reference import NumpyMachine
 
 #: Longer runs than this are not run here.
 MAX_STEPS, MAX_UNITS = 200, 10_000
@@ -52,8 +60,8 @@ def of(model: spec.Model) -> dict[str, str]:
     found = {
         "numpy": held(_numpy, model, seconds=60),
         "cpp": held(_cpp, model, seconds=60),
-        "fused": held(_fused, model, False, seconds=60),
-        "fused-cuda": held(_fused, model, True, seconds=60),
+        "fused": held(_fused, model, seconds=60),
+        "fused-cuda": held(_fused_cuda, model, seconds=60),
         "lava": held(_lowered, model, seconds=60),
     }
     if installed("snntorch"):
@@ -73,12 +81,25 @@ def _cpp(model: spec.Model) -> str:
         return _text(Path(folder))
 
 
-def _fused(model: spec.Model, gpu: bool) -> str:
-    reason = get("fused").unsupported(model)
+def _fused(model: spec.Model) -> str:
+    texts = []
+
+    def written(program: Program, setting: Setting) -> Machine:
+        texts.append(library.source(simplified(program)))
+        return NumpyMachine(program, setting)
+
+    if small(model):
+        with mock.patch.dict(device._targets, cpp=(Code, written)):
+            get("fused").run(request(model))
+    return "\n".join(texts)
+
+
+def _fused_cuda(model: spec.Model) -> str:
+    reason = own_loop.reason(model)
     if reason:
         raise UserError(reason)
     with tempfile.TemporaryDirectory() as folder, project.device(1):
-        generate(request(model), Path(folder) / "code", gpu=gpu)
+        fused_cuda.generate(request(model), Path(folder) / "code")
         return _text(Path(folder))
 
 

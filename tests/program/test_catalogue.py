@@ -48,7 +48,7 @@ def several(name: str, backend: str, seeds: range) -> dict[str, list[float]]:
 def test_agrees_with_brian2s_runtime_over_seeds(name):
     """Welch's test of each measure, at 1 % over all of them together."""
     count = SEEDS[name]
-    ours = several(name, "program", range(count))
+    ours = several(name, "fused", range(count))
     theirs = several(name, "numpy", range(1000, 1000 + count))
     assert set(ours) == set(theirs)
     varied = [m for m in ours if not np.allclose(ours[m] + theirs[m], ours[m][0], 1e-9, 0)]

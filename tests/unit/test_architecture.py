@@ -47,7 +47,7 @@ LAYERS = [
     {"lowering"},
     {"fixedpoint"},
     {"native"},
-    {"backends.cuda", "backends.fused", "backends.lava", "backends.program", "backends.torch"},
+    {"backends.cuda", "backends.fused", "backends.fused_cuda", "backends.lava", "backends.torch"},
     {"backends"},
     {"datasets", "measures"},
     {"experiments"},

@@ -14,11 +14,10 @@ import pytest
 from helpers.machine_code import architectures, for_both
 
 from neuroglia_snn import backends, load
-from neuroglia_snn.backends import cuda, toolkit
+from neuroglia_snn.backends import cuda, fused_cuda, toolkit
 from neuroglia_snn.backends.base import Request, blank_images
 from neuroglia_snn.backends.brian import project, standalone
 from neuroglia_snn.backends.cuda import _too_much_recorded, memory
-from neuroglia_snn.backends.fused import cuda as fused_cuda
 from neuroglia_snn.catalog import files
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.options import Options

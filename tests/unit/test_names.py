@@ -10,9 +10,9 @@ import pytest
 from helpers import zoo
 
 from neuroglia_snn import backends, checks, equations, lowering, names, results, toolchain
-from neuroglia_snn.backends import fused
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import project, standalone
+from neuroglia_snn.backends.fused_cuda import standalone as fused_cuda
 from neuroglia_snn.errors import ModelError
 
 MODEL = """
@@ -95,7 +95,7 @@ def test_a_symbol_has_one_meaning(place, name, tmp_path):
     assert any(f"'{name}'" in f.message for f in model(tmp_path / "m.toml", **{place: name}))
 
 
-@pytest.mark.parametrize("backend", ["cpp", "fused"])
+@pytest.mark.parametrize("backend", ["cpp", "fused-cuda"])
 def test_no_macro_of_a_generated_program_can_be_a_name(backend, tmp_path):
     """`names` lists the macros of all headers that generated programs include."""
     request = zoo.zoo(tmp_path)
@@ -104,7 +104,7 @@ def test_no_macro_of_a_generated_program_can_be_a_name(backend, tmp_path):
         if backend == "cpp":
             standalone.generate(request, code, project.SEED)
         else:
-            fused.generate(request, code)
+            fused_cuda.generate(request, code)
     sources = [*code.glob("*.cpp"), *code.glob("code_objects/*.cpp")]
     headers = {
         line for p in sources for line in re.findall(r"#include\s*<[^>]+>", p.read_text("utf-8"))
@@ -295,7 +295,7 @@ def test_whatever_things_are_called_the_numbers_are_the_same(given, plain, tmp_p
     results.dataset(model, outcome)
 
 
-@pytest.mark.parametrize("backend", ["cpp", "program"])
+@pytest.mark.parametrize("backend", ["cpp", "fused"])
 def test_compiled_programs_can_tell_all_names_apart(backend, plain, tmp_path):
     given = {"BESIDE": "cell_stateupdater", "SPARE": "driven_stimulus", "LOCAL": "gain_in_synapses"}
     given |= {"GAIN": "stateupdater_other", "OTHER": "other", "PATHWAY": "connect"}

@@ -92,6 +92,12 @@ def build(
     return network
 
 
+def apply_settings(network: Network) -> None:
+    """Give the objects of this process the network's settings."""
+    for (group, variable), value in network.settings.items():
+        network.groups[group].variables[variable].set_value(value)
+
+
 def settings_of(network: Network, request: Request) -> Settings:
     """The network's settings with the values of a replica: its parameters, images and seed."""
     images = {_image(s): s.image for s in network.model.stimuli.values() if s.image}

@@ -13,7 +13,7 @@ from neuroglia_snn.backends.base import Outcome, Request, require_replicas
 from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.backends.brian.as_written import as_written
 from neuroglia_snn.backends.brian.failures import root_cause
-from neuroglia_snn.backends.brian.network import SECOND, Network, build
+from neuroglia_snn.backends.brian.network import SECOND, apply_settings, build
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.pathways import reads_what_it_changes
 
@@ -26,7 +26,6 @@ class NumpyBackend:
     threaded = False
     resumes = False
     batch = 1
-    _hoisted = False  # in Python's own arithmetic, which fails where NumPy's gives an infinity
 
     def unsupported(self, model: spec.Model) -> str | None:
         """What Brian2's NumPy code works out for all synapses at once, unlike its C++."""
@@ -37,33 +36,20 @@ class NumpyBackend:
         require_replicas(requests)
         return [self.run(request) for request in requests]
 
-    @contextmanager
-    def _device(self, precision: str) -> Iterator[None]:
-        """Brian2's runtime with NumPy code."""
-        target, brian2.prefs.codegen.target = brian2.prefs.codegen.target, "numpy"
-        brian2.set_device("runtime")
-        try:
-            yield
-        finally:
-            brian2.prefs.codegen.target = target
-
-    def _loop(self, request: Request) -> Loop:
-        return Loop(request)
-
     def run(self, request: Request) -> Outcome:
         """Run in this process."""
         reason = self.unsupported(request.model)
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
-        with self._device(request.precision), as_written(self._hoisted):
+        with _numpy(), as_written(hoisted=False):
             brian2.start_scope()
             brian2.seed(request.seed)
             try:
-                network = build(request.model, request.images, request.seed, _apply)
+                network = build(request.model, request.images, request.seed, apply_settings)
                 simulation = brian2.Network(network.objects())
                 built = time.perf_counter()
-                loop = self._loop(request)
+                loop = Loop(request)
                 simulation.run(
                     request.model.duration * SECOND,
                     namespace={},
@@ -97,20 +83,34 @@ def at_once(model: spec.Model) -> str | None:
     return None
 
 
-def _apply(network: Network) -> None:
-    for (group, variable), value in network.settings.items():
-        network.groups[group].variables[variable].set_value(value)
+@contextmanager
+def _numpy() -> Iterator[None]:
+    """Brian2's runtime with NumPy code."""
+    target, brian2.prefs.codegen.target = brian2.prefs.codegen.target, "numpy"
+    brian2.set_device("runtime")
+    try:
+        yield
+    finally:
+        brian2.prefs.codegen.target = target
 
 
 class Loop:
-    """What Brian2 reports to, from the first step to the last: passes progress on, and keeps the time."""
+    """What Brian2 reports to: passes progress on, and keeps the time of all parts of a run."""
 
     def __init__(self, request: Request):
         self._request = request
-        self.seconds: float | None = None
+        self._earlier = 0.0
+        self.seconds = 0.0
+
+    def next_part(self) -> None:
+        """Before the run goes on."""
+        self._earlier = self.seconds
 
     def __call__(self, elapsed, completed, start, length) -> None:
-        self.seconds = float(elapsed)
+        self.seconds = self._earlier + float(elapsed)
         if self._request.progress:
-            fraction = float(completed)
-            self._request.progress(fraction, fraction * self._request.model.duration)
+            time, end = (
+                float(start) + float(completed) * float(length),
+                self._request.model.duration,
+            )
+            self._request.progress(time / end, time)

@@ -1,50 +1,41 @@
-"""Backend ``fused``: one loop over everything, generated from the model's equations.
-
-Brian2 parses the equations and optimises their statements; `kernel` puts one step of all populations,
-couplings, stimuli and records into one C++ loop, which is compiled inside Brian2's own standalone
-project. Brian2 keeps allocation, initial values, parameters and the final state.
-"""
+"""Backend ``fused``: Brian2's network in our compiled C++ loop, in this process (`neuroglia_snn.brian`)."""
 
 from __future__ import annotations
 
-import contextlib
-import re
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import brian2
-import numpy as np
-from brian2.devices.device import get_device
 
 from neuroglia_snn import spec, toolchain
-from neuroglia_snn.backends.base import Outcome, Recorded, Request, require_replicas
-from neuroglia_snn.backends.brian import collect, own_loop, project
+from neuroglia_snn.backends.base import Outcome, Request, require_replicas
+from neuroglia_snn.backends.brian import collect
+from neuroglia_snn.backends.brian.as_written import as_written
 from neuroglia_snn.backends.brian.failures import root_cause
-from neuroglia_snn.backends.brian.network import Network, build, recorded_indices, settings_of
-from neuroglia_snn.backends.fused import kernel as kernels
-from neuroglia_snn.backends.fused.kernel import MEMORY, REACHED, Kernel
-from neuroglia_snn.errors import BackendError, ResultError
+from neuroglia_snn.backends.brian.network import (
+    SECOND,
+    Network,
+    apply_settings,
+    build,
+    require_finite,
+)
+from neuroglia_snn.backends.brian.runtime import Loop
+from neuroglia_snn.backends.fused.interrupts import interruptible
+from neuroglia_snn.backends.fused.kept import Kept
+from neuroglia_snn.backends.fused.processes import side_by_side
+from neuroglia_snn.brian import device
+from neuroglia_snn.emit.library import missing
+from neuroglia_snn.errors import BackendError
 
-T = TypeVar("T")
-
-#: The widest vectors pay here; a later -std wins over Brian2's own.
-_FLAGS = ["-std=c++17", "-mprefer-vector-width=512", "-fno-associative-math", "-pthread"]
 #: Seconds between two checkpoints of a run that keeps them.
-CHECKPOINT_EVERY = 60
-#: Name of the checkpoint among a run's files.
-CHECKPOINT = "checkpoint.bin"
-#: And of the digest of the program that wrote it.
-PROGRAM = "program"
+CHECKPOINT_EVERY = 60.0
+#: Between two reports, at which a run can also be stopped.
+REPORT_EVERY = 0.2
 
 
 class FusedBackend:
-    """The fused loop, with threads over rows."""
+    """Our loop in C++ on Brian2's arrays."""
 
     name = "fused"
     precisions: tuple[str, ...] = spec.PRECISIONS
@@ -53,203 +44,126 @@ class FusedBackend:
     batch = 1
 
     def unsupported(self, model: spec.Model) -> str | None:
-        """See `neuroglia_snn.backends.brian.own_loop`."""
-        return project.missing() or own_loop.reason(model)
+        """The loop runs every model of the format; it needs a compiler."""
+        return missing()
 
     def run(self, request: Request) -> Outcome:
-        """Build (or take from the cache) and run the program."""
-        with self.built(request) as run:
-            return run(request)
-
-    def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
-        """Run replicas from one build, ``workers`` at a time, each in a process of its own."""
-        require_replicas(requests)
-        if len(requests) == 1:  # in this thread, which is the one that an interrupt reaches
-            return [self.run(requests[0])]
-        with self.built(requests[0]) as run:
-            return side_by_side(run, [(request,) for request in requests], workers)
-
-    @contextlib.contextmanager
-    def built(self, request: Request) -> Iterator[Callable[[Request], Outcome]]:
-        """See `neuroglia_snn.backends.base.Builds`."""
+        """Run in this process; what is compiled is kept, so that the same equations compile once."""
         reason = self.unsupported(request.model)
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
-        with project.device(1, _FLAGS):
-            with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
-                code = Path(scratch) / "code"
-                network, kernel = generate(request, code)
-                folder, compiled = project.compiled(code, bool(request.progress))
-            versions = {"compiler": toolchain.compiler_line()}
-            seconds = time.perf_counter() - start
-            yield Build(network, kernel.digest, folder, seconds, compiled, versions).run
-
-
-@dataclass(frozen=True)
-class Build:
-    """A compiled program, and the Brian2 objects that its arrays belong to."""
-
-    network: Network
-    digest: str
-    folder: Path
-    seconds: float
-    compiled: bool
-    versions: Mapping[str, str]
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def run(self, request: Request) -> Outcome:
-        """Run the program for one request, with its files in the request's checkpoint if it has one."""
-        start = time.perf_counter()
-        with contextlib.ExitStack() as stack:
-            results = request.checkpoint or Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="neuroglia-"))
+        with _taken(request), as_written():
+            brian2.start_scope()
+            brian2.seed(request.seed)
+            try:
+                network = build(request.model, request.images, request.seed, apply_settings)
+                loop = _simulate(network, request)
+            except Exception as error:
+                raise root_cause(error) from error
+            return Outcome(
+                records=collect.records(network),
+                events=collect.events(network),
+                event_values=collect.event_values(network),
+                final=collect.final(network),
+                build_seconds=loop.began - start,
+                run_seconds=time.perf_counter() - loop.began,
+                compiled=device.made.compiled,
+                versions=collect.versions() | {"compiler": toolchain.compiler_line()},
+                loop_seconds=loop.seconds,
+                reached=loop.reached,
+                warnings=_warnings(request),
             )
-            said = self.execute(request, results)
-            return self.outcome(request, results, said, time.perf_counter() - start)
 
-    def execute(
-        self, request: Request, results: Path, settings: Mapping[str, object] | None = None
-    ) -> str:
-        """Run the program; what it said. ``settings`` are further environment variables.
-
-        Raises
-        ------
-        ResultError
-            If the request's checkpoint is of another program.
-        """
-        results.mkdir(parents=True, exist_ok=True)
-        results = results.resolve()
-        environment: dict[str, object] = {"NEUROGLIA_THREADS": request.threads, **(settings or {})}
-        if request.checkpoint:
-            environment["NEUROGLIA_CHECKPOINT"] = CHECKPOINT_EVERY
-            environment["NEUROGLIA_RESUME"] = int(self._goes_on(results))
-        given = project.arguments(settings_of(self.network, request), results)
-        return project.execute(self.folder, results, given, request, environment, True)
-
-    def _goes_on(self, results: Path) -> bool:
-        """Whether there is a checkpoint. One of another program is refused; a new one is signed."""
-        kept = results / PROGRAM
-        if not (results / CHECKPOINT).exists():
-            kept.write_text(self.digest)
-            return False
-        if not kept.exists() or kept.read_text() != self.digest:
-            raise ResultError(
-                f"{results}: the interrupted run is of another version of neuroglia_snn or of"
-                " another model: start anew with another --out or --force"
-            )
-        return True
-
-    def outcome(self, request: Request, results: Path, said: str, seconds: float) -> Outcome:
-        """What a program that took so many seconds wrote to ``results``."""
-        with self.lock:  # the device reads the arrays of one program at a time
-            project.adopt(results.resolve())
-            final = collect.final(self.network)
-        return Outcome(
-            records=_records(request.model, results),
-            events=_events(request.model, results),
-            final=final,
-            build_seconds=self.seconds,
-            run_seconds=seconds,
-            compiled=self.compiled,
-            versions={**collect.versions(), **self.versions},
-            loop_seconds=project.loop_seconds(said),
-            reached=reached(request.model, said),
-            details=_gpu_memory(said),
-        )
+    def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
+        """Run replicas, ``workers`` at a time, each in a process of its own."""
+        require_replicas(requests)
+        if workers == 1 or len(requests) == 1:
+            outcomes = []
+            for request in requests:
+                outcomes.append(self.run(request))
+                if outcomes[-1].reached is not None and len(requests) > 1:
+                    raise KeyboardInterrupt
+            return outcomes
+        return side_by_side(self, requests, workers)
 
 
-def side_by_side(work: Callable[..., T], each: Iterable[tuple], workers: int) -> list[T]:
-    """What the work gives for each tuple of arguments, ``workers`` at a time; a failure ends all."""
-    with ThreadPoolExecutor(workers) as pool:
-        jobs = [pool.submit(work, *arguments) for arguments in each]
-        try:
-            return [job.result() for job in jobs]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            project.interrupt_running()
-            raise
+def _warnings(request: Request) -> tuple[str, ...]:
+    if request.precision == "float32" and not device.made.single:
+        return (f"precision float32: '{request.model.name}' has no lattice, all is in float64",)
+    return ()
 
 
-def generate(request: Request, folder: Path, gpu: bool = False) -> tuple[Network, Kernel]:
-    """Write the C++ project with the kernel; the same model always gives the same files.
-
-    With ``gpu`` the kernel is CUDA, and compiling and linking it are left to the caller.
-
-    Raises
-    ------
-    UserError
-    """
+@contextmanager
+def _taken(request: Request) -> Iterator[None]:
+    """Our device, for one run."""
+    brian2.set_device(device, precision=request.precision)
     try:
-        return _generate(request, folder, gpu)
-    except Exception as error:
-        raise root_cause(error) from error
+        yield
+    finally:
+        brian2.set_device("runtime")
 
 
-def _generate(request: Request, folder: Path, gpu: bool) -> tuple[Network, Kernel]:
-    device = get_device()
-    device.insert_code("after_start", project.SEED)
+class _Loop(Loop):
+    """Also stops the network where it is interrupted, where its state is to be kept, and where the model's own check found a value that is not finite."""
 
-    def apply(network: Network) -> None:
-        device.apply_run_args()
+    def __init__(self, request: Request, simulation: brian2.Network, kept: Kept | None) -> None:
+        super().__init__(request)
+        self._simulation, self._kept = simulation, kept
+        self._due = float("inf")
+        self.began = 0.0
+        self.interrupted = False
 
-    brian2.BrianLogger.suppress_name("unused_brian_object")  # Brian2 does not run these groups
-    network = build(request.model, request.images, request.seed, apply, own_loop=True)
-    kernel = kernels.generate(network, request.precision, gpu)
-    device.insert_code("main", "void neuroglia_run(); neuroglia_run();")
-    device.build(
-        directory=str(folder),
-        compile=False,
-        run=False,
-        with_output=False,
-        additional_source_files=[] if gpu else ["neuroglia_kernel.cpp"],
-    )
-    project.divide_in_double(folder)
-    for name, content in kernel.files.items():
-        data = content.encode() if isinstance(content, str) else content
-        (folder / name).write_bytes(data)
-    return network, kernel
+    @property
+    def reached(self) -> float | None:
+        """Model time in s at which the run was interrupted; None if it came to its end."""
+        return float(self._simulation.t_) if self.interrupted else None
 
+    def __call__(self, elapsed, completed, start, length) -> None:
+        require_finite(self._request.model)
+        if not self.began:
+            self.began = time.perf_counter()
+            if self._kept:
+                self._kept.require_same(device.made.digest)
+        super().__call__(elapsed, completed, start, length)
+        if time.monotonic() > self._due:
+            self._simulation.stop()
 
-def reached(model: spec.Model, said: str) -> float | None:
-    """Model time at which the program was interrupted; None if it came to its end."""
-    found = re.search(rf"{REACHED} (\d+)", said)
-    assert found is not None
-    base = min(p.dt for p in model.populations.values())
-    return None if int(found[1]) == spec.steps(model.duration, base) else int(found[1]) * base
+    def interrupt(self) -> bool:
+        """Stop before the next time step; not if the loop has not begun."""
+        self.interrupted = self.began > 0
+        if self.interrupted:
+            self._simulation.stop()
+        return self.interrupted
 
-
-def _gpu_memory(said: str) -> dict[str, object]:
-    found = re.search(rf"{MEMORY} (\d+)", said)
-    return {"gpu_memory_bytes": int(found[1])} if found else {}
-
-
-def _records(model: spec.Model, results: Path) -> dict[str, Recorded]:
-    """State records, as far as they were written."""
-    records = {}
-    for record in model.records.values():
-        if record.events:
-            continue
-        population = model.populations[record.population]
-        units = np.zeros(1, int)
-        if record.reduce is None:
-            units = recorded_indices(population, record.stride)
-        count = len(record.variables) * units.size
-        flat = np.fromfile(results / f"{record.name}.record")
-        samples = flat[: flat.size // count * count].reshape(-1, len(record.variables), units.size)
-        base = min(p.dt for p in model.populations.values())
-        every = round(record.every / base) * base
-        values = {v: samples[:, n] for n, v in enumerate(record.variables)}
-        records[record.name] = Recorded(np.arange(len(samples)) * every, units, values)
-    return records
+    def again(self) -> None:
+        """Before another part of the run."""
+        self.next_part()
+        self._due = time.monotonic() + CHECKPOINT_EVERY if self._kept else float("inf")
 
 
-def _events(model: spec.Model, results: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    base = min(p.dt for p in model.populations.values())
-    events = {}
-    for record in model.records.values():
-        if record.events:
-            flat = np.fromfile(results / f"{record.name}.record", np.int64)
-            steps, units = flat[: flat.size // 2 * 2].reshape(-1, 2).T
-            events[record.name] = (steps * base, units)
-    return events
+def _simulate(network: Network, request: Request) -> _Loop:
+    """Run from where a checkpoint left the network, if there is one, to the end, or to an interrupt."""
+    simulation = brian2.Network(network.objects())
+    kept = Kept(request.checkpoint) if request.checkpoint else None
+    if kept:
+        kept.restore(simulation)
+    loop = _Loop(request, simulation, kept)
+    end = request.model.duration
+    with interruptible(loop.interrupt):
+        while True:
+            loop.again()
+            simulation.run(
+                (end - simulation.t_) * SECOND,
+                namespace={},
+                report=loop,
+                report_period=REPORT_EVERY * SECOND,
+            )
+            require_finite(request.model)
+            if not simulation._stopped or simulation.t_ >= end:
+                loop.interrupted = False
+                return loop
+            if kept:
+                kept.save(simulation, device.made.digest)
+            if loop.interrupted:
+                return loop

@@ -39,7 +39,7 @@ def simulate(
     ------
     BackendError, NumericalError
     """
-    chosen, _ = backends.choose(backend, request.model)
+    chosen = backends.choose(backend, request.model)
     outcome = chosen.run(replace(request, progress=watch))
     return from_events(request.model, outcome.events, name, condition), outcome
 
@@ -52,7 +52,7 @@ def model_identity(model: spec.Model, options: Options) -> dict:
     Request(model, seed=options.seed, threads=options.threads)  # refuses a bad seed or number
     sessions = sessions_of(model)
     if spiking:
-        backend, _ = backends.choose(options.backend, model)
+        backend = backends.choose(options.backend, model)
         return {"backend": backend.name, "threads": options.threads, "sessions": sessions}
     return {"sessions": sessions}
 

@@ -133,7 +133,7 @@ def identity(options: argparse.Namespace) -> dict:
     models = {
         job.model: checks.load_checked(job.model)[0] for f in wanted.values() for job in f.jobs
     }
-    chosen = {name: backends.choose("auto", model)[0].name for name, model in models.items()}
+    chosen = {name: backends.choose("auto", model).name for name, model in models.items()}
     return {
         "seed": options.seed,
         "paper_figures": ", ".join(wanted),
@@ -247,7 +247,7 @@ def _pace(name: str) -> tuple[float, float]:
     """Seconds that a step of one unit takes here, and that a run takes beside its steps."""
     start = time.perf_counter()
     model, _ = checks.load_checked(name, dict(_TRIALS[name]))
-    backend, _ = backends.choose("auto", model)
+    backend = backends.choose("auto", model)
     images = {}
     if name == MEMORY:
         images = memory.prepare_images(model, None, None, None, False, 0).stimuli(model)

@@ -1,4 +1,4 @@
-"""A model as the C++ of one loop: what `kernel.cpp.jinja` is filled with, or `kernel.cu.jinja` for GPUs.
+"""A model as the CUDA of one loop: what `kernel.cu.jinja` is filled with.
 
 Nothing here knows an equation; statements come from `statements.translate`.
 """
@@ -31,10 +31,15 @@ from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.brian import coupling, gate, symbolic
 from neuroglia_snn.backends.brian.network import CHECK_EVERY, NONFINITE, Network, pairs
 from neuroglia_snn.backends.brian.project import LOOP, PROGRESS
-from neuroglia_snn.backends.fused import linear
-from neuroglia_snn.backends.fused.memory import BYTES, EVENTS, SHARED, Memory, memory, require_tile
-from neuroglia_snn.backends.fused.statements import RESULT, Block, translate
-from neuroglia_snn.emit import library
+from neuroglia_snn.backends.fused_cuda import linear
+from neuroglia_snn.backends.fused_cuda.memory import (
+    EVENTS,
+    SHARED,
+    Memory,
+    memory,
+    require_tile,
+)
+from neuroglia_snn.backends.fused_cuda.statements import RESULT, Block, translate
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.quantities import UNITS
 
@@ -45,12 +50,7 @@ MEMORY = "neuroglia-memory"
 _LINE = re.compile(r"const (\w+) (\w+) = (.*);")
 _SHARED = re.compile(r"brian::(\w+)\[0\]")
 
-#: Bytes of states from which on two steps are made in one pass over the rows: beyond second-level caches.
-LARGE = 2**20
-#: Most vectors of a row that are written out.
-UNROLLED = 10
-
-#: On a GPU, the sum of a mean is taken in so many parts at most.
+#: The sum of a mean is taken in so many parts at most.
 PARTS = 4096
 
 _TYPES = {"f": "double", "i": "int32_t", "b": "char"}
@@ -62,7 +62,7 @@ class Kernel:
     """Generated files, name to text or bytes; and what the arrays take of a GPU's memory."""
 
     files: Mapping[str, str | bytes]
-    memory: Memory | None = None
+    memory: Memory
 
     @property
     def digest(self) -> str:
@@ -100,7 +100,6 @@ class _Population:
     gates: list[str] = field(default_factory=list)
     threshold: Block | None = None
     reset: Block | None = None
-    threshold_and_reset: Block | None = None
     regularly: list[SimpleNamespace] = field(default_factory=list)
     given_update: list[str] = field(default_factory=list)
     given_predict: list[str] = field(default_factory=list)
@@ -108,7 +107,6 @@ class _Population:
     predicted: list[SimpleNamespace] = field(default_factory=list)
     exchanged: list[SimpleNamespace] = field(default_factory=list)
     exchanged_names: set[str] = field(default_factory=set)
-    read_beside: list[str] = field(default_factory=list)
     normals: list[str] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     shifts: list[SimpleNamespace] = field(default_factory=list)
@@ -117,61 +115,9 @@ class _Population:
     weights: list[SimpleNamespace] = field(default_factory=list)
 
     @property
-    def rows(self) -> int:
-        """Rows of vectors: of one block of the lattice."""
-        return self.order.height
-
-    @property
     def cols(self) -> int:
         """Columns of the lattice."""
         return self.order.cols
-
-    @property
-    def blocks(self) -> int:
-        return self.order.blocks
-
-    @property
-    def width(self) -> int:
-        """Numbers in a row of vectors."""
-        return self.order.width * lanes.LANES
-
-    @property
-    def stride(self) -> int:
-        """Of rows: with a vector more at both sides."""
-        return self.width + 2 * lanes.LANES
-
-    @property
-    def large(self) -> bool:
-        """Whether the states of a lattice on the fastest clock are more than `LARGE`."""
-        states = sum(BYTES[x.type] for x in self.predicted) * self.stride * self.rows
-        return self.period == 1 and states > LARGE
-
-    @property
-    def sections(self) -> list[SimpleNamespace]:
-        """A row of vectors in parts whose units all have neighbours at both sides, and others."""
-        width = self.order.width
-        edges = sorted({0, (self.cols - 1) % width})  # vectors with a first or last column
-        parts = []
-        for n, edge in enumerate(edges):
-            after = (edges[n + 1 :] or [width])[0]
-            parts += [(False, edge, edge + 1), (True, edge + 1, after)]
-        size = lanes.LANES
-        return [
-            SimpleNamespace(alike=alike, first=size * first, last=size * last)
-            for alike, first, last in parts
-            if last > first
-        ]
-
-    @property
-    def inside(self) -> int:
-        """Where in a row a unit with neighbours at both sides is, if there is one."""
-        return next((s.first for s in self.sections if s.alike), 0)
-
-    @property
-    def unroll(self) -> int:
-        """Vectors of the longest section, if they are few enough to be written out in a row; or 1."""
-        longest = max((s.last - s.first) // lanes.LANES for s in self.sections)
-        return longest if longest <= UNROLLED else 1
 
     @property
     def edge_tables(self) -> list[str]:
@@ -179,18 +125,12 @@ class _Population:
         masks = [f"mask_{n}" for n in range(len(self.slots))] if self.masked else []
         return [w.name for w in self.weights] + masks
 
-    def positions(self, unit: np.ndarray) -> np.ndarray:
-        """Place of each unit in its arrays (as `Layout::position`)."""
-        row, column = np.divmod(self.order.place(unit), self.width)
-        return (row + 1) * self.stride + lanes.LANES + column
-
     def type_of(self, name: str) -> str:
         return next(a.type for a in self.arrays if a.name == name)
 
 
 class _Generator:
-    def __init__(self, network: Network, precision: str, gpu: bool):
-        self.gpu = gpu
+    def __init__(self, network: Network, precision: str):
         self.network, self.model = network, network.model
         self.base = min(p.dt for p in self.model.populations.values())
         self.real = {"float32": "float", "float64": "double"}[precision]
@@ -288,14 +228,6 @@ class _Generator:
             return
         population.threshold = self.translate(f"neuroglia_above = {spec_.threshold}", population)
         population.reset = self.translate(spec_.reset or "", population)
-        both = (population.threshold, population.reset)
-        population.threshold_and_reset = Block(
-            (),
-            (),
-            both[0].reads | both[1].reads,
-            both[1].writes,
-            frozenset(),
-        )
 
     def _one_stage(self, population: _Population, spec_: spec.Population, group) -> None:
         scheme = INTEGRATORS.get(spec_.integrator)
@@ -339,13 +271,6 @@ class _Generator:
             line.split(" = ", 1)[0] for line in (*code, *second[: len(code)], *step.noise)
         }
         per_unit = {a.name for a in population.arrays} | {"i", *given, *predicted}
-        places = linear.Places()
-        if not self.gpu:  # there, tables are memory traffic, which is what is scarce
-            places = linear.Places(
-                {w.name for w in population.weights},
-                {*self.model.parameters, *UNITS, "dt"},
-                lambda text: self._weight(population, text, given),
-            )
         stimuli = [s for s in self.model.stimuli.values() if s.population == spec_.name]
         population.gates = [gate.name_of(s) for s in stimuli]
         for name in ("advance", "advance_quiet") if stimuli else ("advance",):
@@ -358,10 +283,8 @@ class _Generator:
                     population.gates = []  # log(stimulus_on(t)), for one: no such loop
                     break
             predict, correct = (
-                "\n".join(linear.combine(lines, per_unit, written_out, places)) for lines in halves
+                "\n".join(linear.combine(lines, per_unit, written_out)) for lines in halves
             )
-            if spec_.threshold and not self.gpu:
-                correct += f"\nneuroglia_above = {spec_.threshold}"
             population.variants.append(
                 SimpleNamespace(
                     name=name,
@@ -424,7 +347,6 @@ class _Generator:
                 given[f"mask_{slot.slot}"] = np.dtype(float)
                 term = f"mask_{slot.slot}*({term})"
             terms.append(f"({term})")
-        population.read_beside = sorted({*population.read_beside, *variables})
         total = " + ".join(terms)
         if mirrored_ends:
             total = _summed(text, neighbours, own) or total
@@ -462,15 +384,10 @@ class _Generator:
             target = self.populations[projection.target.name]
             file = f"{name}.sources"
             index = self._index(projection, source, target)
-            beside = 1 if self.gpu else _beside(index, source)
-            if not self.gpu:
-                positions = source.positions(np.arange(source.size))
-                index = np.append(0, positions).astype(np.int32)[index]
             files[file] = index.tobytes()
             for one in found:
                 result.append(self._held(projection, source, target, one.variable, one.text))
                 result[-1].file, result[-1].slots = file, len(index)
-                result[-1].beside = beside if result[-1].separable else 1
         return result, files
 
     def _held(self, projection, source, target, variable, text) -> SimpleNamespace:
@@ -494,32 +411,26 @@ class _Generator:
             target=target,
             period=steps,
             clock=clock,
-            separable=not post and "N_incoming" not in used,
             pre=pre,
             post=post,
             code=translate(
                 f"neuroglia_term = {text}", group, space, "double", given | counted, clock.dt
             ),
-            term="int32_t" if _is_truth(ast.parse(text, mode="eval").body) else "double",
             weight=translate(
                 f"neuroglia_weight = {weight or '1'}", group, space, "double", counted, clock.dt
             ),
         )
 
     def _index(self, projection, source: _Population, target: _Population) -> np.ndarray:
-        """Number of every target's sources from 1, (slot, target position), 0 where there is none.
-
-        On a GPU, a target's position is its number.
-        """
+        """Number of every target's sources from 1, (slot, target), 0 where there is none."""
         sources, targets = pairs(self.model, projection)
         order = np.argsort(targets, kind="stable")
         sources, targets = sources[order], targets[order]
         counts = np.bincount(targets, minlength=target.size)
         slot = np.arange(targets.size) - np.repeat(np.cumsum(counts) - counts, counts)
         slots = max(counts.max(initial=0), 1)
-        length = target.size if self.gpu else (target.rows + 2) * target.stride
-        index = np.zeros((slots, length), np.int32)
-        index[slot, targets if self.gpu else target.positions(targets)] = sources + 1
+        index = np.zeros((slots, target.size), np.int32)
+        index[slot, targets] = sources + 1
         return index
 
     # ------------------------------------------------------------------ recording
@@ -597,25 +508,6 @@ def _without(statement: str, functions: Collection[str]) -> str:
     return ast.unparse(_Off(functions).visit(ast.parse(statement)))
 
 
-def _beside(index: np.ndarray, source: _Population) -> int:
-    """How many sources that lie beside each other every target reads at once; 1 where some differ.
-
-    The most of them for which it costs less to sum beside every source, in vectors, than to read
-    one by one.
-    """
-    reads = np.count_nonzero(index)
-    for count in range(len(index), 1, -1):
-        cheaper = (count - 1) * source.size / lanes.LANES < reads * (1 - 1 / count)
-        if len(index) % count == 0 and cheaper:
-            first = index[::count, None]
-            row = np.arange(count, dtype=index.dtype)[:, None]
-            same = index.reshape(-1, count, index.shape[1]) == np.where(first, first + row, 0)
-            in_one_row = (first == 0) | ((first - 1) % source.cols + count <= source.cols)
-            if same.all() and in_one_row.all():
-                return count
-    return 1
-
-
 def _normal(xi: str) -> str:
     return f"normal_{xi}"
 
@@ -626,15 +518,6 @@ def _noise_names(step: stages.Step) -> dict[str, np.dtype]:
 
 def _noise_lines(given: Mapping[str, np.dtype]) -> list[str]:
     return [f"const real {n}_ = normal_row[c];" for n in given if n.startswith("normal_")]
-
-
-def _is_truth(node: ast.expr) -> bool:
-    """Whether an expression gives 0 or 1, as a comparison does, and ``int()`` of it."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-        return _is_truth(node.left) and _is_truth(node.right)
-    if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "int":
-        return _is_truth(node.args[0])
-    return isinstance(node, (ast.Compare, ast.BoolOp))
 
 
 def _split_weight(text: str, parameters: Collection[str]) -> tuple[str | None, str]:
@@ -690,16 +573,15 @@ def _template(name: str) -> jinja2.Template:
     return environment.get_template(name)
 
 
-def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
+def generate(network: Network, precision: str) -> Kernel:
     """The kernel of a network.
 
     Parameters
     ----------
     network : built with ``own_loop``
     precision : ``float32`` or ``float64``, of populations on the fastest clock; others are float64
-    gpu : for CUDA, not for processors
     """
-    generator = _Generator(network, precision, gpu)
+    generator = _Generator(network, precision)
     model = network.model
     couplings, indices = generator.couplings()
     records = generator.records()
@@ -732,30 +614,18 @@ def generate(network: Network, precision: str, gpu: bool = False) -> Kernel:
         "memory": MEMORY,
     }
     header = ["#pragma once", *(f"#include {h}" for h in noise.CPP_HEADERS), noise.CPP]
-    if not gpu:
-        header.append(noise.CPP_BLOCKS)
+    text, needed = _text(network, content)
     files: dict[str, str | bytes] = {
         **indices,
+        "neuroglia_kernel.cu": text,
         "noise.hpp": "\n".join(header),
-        "runtime.hpp": (FOLDER / "runtime.hpp").read_text(encoding="utf-8"),
+        **{n: (FOLDER / n).read_text(encoding="utf-8") for n in ("device.hpp", "runtime.hpp")},
     }
-    needed = None
-    if gpu:
-        files["neuroglia_kernel.cu"], needed = _gpu_text(network, content)
-        files["device.hpp"] = (FOLDER / "device.hpp").read_text(encoding="utf-8")
-    else:
-        derived = _Derived()
-        for p in populations:
-            derived.of_steps(p)
-        content["derived"] = derived.groups
-        files["neuroglia_kernel.cpp"] = _template("kernel.cpp.jinja").render(content)
-        files["rows.hpp"] = (FOLDER / "rows.hpp").read_text(encoding="utf-8")
-        files["lattice.hpp"] = library.LATTICE.read_text(encoding="utf-8")
     return Kernel(files, needed)
 
 
-def _gpu_text(network: Network, content: dict) -> tuple[str, Memory]:
-    """The kernel for GPUs and the memory that it takes; numbers that all units share come from a structure, not from Brian2's arrays."""
+def _text(network: Network, content: dict) -> tuple[str, Memory]:
+    """The kernel and the memory that it takes; numbers that all units share come from a structure, not from Brian2's arrays."""
     variables = {
         brian2.device.get_array_name(v): v
         for group in network.groups.values()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from neuroglia_snn import algebra
-from neuroglia_snn.backends.fused import kernel
-from neuroglia_snn.backends.fused.linear import Places, combine
+from neuroglia_snn.backends.fused_cuda import kernel
+from neuroglia_snn.backends.fused_cuda.linear import combine
 
 LAPLACIAN = "L = w*((a + b + c + d) + (-4*x))"
 PER_UNIT = {"x", "y", "z", "a", "b", "c", "d", "w", "u", "L"}
@@ -51,48 +51,20 @@ def value_of(statements, numbers):
 
 
 @pytest.mark.parametrize("lines", CASES.values(), ids=CASES)
-@pytest.mark.parametrize("tabulated", [False, True])
-def test_values_stay_the_same(lines, tabulated):
+def test_values_stay_the_same(lines):
     random = np.random.default_rng(1)
-    tables = {}
-
-    def table(text):
-        return tables.setdefault(text, f"table_{len(tables)}")
-
     constants = {"D", "k", "eps", "dt", "F"}
-    places = Places({"w"}, constants, table) if tabulated else Places()
-    combined = combine(lines, PER_UNIT | {"first"}, {"L"}, places)
+    combined = combine(lines, PER_UNIT | {"first"}, {"L"})
     for _ in range(20):
         numbers = {n: random.uniform(0.2, 2) for n in (*PER_UNIT - {"L"}, *constants, "t")}
-        filled = {name: eval(text, {}, numbers) for text, name in tables.items()}
         expected = value_of(lines, numbers)
-        assert value_of(combined, numbers | filled) == pytest.approx(expected, rel=1e-12)
+        assert value_of(combined, numbers) == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_place_is_part_of_the_factors():
-    tables = []
-
-    def table(text):
-        tables.append(text)
-        return f"table_{len(tables)}"
-
-    places = Places({"w"}, {"dt", "D", "k", "eps"}, table)
-    lines = [LAPLACIAN, "new = x + dt*(D*L - x/eps) + sqrt(dt)*k*x*z"]
-    step, new = combine(lines, PER_UNIT, {"L"}, places)
-    assert new == "new = x + neuroglia_step_of_new"
-    _, terms = step.split(" = ")
-    assert sorted(terms.split(" + (")) == sorted(
-        ["(-dt/eps)*(x)", "table_1)*(a + b + c + d - 4*x)", "k*sqrt(dt))*(x*z)"]
-    ), terms
-    assert tables == ["D*dt*w"]
-
-
-@pytest.mark.parametrize("tabulated", [False, True])
-def test_equals_cancel_beside_a_slow_leak(tabulated):
+def test_equals_cancel_beside_a_slow_leak():
     """What one factor multiplies is summed first, what counts once before the rest: 0 after rounding."""
-    places = Places({"w"}, {"dt", "D", "eps"}) if tabulated else Places()
     lines = ["L = w*((a + b + c + d) + (-4*U))", "new = U + dt*(D*L - U/eps)"]
-    step, _ = combine(lines, {*"abcdUw"}, {"L"}, places)
+    step, _ = combine(lines, {*"abcdUw"}, {"L"})
     state = np.linspace(0.1, 1, 1001, dtype=np.float32)
     numbers = dict.fromkeys("Uabcd", state) | {"dt": np.float32(0.1), "D": np.float32(1.7)}
     value = eval(step.split(" = ")[1], {}, numbers | {"w": np.float32(0.1), "eps": np.float32(1e9)})
@@ -122,15 +94,6 @@ def test_equal_neighbours_of_an_unweighted_coupling_cancel():
 def test_a_difference_of_times_stays():
     lines = combine(["new = x + dt*((t - y)/eps - x)"], PER_UNIT, set())
     assert "(dt/eps)*(t - y)" in lines[0]
-
-
-def test_what_changes_with_time_stays_out_of_tables():
-    def table(text):
-        raise AssertionError(text)
-
-    places = Places({"w"}, {"dt", "D"}, table)
-    step, _ = combine([LAPLACIAN, "new = x + dt*f(t)*L"], PER_UNIT, {"L"}, places)
-    assert "(dt*f(t))*(w*(" in step
 
 
 #: What sympy finds to be no number, cannot compare, or writes as a name of its own.

@@ -3,14 +3,12 @@
 ``U + dt*k*((F - V)/eps + D*L)`` with ``L = w*(sum - 4*U)`` becomes ``U + (a*F + b*V + c*w*(sum - 4*U))``,
 where a, b and c follow from numbers that all units share: they are worked out before the run, or once a
 step if time is in them, in double precision. Factors that differ between units stay as they are, and so
-do differences of times. Weights that follow from a unit's place in the lattice alone can be part of a
-factor: ``c*w`` is then a table by place.
+do differences of times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
 
 import sympy
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
@@ -21,26 +19,10 @@ from neuroglia_snn.backends.brian import symbolic
 _T = str_to_sympy("t")
 
 
-@dataclass(frozen=True)
-class Places:
-    """Numbers of a unit's place in the lattice, which tables can hold."""
-
-    #: Names of such numbers, and of what may be multiplied with them: constants of a run.
-    weights: Collection[str] = ()
-    constants: Collection[str] = ()
-    #: Gives the name of the table of an expression of both.
-    table: Callable[[str], str] = field(default=lambda text: text)
-
-    def hold(self, value: sympy.Expr) -> bool:
-        """Whether a table could: nothing but weights and constants is in it."""
-        return {s.name for s in value.free_symbols} <= {*self.weights, *self.constants}
-
-
 def combine(
     statements: Collection[str],
     per_unit: Collection[str],
     local: Collection[str],
-    places: Places = Places(),
 ) -> list[str]:
     """Statements in fewer operations, same values but for rounding.
 
@@ -50,9 +32,8 @@ def combine(
     Parameters
     ----------
     statements : ``name = expression``, in the order in which they run
-    per_unit : names that differ between units, those of ``places`` among them
+    per_unit : names that differ between units
     local : names of ``per_unit`` that the statements assign for themselves; they are written out
-    places : what may become tables; without, nothing does
     """
     values: dict[str, str] = {}
     result = []
@@ -69,7 +50,7 @@ def combine(
             continue
         hidden = {n: f"({text})" for n, text in hidden.items()}
         own = {sympy.Symbol(n, real=True) for n in (*per_unit, *hidden)}
-        plain, increment = _parts(_exact(value), own, places)
+        plain, increment = _parts(_exact(value), own)
         plain, increment = (algebra.substituted(part, hidden) for part in (plain, increment))
         if plain and increment:
             result.append(f"neuroglia_step_of_{name} = {increment}")
@@ -85,7 +66,7 @@ def _exact(value: sympy.Expr) -> sympy.Expr:
     return value.xreplace(exact)
 
 
-def _parts(value: sympy.Expr, own: set[sympy.Symbol], places: Places) -> tuple[str, str]:
+def _parts(value: sympy.Expr, own: set[sympy.Symbol]) -> tuple[str, str]:
     """Plain multiples of what differs between units; and the rest, by the factors that units share.
 
     What has the same factor stays together: a sum of neighbours less four times a state is 0 among
@@ -94,22 +75,22 @@ def _parts(value: sympy.Expr, own: set[sympy.Symbol], places: Places) -> tuple[s
     plain: dict[sympy.Expr, sympy.Expr] = {}
     scaled: dict[sympy.Expr, list[tuple[sympy.Expr, sympy.Expr]]] = {}
     constants: dict[bool, sympy.Expr] = {}
-    for factor, term in _expanded(value, own, places):
+    for factor, term in _terms(value, own):
         number, shared = factor.as_coeff_Mul()
         if term == 1:
-            held = places.hold(factor)
-            constants[held] = constants.get(held, 0) + factor
+            number_alone = not factor.free_symbols
+            constants[number_alone] = constants.get(number_alone, 0) + factor
         elif shared == 1:
             plain[number] = plain.get(number, 0) + term
         else:
             scaled.setdefault(shared, []).append((number, term))
-    sums = [_product(_written(n, places), total) for n, total in plain.items() if total != 0]
-    rest = [_written(constant, places) for constant in constants.values() if constant != 0]
+    sums = [_product(sympy_to_str(n), total) for n, total in plain.items() if total != 0]
+    rest = [sympy_to_str(constant) for constant in constants.values() if constant != 0]
     for shared, terms in scaled.items():
         first = terms[0][0]  # the others' numbers in relation to it, mostly 1
         total = sympy.Add(*(number / first * term for number, term in terms))
         if total != 0:
-            rest.append(_product(_written(first * shared, places), total))
+            rest.append(_product(sympy_to_str(first * shared), total))
     return " + ".join(sums), " + ".join(rest)
 
 
@@ -133,29 +114,6 @@ def _text(value: sympy.Expr) -> str:
         return sympy_to_str(value)
     rest = sympy_to_str(value / sympy.Mul(*sums))
     return "*".join([*([] if rest == "1" else [rest]), *(f"({_text(part)})" for part in sums)])
-
-
-def _written(factor: sympy.Expr, places: Places) -> str:
-    text = sympy_to_str(factor)
-    if not {s.name for s in factor.free_symbols} & set(places.weights):
-        return text
-    assert places.hold(factor), text
-    return places.table(text)
-
-
-def _expanded(
-    value: sympy.Expr, own: set[sympy.Symbol], places: Places
-) -> Iterator[tuple[sympy.Expr, sympy.Expr]]:
-    """Pairs as `_terms`, where a factor may have weights if all else in it is constant."""
-    weights = {s for s in own if s.name in places.weights}
-    for factor, term in _terms(value, own):
-        rest, weight = term.as_independent(*weights, as_Add=False)
-        if weight == 1 or not places.hold(factor * weight):
-            yield factor, term
-            continue
-        for number, part in _terms(rest, own):
-            held = places.hold(number)
-            yield (factor * number * weight, part) if held else (factor * number, weight * part)
 
 
 def _terms(value: sympy.Expr, own: set[sympy.Symbol]) -> Iterator[tuple[sympy.Expr, sympy.Expr]]:

@@ -28,8 +28,8 @@ from neuroglia_snn.backends.base import (
 )
 from neuroglia_snn.backends.brian import own_loop, project
 from neuroglia_snn.backends.brian.network import Network
-from neuroglia_snn.backends.fused import Build, generate, reached, side_by_side
-from neuroglia_snn.backends.fused.kernel import Kernel
+from neuroglia_snn.backends.fused_cuda.kernel import Kernel
+from neuroglia_snn.backends.fused_cuda.standalone import Build, generate, reached, side_by_side
 from neuroglia_snn.errors import BackendError
 
 _OBJECT = "neuroglia_kernel.o"
@@ -199,7 +199,7 @@ def _device(libraries: Sequence[str]) -> Iterator[None]:
 
 def _write(request: Request, folder: Path, compiler: str) -> tuple[Network, Kernel]:
     """Write the project, with the rules that make the kernel."""
-    written = generate(request, folder, gpu=True)
+    written = generate(request, folder)
     makefile = folder / "makefile"
     rules = _RULES.format(object=_OBJECT, compiler=compiler)
     makefile.write_text(makefile.read_text(encoding="utf-8") + rules, encoding="utf-8")

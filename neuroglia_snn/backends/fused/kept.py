@@ -1,0 +1,102 @@
+"""The state of a network in a file, from which its run goes on to the same bits."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import brian2
+import numpy as np
+from brian2.core.variables import ArrayVariable, DynamicArrayVariable
+from brian2.synapses.synapses import SynapticPathway
+
+from neuroglia_snn.brian import device
+from neuroglia_snn.errors import ResultError
+from neuroglia_snn.program.edges import keep, pending
+
+_TIME, _PROGRAM = "time", "program"
+
+
+class Kept:
+    """A checkpoint in a folder: all arrays that a run may change, and the spikes under way."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "checkpoint.npz"
+        self._digest: str | None = None
+
+    def save(self, network: brian2.Network, digest: str) -> None:
+        """Keep what the network holds between two time steps, in the place of what was kept before."""
+        arrays = {f"array/{name}": v.get_value() for name, v in _variables(network)}
+        arrays |= {f"spikes/{path.name}": pending(path) for path in _pathways(network)}
+        arrays |= {_TIME: np.array(network.t_), _PROGRAM: np.array(digest)}
+        partial = self._path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        os.replace(partial, self._path)
+
+    def restore(self, network: brian2.Network) -> None:
+        """Give the network what was kept, if anything was.
+
+        Raises
+        ------
+        ResultError
+            If that is of another network.
+        """
+        if not self._path.exists():
+            return
+        try:
+            with np.load(self._path, allow_pickle=False) as file:
+                kept = dict(file)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise ResultError(f"{self._path} cannot be read ({error}): start anew") from None
+        variables, pathways = dict(_variables(network)), list(_pathways(network))
+        names = {f"array/{name}" for name in variables} | {f"spikes/{p.name}" for p in pathways}
+        if names | {_TIME, _PROGRAM} != kept.keys():
+            raise self._other()
+        for name, variable in variables.items():
+            values = kept[f"array/{name}"]
+            if isinstance(variable, DynamicArrayVariable):
+                variable.resize(values.shape if values.ndim > 1 else len(values))
+            elif values.shape != np.shape(variable.get_value()):
+                raise self._other()
+            variable.set_value(values)
+        for path in pathways:
+            keep(path, kept[f"spikes/{path.name}"])
+        network.t_ = float(kept[_TIME])
+        position = {"neuroglia_position": network.t_}
+        device.set_random_state(device.get_random_state() | position)
+        self._digest = str(kept[_PROGRAM])
+
+    def require_same(self, digest: str) -> None:
+        """Refuse to go on with another program than the one that was interrupted.
+
+        Raises
+        ------
+        ResultError
+        """
+        if self._digest not in (None, digest):
+            raise self._other()
+
+    def _other(self) -> ResultError:
+        return ResultError(
+            f"{self._path.parent}: the interrupted run is of another version of neuroglia_snn or of"
+            " another model: start anew with another --out or --force"
+        )
+
+
+def _variables(network: brian2.Network) -> Iterator[tuple[str, ArrayVariable]]:
+    """Every array of the network's objects that may change, by the names of both."""
+    for obj in network.sorted_objects:
+        for variable in getattr(obj, "variables", {}).values():
+            if not isinstance(variable, ArrayVariable) or variable.constant:
+                continue
+            if variable.owner is not None and variable.owner.name == obj.name:
+                yield f"{obj.name}/{variable.name}", variable
+
+
+def _pathways(network: brian2.Network) -> Iterator[Any]:
+    return (obj for obj in network.sorted_objects if isinstance(obj, SynapticPathway))

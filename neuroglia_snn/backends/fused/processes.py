@@ -1,0 +1,74 @@
+"""Replicas side by side, each in a process of its own: Brian2 has one device in a process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from typing import Any
+
+from neuroglia_snn.backends.base import Backend, Outcome, Request
+from neuroglia_snn.errors import BackendError
+
+#: Of a worker: where it says how far its run is.
+_said: Any = None
+
+
+def side_by_side(backend: Backend, requests: Sequence[Request], workers: int) -> list[Outcome]:
+    """The outcomes of all requests, ``workers`` at a time; a failure, or an interrupt, ends all.
+
+    Raises
+    ------
+    UserError
+        The first of a run.
+    BackendError
+        If a worker ended, as the operating system ends a process that takes too much memory.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork would not take threads along
+    said = context.SimpleQueue()
+    listener = threading.Thread(target=_listen, args=(said, requests), daemon=True)
+    listener.start()
+    pool = ProcessPoolExecutor(workers, context, _begin, (said,))
+    jobs = [
+        pool.submit(_run, backend, replace(request, progress=None), number)
+        for number, request in enumerate(requests)
+    ]
+    try:
+        return [job.result() for job in jobs]
+    except BrokenProcessPool:
+        raise BackendError(
+            f"one of {workers} worker processes ended; fewer --workers need less memory"
+        ) from None
+    finally:
+        unfinished = [job for job in jobs if not job.done()]
+        if unfinished:
+            for child in multiprocessing.active_children():
+                child.terminate()
+        pool.shutdown(cancel_futures=True)
+        said.put(None)
+        listener.join()
+
+
+def _begin(said: Any) -> None:
+    global _said
+    _said = said
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that began us ends us
+
+
+def _run(backend: Backend, request: Request, number: int) -> Outcome:
+    def progress(fraction: float, model_time: float) -> None:
+        _said.put((number, fraction, model_time))
+
+    return backend.run(replace(request, progress=progress))
+
+
+def _listen(said: Any, requests: Sequence[Request]) -> None:
+    """Pass on what the workers say, until there is no more."""
+    while (message := said.get()) is not None:
+        number, fraction, model_time = message
+        if watcher := requests[number].progress:
+            watcher(fraction, model_time)
