@@ -40,7 +40,7 @@ def blank(name: str, **changes) -> Request:
 def require_same(found: Outcome, expected: Outcome, tolerance: float) -> None:
     """Records, events and final states, to a fraction of the largest value of each variable."""
     for name, record in expected.records.items():
-        np.testing.assert_array_equal(found.records[name].times, record.times)
+        np.testing.assert_allclose(found.records[name].times, record.times, 0, 1e-12)
         np.testing.assert_array_equal(found.records[name].indices, record.indices)
         for variable, values in record.values.items():
             atol = tolerance * np.abs(values).max()
@@ -48,7 +48,7 @@ def require_same(found: Outcome, expected: Outcome, tolerance: float) -> None:
                 found.records[name].values[variable], values, 0, atol, err_msg=f"{name} {variable}"
             )
     for name, (times, units) in expected.events.items():
-        np.testing.assert_array_equal(found.events[name][0], times)
+        np.testing.assert_allclose(found.events[name][0], times, 0, 1e-12)
         np.testing.assert_array_equal(found.events[name][1], units)
     for name, state in expected.final.items():
         for variable, values in state.items():
