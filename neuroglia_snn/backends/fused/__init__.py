@@ -105,12 +105,15 @@ def _taken(request: Request) -> Iterator[None]:
 
 
 class _Loop(Loop):
-    """Also stops the network where it is interrupted, where its state is to be kept, and where the model's own check found a value that is not finite."""
+    """Also stops the network where it is interrupted or its state is to be kept.
+
+    A value that is not finite, which the model's own check found, ends the run.
+    """
 
     def __init__(self, request: Request, simulation: brian2.Network, kept: Kept | None) -> None:
         super().__init__(request)
         self._simulation, self._kept = simulation, kept
-        self._due = float("inf")
+        self._due: float | None = None  # when to keep the state, once a part of the run has begun
         self.began = 0.0
         self.interrupted = False
 
@@ -126,7 +129,10 @@ class _Loop(Loop):
             if self._kept:
                 self._kept.require_same(device.made.digest)
         super().__call__(elapsed, completed, start, length)
-        if time.monotonic() > self._due:
+        if self._due is None:
+            self._due = time.monotonic() + CHECKPOINT_EVERY
+        kept = self._kept is not None and time.monotonic() > self._due
+        if self.interrupted or kept:
             self._simulation.stop()
 
     def interrupt(self) -> bool:
@@ -139,7 +145,7 @@ class _Loop(Loop):
     def again(self) -> None:
         """Before another part of the run."""
         self.next_part()
-        self._due = time.monotonic() + CHECKPOINT_EVERY if self._kept else float("inf")
+        self._due = None
 
 
 def _simulate(network: Network, request: Request) -> _Loop:
