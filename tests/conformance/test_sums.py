@@ -280,7 +280,7 @@ NETWORKS: dict[str, tuple[Callable[[], np.ndarray], dict[str, Callable[[str], st
         },
     ),
 }
-#: What our own loop refuses, by the name of the projection.
+#: What our kernels that take no Program refuse, by the name of the projection.
 REFUSED = {
     **dict.fromkeys(
         ("pairs", "pairs8", "periodic_pairs", "timed_pairs", "itself_pairs"),
@@ -346,7 +346,7 @@ def test_a_network_has_one_result_however_it_is_written(tmp_path, backend):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_our_own_loop_refuses_what_it_cannot_compute_again(tmp_path, name):
+def test_our_kernels_refuse_what_it_cannot_compute_again(tmp_path, name):
     write = next(ways[name] for _, ways in NETWORKS.values() if name in ways)
     said = own_loop.reason(model(tmp_path, write(name)))
     assert said and re.search(f"'[abp]_{name}'", said) and REFUSED[name] in said, said

@@ -113,7 +113,7 @@ population = "cell"
 events = true
 """
 
-#: What the fused loop, and so all our loops, run.
+#: What all our loops run.
 LOOPED = """
 [model]
 title = "Looped"

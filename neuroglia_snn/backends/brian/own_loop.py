@@ -1,4 +1,4 @@
-"""What loops of our own run (`fused`, `lava`), in one place; everything else is refused before a build.
+"""What kernels that do not take a Program yet run (`fused-cuda`, `lava`, `map`); else they refuse.
 
 - any differential equations, subexpressions, thresholds and resets that Brian2 parses;
 - several populations, each on a clock that is a whole multiple of the fastest;
@@ -25,7 +25,7 @@ _FLAGS = {"shared", "constant over dt", "unless refractory"}
 
 
 def reason(model: spec.Model) -> str | None:
-    """The first thing in a model that the fused loop cannot do, naming its equation; or None."""
+    """the first thing in a model that they cannot do, naming its equation; or None."""
     said = _reason(inputs.separate(model))
     return said and inputs.in_the_files_words(said)
 
@@ -89,7 +89,7 @@ def _taken(names: Iterable[str]) -> str | None:
     name = next((n for n in names if _TAKEN.fullmatch(n)), None)
     if name is None:
         return None
-    return f"the name '{name}' is one that the fused loop gives to a value of its own: rename it"
+    return f"the name '{name}' is one that our kernels give to a value of their own: rename it"
 
 
 def _within(population: spec.Population, within: list[couplings.Sum]) -> str | None:
