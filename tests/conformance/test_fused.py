@@ -297,11 +297,57 @@ def test_single_precision_stays_near_and_leaves_slow_populations_alone(tmp_path)
     assert not (z.astype(np.float32) == z).all()
 
 
-def test_seeds_parameters_and_images_do_not_compile_again_but_count(tmp_path):
+SYNAPTIC = """
+[model]
+integrator = "euler"
+dt = "0.1 ms"
+duration = "20 ms"
+[parameters]
+gain = { value = "1" }
+[population.cell]
+size = 30
+equations = "dv/dt = (1.2 + 0.01*i - v)/(5*ms) : 1"
+threshold = "v > 1"
+reset = "v = 0"
+refractory = "1 ms"
+initial = { v = "0.01*i" }
+[projection.net]
+from = "cell"
+to = "cell"
+connect = { rule = "condition", condition = "i != j", p = 0.3 }
+equations = "w : 1"
+on_pre = "v_post += gain*w"
+initial = { w = "0.02" }
+delay = "0.5 ms"
+[record.spikes]
+population = "cell"
+events = true
+"""
+
+
+def test_values_do_not_compile_again_but_count(tmp_path):
+    """Seeds, parameters, images, initial states, weights, probabilities and delays."""
     first = backends.get("fused").run(zoo(tmp_path))
-    other = backends.get("fused").run(zoo(tmp_path, seed=4))
-    assert not other.compiled
-    assert not np.array_equal(first.final["sheet"]["x"], other.final["sheet"]["x"])
+    image = zoo(tmp_path)
+    others = [
+        zoo(tmp_path, seed=4),
+        zoo(tmp_path, change=('strength = { value = "0.3" }', 'strength = { value = "0.4" }')),
+        zoo(tmp_path, change=('x = "0.02*(i % 7) - 0.05"', 'x = "0.03*(i % 5)"')),
+        replace(image, images={"spot": ~image.images["spot"]}),
+    ]
+    for request in others:
+        other = backends.get("fused").run(request)
+        assert not other.compiled
+        assert not np.array_equal(first.final["sheet"]["x"], other.final["sheet"]["x"])
+    changes = {"": "", '"0.02"': '"0.03"', "p = 0.3": "p = 0.4", '"0.5 ms"': '"0.7 ms"'}
+    trains = []
+    for number, (old, new) in enumerate(changes.items()):
+        file = tmp_path / f"synaptic_{number}.toml"
+        file.write_text(SYNAPTIC.replace(old, new) if old else SYNAPTIC)
+        outcome = backends.get("fused").run(Request(load(str(file))))
+        assert not (number and outcome.compiled), old
+        trains.append(np.concatenate(outcome.events["spikes"]).tobytes())
+    assert len(set(trains)) == len(trains)
 
 
 def test_a_changed_equation_changes_the_kernel(tmp_path):

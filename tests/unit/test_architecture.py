@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,20 @@ def test_imports_point_one_way():
             if imported.startswith("neuroglia_snn.") and layer_of(other) > layer_of(module):
                 wrong.append(f"{module} imports {other}")
     assert not wrong
+
+
+def test_no_modules_import_each_other():
+    """On import; the package itself imports two modules, and everything comes after those."""
+    modules = {f"neuroglia_snn.{module_name(p)}": p for p in PACKAGE.rglob("*.py")}
+    needed = {
+        name: {m for m in imports(path, at_top=True) if m in modules} - {name}
+        for name, path in modules.items()
+    }
+    with contextlib.suppress(StopIteration):  # whatever is left needs each other
+        while needed:
+            free = next(name for name, others in needed.items() if not others & needed.keys())
+            del needed[free]
+    assert sorted(needed) == []
 
 
 def test_only_the_named_modules_import_brian2s_equations():
