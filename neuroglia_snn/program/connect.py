@@ -8,14 +8,16 @@ seed decides.
 
 from __future__ import annotations
 
+import ast
 from collections import deque
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
+from brian2.core.variables import ArrayVariable
 
 Blocks = Iterator[tuple[np.ndarray, np.ndarray]]
 
@@ -43,6 +45,63 @@ def makes(template: str, variables: dict[str, Any]) -> bool:
     return template in _TEMPLATES and all(
         id(v) in known for v in variables.values() if isinstance(v, Function)
     )
+
+
+def joined(keywords: dict[str, Any], variables: dict[str, Any]) -> tuple[str, str] | None:
+    """The names of two values, of an outer and of a result unit, that a pair must have equal.
+
+    ``keywords`` are those of Brian2's template. Only where all pairs of units are tried, and where the
+    condition, or a part of it that must hold, is such an equality; None elsewhere.
+    """
+    outer, result, counter = (
+        keywords.get(name) for name in ("outer_index", "result_index", "inner_variable")
+    )
+    every = {"low": "0", "high": f"N_{'post' if result == 'j' else 'pre'}", "step": "1"}
+    if keywords.get("iterator_func") != "range" or keywords.get("iterator_kwds") != every:
+        return None
+    if keywords.get("element") != counter or not keywords.get("if_expression"):
+        return None
+    condition = ast.parse(keywords["if_expression"], mode="eval").body
+    parts = condition.values if isinstance(condition, ast.BoolOp) else [condition]
+    if isinstance(condition, ast.BoolOp) and isinstance(condition.op, ast.Or):
+        return None
+
+    def of(index: Any, indices: tuple[Any, ...], node: ast.expr) -> str | None:
+        """The name, if it is one of a unit's values or its number."""
+        name = getattr(node, "id", None)
+        if name is None or name in indices:
+            return name and str(index)
+        own = name.endswith("_pre" if index == "i" else "_post") and name not in ("N_pre", "N_post")
+        variable = variables.get(name)
+        return name if own and isinstance(variable, ArrayVariable) and not variable.scalar else None
+
+    for part in parts:
+        if isinstance(part, ast.Compare) and len(part.ops) == 1 and isinstance(part.ops[0], ast.Eq):
+            for one, other in permutations((part.left, part.comparators[0])):
+                left, right = of(outer, (outer,), one), of(result, (result, counter), other)
+                if left and right:
+                    return left, right
+    return None
+
+
+def values(owner: Any, name: str, units: np.ndarray, offset: int) -> np.ndarray:
+    """Of units of an end of synapses: their numbers (``i`` or ``j``), or a variable."""
+    if name in ("i", "j"):
+        return units
+    return np.asarray(owner.variables[name].get_value())[units + offset]
+
+
+def equal(outer: np.ndarray, left: np.ndarray, right: np.ndarray) -> Blocks:
+    """Blocks of pairs of outer indices and places in ``right`` that have the same value, in Brian2's order."""
+    kind = np.result_type(left, right)
+    order = np.argsort(right, kind="stable")
+    ordered, left = right[order].astype(kind), left.astype(kind)
+    begin, end = (np.searchsorted(ordered, left, side) for side in ("left", "right"))
+    counts = end - begin
+    for part in _parts(counts):
+        sizes = counts[part]
+        shift = np.repeat(begin[part] - np.cumsum(sizes) + sizes, sizes)
+        yield np.repeat(outer[part], sizes), order[shift + np.arange(len(shift))]
 
 
 class Line:

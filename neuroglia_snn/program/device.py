@@ -110,6 +110,8 @@ class NeurogliaDevice(RuntimeDevice):
             raise refuse(owner.name, "an integrator of the GSL")
         if kind is NumpyCodeObject and connect.makes(template_name, variables):
             kind = connect.ConnectCodeObject
+            template_kwds = dict(template_kwds or {})
+            template_kwds["joined"] = connect.joined(template_kwds, variables)
         if not (self._preparing and kind is self._targets[self._target][0]):
             return super().code_object(
                 *given, kind, template_kwds, override_conditional_write, compiler_kwds

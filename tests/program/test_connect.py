@@ -74,6 +74,19 @@ def on_brian2(monkeypatch, make):
         brian2.set_device("neuroglia")
 
 
+#: Of these conditions, pairs are found from what must be equal; the second half is tried pair by pair.
+EQUAL = (
+    "x_pre == y_post",
+    "y_post == i",
+    "x_pre == j",
+    "i == j",
+    "i != j and x_pre == y_post and j > 2",
+    "x_pre == y_post or i == j",
+    "not x_pre == y_post",
+    "x_pre == v_pre",
+    "x_pre + 1 == y_post",
+    "(x_pre == y_post) == (i > 3)",
+)
 CERTAIN = [
     {},
     {"n": 2},
@@ -88,6 +101,7 @@ CERTAIN = [
     {"condition": "j > i", "n": "i"},
     {"condition": "x_pre > y_post"},
     {"condition": "i//2 == j"},
+    *({"condition": text} for text in EQUAL),
     {"condition": "sqrt((i - j)**2) < 2.5"},
     {"j": "i"},
     {"j": "i - 3 if i >= 3"},
