@@ -20,11 +20,13 @@ from brian2.input.binomial import BinomialFunction
 
 from neuroglia_snn.emit.machine import CppMachine
 from neuroglia_snn.program.code import Code
-from neuroglia_snn.program.device import NeurogliaDevice
+from neuroglia_snn.program.device import NeurogliaDevice, Target
 from neuroglia_snn.program.reference import NumpyMachine
 
+#: Name to the kind of code objects whose functions a target calls, and to what makes its machines.
+TARGETS: dict[str, Target] = {"cpp": (Code, CppMachine), "numpy": (NumpyCodeObject, NumpyMachine)}
 #: The device, which `brian2.set_device` knows as ``"neuroglia"``.
-device = NeurogliaDevice({"cpp": (Code, CppMachine), "numpy": (NumpyCodeObject, NumpyMachine)})
+device = NeurogliaDevice(TARGETS)
 
 
 def _binomial(n: int, p: float, use_normal: bool, name: str) -> tuple[tuple, dict]:

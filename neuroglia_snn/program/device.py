@@ -34,7 +34,8 @@ from neuroglia_snn.program.single import execute
 
 logger = get_logger("brian2.devices.neuroglia")
 
-Maker = Callable[[Program, Setting], Machine]
+#: The kind of code objects whose functions a target calls, and what makes its machines.
+Target = tuple[type[CodeObject], Callable[[Program, Setting], Machine]]
 
 
 class NeurogliaDevice(RuntimeDevice):
@@ -44,7 +45,7 @@ class NeurogliaDevice(RuntimeDevice):
     to what makes its machines.
     """
 
-    def __init__(self, targets: dict[str, tuple[type[CodeObject], Maker]]) -> None:
+    def __init__(self, targets: dict[str, Target]) -> None:
         super().__init__()
         self.arrays = runtime_device.arrays  # a script may go on with its objects on either
         self._targets = targets

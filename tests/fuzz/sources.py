@@ -15,8 +15,8 @@ from neuroglia_snn import spec
 from neuroglia_snn.backends import get
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import own_loop, project, standalone
+from neuroglia_snn.backends.fused import device
 from neuroglia_snn.backends.fused_cuda import standalone as fused_cuda
-from neuroglia_snn.brian import device
 from neuroglia_snn.emit import library
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.lowering import lower

@@ -21,11 +21,12 @@ from pathlib import Path
 
 import brian2
 import numpy as np
-from brian2.devices.device import get_device, reset_device
+from brian2.devices.device import get_device
 from filelock import FileLock
 
 from neuroglia_snn import toolchain
 from neuroglia_snn.backends.base import Progress, Request
+from neuroglia_snn.backends.brian.apart import apart
 from neuroglia_snn.backends.brian.as_written import as_written
 from neuroglia_snn.backends.brian.network import NONFINITE, Settings, brian_name, nonfinite_message
 from neuroglia_snn.errors import BackendError, NumericalError
@@ -74,17 +75,15 @@ def device(
     if "clang" not in toolchain.compiler_line():
         brian2.prefs.codegen.cpp.extra_compile_args_gcc = [*usual, *(flags or [])]
     gc.collect()  # objects of an earlier run would keep their names, and ours get others: a new build
-    brian2.set_device(name, build_on_run=False)
-    get_device().reinit()
-    get_device().activate(build_on_run=False)
-    brian2.start_scope()
     try:
-        with as_written():
-            yield
+        with apart(name, build_on_run=False), as_written():
+            get_device().reinit()
+            get_device().activate(build_on_run=False)
+            try:
+                yield
+            finally:
+                get_device().reinit()
     finally:
-        get_device().reinit()
-        reset_device()
-        brian2.set_device("runtime")
         preferences.openmp_threads = before
         brian2.prefs.codegen.cpp.extra_compile_args_gcc = usual
 

@@ -11,6 +11,7 @@ import brian2
 from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas
 from neuroglia_snn.backends.brian import collect
+from neuroglia_snn.backends.brian.apart import apart
 from neuroglia_snn.backends.brian.as_written import as_written
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import SECOND, apply_settings, build
@@ -43,7 +44,6 @@ class NumpyBackend:
             raise BackendError(reason)
         start = time.perf_counter()
         with _numpy(), as_written(hoisted=False):
-            brian2.start_scope()
             brian2.seed(request.seed)
             try:
                 network = build(request.model, request.images, request.seed, apply_settings)
@@ -87,9 +87,9 @@ def at_once(model: spec.Model) -> str | None:
 def _numpy() -> Iterator[None]:
     """Brian2's runtime with NumPy code."""
     target, brian2.prefs.codegen.target = brian2.prefs.codegen.target, "numpy"
-    brian2.set_device("runtime")
     try:
-        yield
+        with apart("runtime"):
+            yield
     finally:
         brian2.prefs.codegen.target = target
 

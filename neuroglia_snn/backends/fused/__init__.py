@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import brian2
 
 from neuroglia_snn import spec, toolchain
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas
 from neuroglia_snn.backends.brian import collect
+from neuroglia_snn.backends.brian.apart import apart
 from neuroglia_snn.backends.brian.as_written import as_written
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import (
@@ -24,10 +24,13 @@ from neuroglia_snn.backends.brian.runtime import Loop
 from neuroglia_snn.backends.fused.interrupts import interruptible
 from neuroglia_snn.backends.fused.kept import Kept
 from neuroglia_snn.backends.fused.processes import side_by_side
-from neuroglia_snn.brian import device
+from neuroglia_snn.brian import TARGETS
 from neuroglia_snn.emit.library import missing
 from neuroglia_snn.errors import BackendError
+from neuroglia_snn.program.device import NeurogliaDevice
 
+#: Not the one of scripts, which has random numbers of its own.
+device = NeurogliaDevice(TARGETS)
 #: Seconds between two checkpoints of a run that keeps them.
 CHECKPOINT_EVERY = 60.0
 #: Between two reports, at which a run can also be stopped.
@@ -53,8 +56,7 @@ class FusedBackend:
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
-        with _taken(request), as_written():
-            brian2.start_scope()
+        with apart(device, precision=request.precision), as_written():
             brian2.seed(request.seed)
             try:
                 network = build(request.model, request.images, request.seed, apply_settings)
@@ -92,16 +94,6 @@ def _warnings(request: Request) -> tuple[str, ...]:
     if request.precision == "float32" and not device.made.single:
         return (f"precision float32: '{request.model.name}' has no lattice, all is in float64",)
     return ()
-
-
-@contextmanager
-def _taken(request: Request) -> Iterator[None]:
-    """Our device, for one run."""
-    brian2.set_device(device, precision=request.precision)
-    try:
-        yield
-    finally:
-        brian2.set_device("runtime")
 
 
 class _Loop(Loop):
@@ -152,8 +144,8 @@ def _simulate(network: Network, request: Request) -> _Loop:
     """Run from where a checkpoint left the network, if there is one, to the end, or to an interrupt."""
     simulation = brian2.Network(network.objects())
     kept = Kept(request.checkpoint) if request.checkpoint else None
-    if kept:
-        kept.restore(simulation)
+    if kept and kept.restore(simulation):
+        device.set_random_state(device.get_random_state() | {"neuroglia_position": simulation.t_})
     loop = _Loop(request, simulation, kept)
     end = request.model.duration
     with interruptible(loop.interrupt):

@@ -13,7 +13,6 @@ import numpy as np
 from brian2.core.variables import ArrayVariable, DynamicArrayVariable
 from brian2.synapses.synapses import SynapticPathway
 
-from neuroglia_snn.brian import device
 from neuroglia_snn.errors import ResultError
 from neuroglia_snn.program.edges import keep, pending
 
@@ -38,8 +37,8 @@ class Kept:
             np.savez(file, allow_pickle=False, **arrays)
         os.replace(partial, self._path)
 
-    def restore(self, network: brian2.Network) -> None:
-        """Give the network what was kept, if anything was.
+    def restore(self, network: brian2.Network) -> bool:
+        """Give the network what was kept; whether anything was.
 
         Raises
         ------
@@ -47,7 +46,7 @@ class Kept:
             If that is of another network.
         """
         if not self._path.exists():
-            return
+            return False
         try:
             with np.load(self._path, allow_pickle=False) as file:
                 kept = dict(file)
@@ -67,9 +66,8 @@ class Kept:
         for path in pathways:
             keep(path, kept[f"spikes/{path.name}"])
         network.t_ = float(kept[_TIME])
-        position = {"neuroglia_position": network.t_}
-        device.set_random_state(device.get_random_state() | position)
         self._digest = str(kept[_PROGRAM])
+        return True
 
     def require_same(self, digest: str) -> None:
         """Refuse to go on with another program than the one that was interrupted.
