@@ -29,6 +29,7 @@ from neuroglia_snn.program.program import (
     Threshold,
     Update,
 )
+from neuroglia_snn.program.totals import Total
 
 
 @singledispatch
@@ -251,6 +252,39 @@ def _summed_in_runs(target: str, index: str, value: str, each: list[str]) -> lis
         f"sum += {value};",
         "}",
         f"{target}[to] = sum;",
+        "}",
+    ]
+
+
+@body.register
+def _(step: Total, number: int) -> list[str]:
+    also = (step.count, step.target, step.start, step.stop, *step.sources, *step.targets)
+    text, after = Text(step.kernel, step.clock, also), Text(step.after, step.clock)
+    target, total = f"a{step.target.number}", f"x{step.total.number}"
+    unit = "const int64_t d = u; (void)d;"
+    first, last = map(text.value, step.sources)
+    low, high = map(text.value, step.targets)
+    return [
+        *text.head(),
+        f"for (int64_t k = {text.value(step.start)}; k < {text.value(step.stop)}; k++) {target}[k] = 0;",
+        *text.before(),
+        *text.shared(),
+        f"{type_of(step.total.dtype)} {total} = 0;",
+        f"for (int64_t u = {first}; u < {last}; u++)",
+        "{",
+        unit,
+        *text.each(),
+        f"{total} += {text.result('_synaptic_var')};",
+        "}",
+        f"const int64_t low = {low}, high = {high};",
+        "{",
+        *after.head(),
+        *after.shared(),
+        "for (int64_t u = low; u < high; u++)",
+        "{",
+        unit,
+        *after.each(),
+        "}",
         "}",
     ]
 

@@ -36,6 +36,7 @@ from neuroglia_snn.program.program import (
     Threshold,
     Update,
 )
+from neuroglia_snn.program.totals import Total
 from neuroglia_snn.program.tree import (
     Apply,
     Array,
@@ -351,6 +352,8 @@ def touched(step: Step) -> tuple[set[Array], set[Array]]:
     elif isinstance(step, Sum):
         reads.add(step.index)
         writes.add(step.target)
+        if isinstance(step, Total):
+            reads |= {e.array for e in step.after.expressions() if isinstance(e, Cell)}
     elif isinstance(step, Generate):
         writes |= {step.events, step.position}
     if isinstance(step, RecordState):

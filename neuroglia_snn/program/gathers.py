@@ -69,7 +69,7 @@ class Gathers:
 
     def of(self, step: Sum, group: str) -> Gather | None:
         """The gather, or None where the synapses are no lattice, or hold values of their own."""
-        value, size = _inlined(step), len(step.target.values())
+        value, size = inlined(step), len(step.target.values())
         if value is None or not self._whole(step, size):
             return None
         if getattr(step.target.variable.owner, "name", None) != group:
@@ -132,7 +132,7 @@ class Gathers:
         return self._made[key]
 
 
-def _inlined(step: Sum) -> Expression | None:
+def inlined(step: Sum) -> Expression | None:
     """The value of a synapse as one expression; None where it draws, calls or writes."""
     defined: dict[Local, Expression] = {}
 

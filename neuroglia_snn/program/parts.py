@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from neuroglia_snn.program.passes import first_free, shared
+from neuroglia_snn.program.passes import shared
 from neuroglia_snn.program.program import Kernel
 from neuroglia_snn.program.tree import Call, Cell, Expression, Local, Statement, walk
 
@@ -27,7 +27,7 @@ def parts(kernel: Kernel) -> Parts | None:
     reaching = {s.target.array for s in kernel.each if _reaches(s)}  # type: ignore[union-attr]
     if not reaching or not _separate(kernel):
         return None
-    free = first_free(kernel)
+    free = kernel.first_free()
     own: list[Statement] = []
     others: list[Statement] = []
     told: list[Local] = []

@@ -12,6 +12,7 @@ import numpy as np
 from neuroglia_snn.program.fuse import fused
 from neuroglia_snn.program.operations import OPERATIONS
 from neuroglia_snn.program.program import Kernel, Program, Sum
+from neuroglia_snn.program.totals import totalled
 from neuroglia_snn.program.tree import (
     BOOL,
     FLOAT64,
@@ -37,7 +38,7 @@ def simplified(program: Program) -> Program:
             read = {e.array for e in step.kernel.expressions() if isinstance(e, Cell)}
             change["grouped"] = step.target not in read and _is_grouped(step.index.values())
         steps.append(replace(step, **change))
-    return fused(replace(program, steps=steps))
+    return fused(totalled(replace(program, steps=steps)))
 
 
 def _is_grouped(targets: np.ndarray) -> bool:
@@ -145,7 +146,7 @@ def quotients_of_exp(kernel: Kernel) -> Kernel:
 def hoisted(kernel: Kernel) -> Kernel:
     """What all units share is worked out before the loop."""
     written = {s.target for s in kernel.each}
-    free = first_free(kernel)
+    free = kernel.first_free()
     added: dict[Expression, Local] = {}
 
     def invariant(e: Expression) -> bool:
@@ -165,15 +166,6 @@ def hoisted(kernel: Kernel) -> Kernel:
     each = tuple(replace(s, value=named(s.value)) for s in kernel.each)
     more = tuple(Statement(local, None, e) for e, local in added.items())
     return replace(kernel, before=(*kernel.before, *more), each=each)
-
-
-def first_free(kernel: Kernel) -> int:
-    """A number above those of all locals."""
-    numbers = [e.number for e in kernel.expressions() if isinstance(e, Local)]
-    for statement in (*kernel.before, *kernel.each):
-        if isinstance(statement.target, Local):
-            numbers.append(statement.target.number)
-    return max(numbers, default=-1) + 1
 
 
 def powers_of_exp(kernel: Kernel) -> Kernel:
@@ -201,7 +193,7 @@ def shared(e: Expression) -> bool:
 
 def steps_as_times(kernel: Kernel) -> Kernel:
     """``timestep(x, dt) >= k`` without a division for each unit: x has to reach the first time of step k."""
-    free = first_free(kernel)
+    free = kernel.first_free()
     added: list[Statement] = []
 
     def compared_as_time(e: Expression) -> Expression:

@@ -48,6 +48,14 @@ class Kernel:
             if isinstance(statement.target, Cell):
                 yield statement.target
 
+    def first_free(self) -> int:
+        """A number above those of all locals."""
+        numbers = [e.number for e in self.expressions() if isinstance(e, Local)]
+        for statement in (*self.before, *self.each):
+            if isinstance(statement.target, Local):
+                numbers.append(statement.target.number)
+        return max(numbers, default=-1) + 1
+
     def draws(self) -> list[Draw]:
         """Its random numbers, each once."""
         return list({e.number: e for e in self.expressions() if isinstance(e, Draw)}.values())
