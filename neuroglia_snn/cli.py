@@ -1,5 +1,5 @@
-"""The command line: ``neuroglia list | show | check | copy | diff | run | build | sweep | map |
-reproduce | report | doctor``.
+"""The command line: ``neuroglia list | show | check | copy | diff | run | build | export | sweep |
+map | reproduce | report | doctor``.
 
 Exit status: 0 done, 1 our error, 2 the user's mistake, 130 interrupted.
 """
@@ -79,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("build", _build, "generate and compile a program for a GPU, here or elsewhere")
     sub.add_argument("model", metavar="MODEL", help=_MODEL)
     _add_build(sub)
+    sub = command("export", _export, "write a model as a Brian2 script that needs no other package")
+    sub.add_argument("model", metavar="MODEL", help=_MODEL)
+    _add_export(sub)
     sub = command("sweep", _sweep, "run a model over a grid of settings and seeds, side by side")
     sub.add_argument("model", metavar="MODEL", help=_MODEL)
     _add_sweep(sub)
@@ -250,6 +253,40 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the summary on stdout")
     parser.add_argument("--quiet", action="store_true", help="no word of progress")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "example: neuroglia export noise_induced_memory --to brian2 --set sigma2=0.1 --out memory.py"
+        " && python memory.py"
+    )
+    parser.add_argument("--to", choices=["brian2"], required=True, help="what to write")
+    parser.add_argument(
+        "--device",
+        choices=["runtime", "cpp_standalone", "cuda_standalone"],
+        default="runtime",
+        help="Brian2's device that the script chooses (default runtime)",
+    )
+    _add_set(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the script (default: MODEL.py); images and long lists go to the .npz file beside it",
+    )
+    parser.add_argument("--force", action="store_true", help="write over FILE")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of Brian2's random numbers, and drawn images (default 0)",
+    )
+    for name, text in (("train", "training image"), ("test", "cue")):
+        parser.add_argument(
+            f"--{name}", type=Path, metavar="IMG", help=f"{text} of a memory, as for run"
+        )
+    parser.add_argument("--resize", action="store_true", help="scale images to the lattice")
+    parser.add_argument("--json", action="store_true", help="print the summary on stdout")
 
 
 def _add_map(parser: argparse.ArgumentParser) -> None:
@@ -535,6 +572,29 @@ def _build(arguments: argparse.Namespace) -> None:
         announce=not arguments.quiet,
     )
     print(dumps(summary) if arguments.json else f"{summary['program']} ({summary['architecture']})")
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn.exchange import export
+    from neuroglia_snn.results import dumps
+
+    summary = export(
+        arguments.model,
+        arguments.out or Path(f"{Path(arguments.model).stem}.py"),
+        arguments.to,
+        arguments.device,
+        overrides(arguments.set),
+        arguments.seed,
+        arguments.train,
+        arguments.test,
+        arguments.resize,
+        arguments.force,
+    )
+    if arguments.json:
+        print(dumps(summary))
+        return
+    for path in filter(None, (summary["script"], summary["data"])):
+        print(path)
 
 
 def _map(arguments: argparse.Namespace) -> None:

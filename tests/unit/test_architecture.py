@@ -58,7 +58,7 @@ LAYERS = [
     {"plots", "report"},
     {"studies.base"},
     {"studies"},
-    {"build", "runs", "doctor"},
+    {"build", "exchange", "runs", "doctor"},
     {"sweep.grid", "sweep.store", "sweep.figures", "sweep.worker"},
     {"sweep.carry_out"},
     {"sweep"},

@@ -1,0 +1,200 @@
+"""Projections of a model as lines of a Brian2 script: synapses, their connections, and turns of their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from neuroglia_snn import algebra, couplings, spec, stages
+from neuroglia_snn import equations as eqs
+from neuroglia_snn.exchange import schemes, text
+from neuroglia_snn.exchange.groups import AGAIN, Context, initial
+from neuroglia_snn.exchange.names import pathway
+from neuroglia_snn.exchange.plain import spelled
+from neuroglia_snn.pathways import reads_what_it_changes
+
+#: As many listed pairs stand in the script; more are in the file beside it.
+MAX_PAIRS = 50
+
+
+def projection(context: Context, p: spec.Projection) -> list[str]:
+    """Synapses with their connections, initial values and delays."""
+    names, model = context.names, context.model
+    name = names.groups[p.name]
+    again = [s for s in couplings.recomputed(model, p.target.name) if s.projection.name == p.name]
+    equations = [text.equation(e) for e in eqs.parse(p.equations).values()]
+    equations += [_again(model, p, one) for one in again]
+    arguments = [_endpoint(context, p.source), _endpoint(context, p.target)]
+    if equations:
+        arguments.append(text.code("\n".join(equations)))
+    arguments += _pathways("on_pre", p.on_pre) + _pathways("on_post", p.on_post)
+    events = {pathway(n): p.on_event.get(n, "spike") for n in (*p.on_pre, *p.on_post)}
+    if any(event != "spike" for event in events.values()):
+        arguments.append(f"on_event={events!r}")
+    fixed = {pathway(n): text.quantity(d) for n, d in p.delay.items() if text.quantity(d)}
+    if fixed:
+        delays = ", ".join(f"{n!r}: {delay}" for n, delay in fixed.items())
+        alone = list(fixed) == ["pre"] and [*p.on_pre, *p.on_post] == ["pre"]
+        arguments.append(f"delay={fixed['pre']}" if alone else f"delay={{{delays}}}")
+    arguments += context.method(schemes.scheme(p))
+    arguments += context.clock(p.dt) if _has_a_clock(model, p) else []
+    arguments.append(f"name={names.label(p.name)!r}")
+    at_once = reads_what_it_changes(model, p)
+    lines = []
+    if at_once:
+        lines += text.comment(
+            f"'{at_once}' acts synapse after synapse: not with prefs.codegen.target = 'numpy'"
+        )
+    lines.append(text.call("Synapses", arguments, to=name))
+    lines += _turns(context, p, again) + _connections(context, p) + initial(name, p)
+    for n, delay in p.delay.items():
+        if text.quantity(delay) is None:
+            lines.append(f"{name}.{pathway(n)}.delay = {text.code(delay)}")
+    return lines
+
+
+def _has_a_clock(model: spec.Model, p: spec.Projection) -> bool:
+    """Whether anything in the synapses follows their clock; sums follow that of the target."""
+    target = model.populations.get(p.target.name) or model.projections[p.target.name]
+    moves = any(e.kind == "differential" for e in eqs.parse(p.equations).values())
+    named = frozenset().union(*map(algebra.names, eqs.texts(p)))
+    return moves or p.dt != target.dt or bool({"t", "dt", "t_in_timesteps"} & named)
+
+
+def _endpoint(context: Context, endpoint: spec.Endpoint) -> str:
+    part = "" if endpoint.start is None else f"[{endpoint.start}:{endpoint.stop}]"
+    return context.names.groups[endpoint.name] + part
+
+
+def _pathways(key: str, codes: Mapping[str, str]) -> list[str]:
+    """The ``on_pre`` or ``on_post`` argument."""
+    if not codes:
+        return []
+    if list(codes) == [key.removeprefix("on_")]:
+        return [f"{key}={text.code(*codes.values())}"]
+    parts = ", ".join(f"{pathway(n)!r}: {text.code(code)}" for n, code in codes.items())
+    return [f"{key}={{{parts}}}"]
+
+
+# ------------------------------------------------------------------------------- sums
+
+
+def _again(model: spec.Model, p: spec.Projection, one: couplings.Sum) -> str:
+    """The equation of a sum that is taken again, of predicted states."""
+    later = couplings.later(model, p.target.name)
+    sides = {f"{n}_{side}": f"{later[n]}_{side}" for n in later for side in ("pre", "post")}
+    value = spelled(algebra.substituted(one.text, sides | {"t": later["t"]}))
+    own = eqs.endpoint_variables(model, p.target)[one.variable]
+    return f"{later[one.variable]}_post = {value} : {text.base_unit(own.dimensions)} (summed)"
+
+
+def _turns(context: Context, p: spec.Projection, again: list[couplings.Sum]) -> list[str]:
+    """When sums are taken, where Brian2 would take them at another time."""
+    names, model = context.names, context.model
+    name, lines = names.groups[p.name], []
+    own = couplings.sums(model, p)
+    target = model.populations.get(p.target.name) or model.projections[p.target.name]
+    if own and p.dt != target.dt:
+        lines += [
+            "# these sums are taken on the clock of the synapses, and held in between",
+            f"for updater in {name}.summed_updaters.values():",
+            f"    updater._clock = {name}.clock",
+        ]
+    held = couplings.held(model)
+    if _out_of_order(context, held):
+        for one in own:
+            if one in held:
+                order = held.index(one) - len(held)
+                lines.append(f"{name}.summed_updaters['{one.variable}_post'].order = {order}")
+    if again:
+        everything = couplings.recomputed(model, p.target.name)
+        lines.append("# between predictor and corrector")
+        for one in again:
+            updater = f"{name}.summed_updaters['{stages.predicted(one.variable)}_post']"
+            lines.append(f"{updater}.order = {AGAIN + everything.index(one)}")
+    return lines
+
+
+def _out_of_order(context: Context, sums: list[couplings.Sum]) -> bool:
+    """Whether Brian2, which goes by the names of its objects, takes sums in another order."""
+
+    def brian(one: couplings.Sum) -> str:
+        return f"{context.names.label(one.projection.name)}_summed_variable_{one.variable}_post"
+
+    return sorted(sums, key=brian) != sums
+
+
+# ------------------------------------------------------------------------- connections
+
+
+def _connections(context: Context, p: spec.Projection) -> list[str]:
+    name, rule = context.names.groups[p.name], p.connect["rule"]
+    if rule == "lattice":
+        return _lattice(context, p, name)
+    if rule == "footprint":
+        watched, watchers = p.source.name, p.target.name
+        under, size = context.names.under, p.connect["size"][0] * p.connect["size"][1]
+        count = context.model.populations[watchers].size
+        lines = _footprints(context, p, watched, watchers)
+        targets = f"np.repeat(np.arange({count}), {size})"
+        return [*lines, text.call(f"{name}.connect", [f"i={under}.ravel()", f"j={targets}"])]
+    if rule == "first-footprint":
+        site, under = context.names.site, context.names.under
+        size = p.connect["size"][0] * p.connect["size"][1]
+        lines = _footprints(context, p, p.target.name, p.source.name)
+        lines.append(
+            f"{site}, {under} = np.unique({under}.ravel(), return_index=True)  # the first"
+        )
+        return [*lines, f"{name}.connect(i={under} // {size}, j={site})"]
+    if rule == "pairs":
+        return _pairs(context, p, name)
+    if rule == "one-to-one":
+        return [f"{name}.connect(j='i')"]
+    arguments = [
+        f"{k}={text.value(str(p.connect[k]))}" for k in ("condition", "p", "n") if k in p.connect
+    ]
+    return [text.call(f"{name}.connect", arguments)]
+
+
+def _lattice(context: Context, p: spec.Projection, name: str) -> list[str]:
+    """Each unit and those beside it on the lattice; those at an edge have fewer."""
+    population, site = context.model.populations[p.source.name], context.names.site
+    rows, columns = population.shape
+    pairs = [("[:-1]", "[1:]"), ("[:, :-1]", "[:, 1:]")]
+    if p.connect.get("neighbours", 4) == 8:
+        pairs += [("[:-1, :-1]", "[1:, 1:]"), ("[:-1, 1:]", "[1:, :-1]")]
+    one, other = (", ".join(f"{site}{slices[side]}.ravel()" for slices in pairs) for side in (0, 1))
+    a, b = context.names.sides
+    return [
+        "# each unit and its neighbours on the lattice, in both directions; none beyond the edges",
+        f"{site} = np.arange({rows * columns}).reshape({rows}, {columns})",
+        f"{a} = np.concatenate([{one}])",
+        f"{b} = np.concatenate([{other}])",
+        f"{name}.connect(i=np.concatenate([{a}, {b}]), j=np.concatenate([{b}, {a}]))",
+    ]
+
+
+def _footprints(context: Context, p: spec.Projection, watched: str, watchers: str) -> list[str]:
+    """Lines that make an array of the units under each footprint, a row each."""
+    site, under = context.names.site, context.names.under
+    rows, columns = context.model.populations[watched].shape
+    down, across = context.model.populations[watchers].shape
+    size, step = p.connect["size"], p.connect["step"]
+    return [
+        f"# each unit of {watchers} over {size[0]} x {size[1]} units of {watched},"
+        f" {step[0]} rows or {step[1]} columns from the next",
+        f"{site} = np.arange({rows * columns}).reshape({rows}, {columns})",
+        f"{under} = np.lib.stride_tricks.sliding_window_view({site}, ({size[0]}, {size[1]}))",
+        f"{under} = {under}[::{step[0]}, ::{step[1]}][:{down}, :{across}].reshape({down * across}, -1)",
+    ]
+
+
+def _pairs(context: Context, p: spec.Projection, name: str) -> list[str]:
+    pairs = np.asarray(p.connect["pairs"], dtype=int).reshape(-1, 2)
+    if len(pairs) <= MAX_PAIRS:
+        i, j = (text.integers(side) for side in pairs.T)
+        return [text.call(f"{name}.connect", [f"i={i}", f"j={j}"])]
+    keys = f"pairs.{p.name}.i", f"pairs.{p.name}.j"
+    context.data |= dict(zip(keys, pairs.T, strict=True))
+    return [f"{name}.connect(i=data[{keys[0]!r}], j=data[{keys[1]!r}])"]

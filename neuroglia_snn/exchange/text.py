@@ -1,0 +1,141 @@
+"""Pieces of a Python script: each is made of parsed parts, or is a string that Python itself has quoted."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+
+import brian2
+from brian2.units.fundamentalunits import Dimension
+
+from neuroglia_snn import expressions
+from neuroglia_snn.equations import Equation
+from neuroglia_snn.errors import UserError, printable
+from neuroglia_snn.quantities import UNITS, parse_quantity, unit_name
+
+WIDTH = 100
+#: What equations and statements are made of: no quote, no backslash, nothing that ends a string.
+_CODE = re.compile(r"[A-Za-z0-9_ .,:()<>=!+\-*/%\n]*", re.ASCII)
+
+
+def comment(text: str, indent: str = "") -> list[str]:
+    """A text as lines of comment."""
+    lines: list[str] = []
+    for paragraph in printable(text).split("\n\n"):
+        lines += ["", *textwrap.wrap(paragraph, WIDTH - 2 - len(indent))]
+    return [f"{indent}# {line}".rstrip() for line in lines[1:]]
+
+
+def code(text: str, indent: str = "    ") -> str:
+    """Equations or statements as a string: within quotes if it is one line, or as a block."""
+    if not _CODE.fullmatch(text):
+        raise ValueError(f"no parsed code: {text!r}")
+    if "\n" not in text:
+        return repr(text)
+    return "\n".join(("'''", *(f"{indent}{line}" for line in text.split("\n")), f"{indent}'''"))
+
+
+def call(function: str, arguments: Iterable[str], to: str = "") -> str:
+    """A call, perhaps assigned ``to`` a name: on one line if it fits, else an argument a line."""
+    arguments = list(arguments)
+    start = f"{to} = {function}(" if to else f"{function}("
+    line = f"{start}{', '.join(arguments)})"
+    if "\n" not in line and len(line) <= WIDTH:
+        return line
+    return "\n".join((start, *(f"    {argument}," for argument in arguments), ")"))
+
+
+def assigned(name: str, value: str, note: str = "") -> str:
+    """An assignment, with a comment at its end if there is room for it, else before it."""
+    line = f"{name} = {value}"
+    if not note:
+        return line
+    note = " ".join(printable(note).split())
+    whole = f"{line}  # {note}"
+    return whole if len(whole) <= WIDTH else "\n".join((*comment(note), line))
+
+
+def quantity(text: str) -> str | None:
+    """A number with its units as Python; None for an expression of anything else."""
+    try:
+        si, _ = parse_quantity(text)
+    except UserError:
+        return None
+    written = expressions.canonical_value(text)
+    parts = list(ast.walk(ast.parse(written, mode="eval")))
+    plain = not any(isinstance(part, (ast.Name, ast.Div)) for part in parts)
+    return repr(si) if plain else written  # no whole number, which Brian2 divides in another way
+
+
+def value(text: str) -> str:
+    """A quantity as Python, an expression as a string."""
+    return quantity(text) or code(text)
+
+
+def time(seconds: float, tolerance: float = 0.0) -> str:
+    """A time with a unit, which gives the same number again, or nearly so."""
+    for unit in ("second", "ms") if seconds >= 1 else ("ms", "us", "second"):
+        scale = float(UNITS[unit])
+        number = float(f"{seconds / scale:.12g}")
+        if abs(number * scale - seconds) <= tolerance and 1e-3 <= abs(number) < 1e6:
+            return f"{number:.12g}*{unit}"
+    return f"{seconds!r}*second"
+
+
+def equation(e: Equation) -> str:
+    """An equation as Brian2 reads it, which takes no units but those of the SI."""
+    unit = e.unit if _is_base(e.unit, e.dimensions) else base_unit(e.dimensions)
+    left = f"{e.label} = {e.expression}" if e.expression else e.label
+    return f"{left} : {unit}" + (f" ({', '.join(e.flags)})" if e.flags else "")
+
+
+def base_unit(dimensions: Dimension) -> str:
+    """The unit of SI as Brian2 takes it behind the colon of an equation."""
+    usual = unit_name(dimensions).replace("molar", "mmolar")  # a mole in a cubic metre
+    if _is_base(usual, dimensions):
+        return usual
+    powers = {name: dimensions.get_dimension(name) for name in _SI}
+    return "*".join(f"{n}**{p:g}" if p != 1 else n for n, p in powers.items() if p)
+
+
+_SI = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
+
+
+def _is_base(name: str, dimensions: Dimension) -> bool:
+    try:
+        return brian2.Equations(f"x : {name}")["x"].dim is dimensions
+    except Exception:  # of Brian2, of several kinds
+        return False
+
+
+def strings(names: Sequence[str]) -> str:
+    """Names as a list of strings."""
+    return f"[{', '.join(map(repr, names))}]"
+
+
+def integers(numbers: Iterable[int]) -> str:
+    """Whole numbers as a list."""
+    return f"[{', '.join(str(int(number)) for number in numbers)}]"
+
+
+def units_to_import(script: str) -> list[str]:
+    """Lines that import the units that a script or its equations name and ``from brian2 import *`` has not."""
+    nodes = list(ast.walk(ast.parse(script)))
+    named = {n.id for n in nodes if isinstance(n, ast.Name)}
+    docstrings = {n.value for n in nodes if isinstance(n, ast.Expr)}
+    constants = [n.value for n in nodes if isinstance(n, ast.Constant) and n not in docstrings]
+    in_code = {w for c in constants if isinstance(c, str) for w in re.findall(r"[A-Za-z]\w*", c)}
+    offered: dict[str, object] = {}
+    exec("from brian2 import *", offered)
+    known = {n for n in named & UNITS.keys() if offered.get(n) is UNITS[n]}
+    known |= {n for n in in_code & UNITS.keys() if n in brian2.core.namespace.DEFAULT_UNITS}
+    missing = sorted((named | in_code) & UNITS.keys() - known)
+    lines = []
+    for module in (brian2.units.allunits, brian2.units.stdunits):
+        found = [n for n in missing if getattr(module, n, None) is UNITS[n]]
+        missing = [n for n in missing if n not in found]
+        if found:
+            lines.append(f"from {module.__name__} import {', '.join(found)}")
+    return lines
