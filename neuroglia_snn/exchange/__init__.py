@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from neuroglia_snn import __version__, checks, spec
-from neuroglia_snn.backends.base import Request, blank_images
+from neuroglia_snn.backends.base import Request
 from neuroglia_snn.errors import ResultError, UserError, shown
-from neuroglia_snn.exchange.script import DEVICES, Script, script
+from neuroglia_snn.exchange.to_brian2 import DEVICES, Script, script
 from neuroglia_snn.experiments import memory
 from neuroglia_snn.options import as_flags, command
 from neuroglia_snn.quantities import as_settings
@@ -88,7 +88,7 @@ def export(
     again = command("export", str(name_or_path), *as_flags(flags), "--out", path.name)
     origin = f"Written by neuroglia_snn {__version__}: {shown(again, 500)}"
     written = script(model, images, device, seed, origin)
-    _write(written, path)
+    write(written, path)
     return {
         "model": model.name,
         "title": model.title,
@@ -106,14 +106,13 @@ def export(
 def _images(
     model: spec.Model, train: Path | None, test: Path | None, resize: bool, seed: int
 ) -> tuple[Mapping[str, np.ndarray], str | None]:
-    """The images of the stimuli, and what they are: those of a memory experiment, else blank ones."""
+    """The images of a memory experiment, and what they are; no other model has any (`checks`)."""
     if model.experiment.get("kind") == "associative-memory":
         prepared = memory.prepare_images(model, train, test, None, resize, seed)
         return prepared.stimuli(model), prepared.origin
     if train or test or resize:
         raise UserError(f"model '{model.name}' takes no --train, --test and --resize")
-    images = blank_images(model)
-    return images, "blank" if images else None
+    return {}, None
 
 
 def _require_script(path: Path, force: bool) -> Path:
@@ -135,7 +134,7 @@ def _require_script(path: Path, force: bool) -> Path:
     return path
 
 
-def _write(written: Script, path: Path) -> None:
+def write(written: Script, path: Path) -> None:
     """Write the script and its data; each file appears only when complete, the script last."""
     data, partial = path.with_suffix(".npz"), path.with_suffix(".partial")
     try:

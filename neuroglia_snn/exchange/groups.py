@@ -183,7 +183,8 @@ def record(context: Context, r: spec.Record) -> list[str]:
         whole = f"np.arange({population.size})"
         whole += f".reshape({shape})" if len(population.shape) > 1 else ""
         recorded = f"{whole}[{every}].ravel()"
-    arguments = [group, variables, f"record={recorded}", f"dt={text.time(r.every)}", "order=-1"]
+    arguments = [group, variables, f"record={recorded}", f"dt={text.time(r.every)}"]
+    arguments += ["order=-1"] if population.regularly else []  # before these statements
     return [text.call("StateMonitor", arguments, to=name)]
 
 

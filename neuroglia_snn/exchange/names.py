@@ -6,6 +6,7 @@ import builtins
 import dis
 import functools
 import inspect
+import re
 from itertools import permutations
 
 import brian2
@@ -13,8 +14,9 @@ import brian2
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.exchange import schemes
+from neuroglia_snn.exchange import schemes, text
 from neuroglia_snn.exchange.plain import free
+from neuroglia_snn.quantities import UNITS
 
 #: What a script calls by name: no parameter may stand in the place of any of these.
 _CALLED = {
@@ -56,7 +58,7 @@ class Names:
                 )
         variables = {n for p in model.populations.values() for n in eqs.parse(p.equations)}
         variables |= {n for p in model.projections.values() for n in eqs.parse(p.equations)}
-        self._used = {*_CALLED, *model.parameters, *model.tables, *dir(builtins)}
+        self._used = {*_CALLED, *model.parameters, *model.tables, *dir(builtins), *_units(model)}
         self.groups = {n: self._pick(n, "group") for n in model.populations}
         self.groups |= {n: self._pick(n, "synapses") for n in model.projections}
         self.monitors = {n: self._pick(n, "monitor") for n in model.records}
@@ -86,6 +88,19 @@ def _end(names: list[str]) -> str:
     """
     apart = not any(b.startswith(f"{a}_") for a, b in permutations(names, 2))
     return "" if apart and not any(n.startswith(_STEMS) for n in names) else "_"
+
+
+def _units(model: spec.Model) -> set[str]:
+    """Units that the script may name: those of times, of the model's texts and of its tables."""
+    owners: list[spec.Population | spec.Projection] = [*model.populations.values()]
+    owners += model.projections.values()
+    texts = [code for owner in owners for code in (owner.equations, *eqs.texts(owner))]
+    texts += [p.text for p in model.parameters.values()]
+    amounts = [p.value for p in model.parameters.values()]
+    amounts += [t.values[0] for t in model.tables.values()]
+    texts += [text.base_unit(amount.dimensions) for amount in amounts]
+    words = {word for t in texts for word in re.findall(r"[A-Za-z]\w*", t)}
+    return {"second", "ms", "us", "nsecond"} | (words & UNITS.keys())
 
 
 @functools.lru_cache(maxsize=1)

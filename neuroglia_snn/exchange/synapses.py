@@ -169,8 +169,8 @@ def _lattice(context: Context, p: spec.Projection, name: str) -> list[str]:
     return [
         "# each unit and its neighbours on the lattice, in both directions; none beyond the edges",
         f"{site} = np.arange({rows * columns}).reshape({rows}, {columns})",
-        f"{a} = np.concatenate([{one}])",
-        f"{b} = np.concatenate([{other}])",
+        text.call("np.concatenate", [f"[{one}]"], to=a),
+        text.call("np.concatenate", [f"[{other}]"], to=b),
         f"{name}.connect(i=np.concatenate([{a}, {b}]), j=np.concatenate([{b}, {a}]))",
     ]
 

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 import brian2
+from brian2.core.namespace import DEFAULT_UNITS
 from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn import expressions
@@ -74,6 +75,12 @@ def value(text: str) -> str:
     return quantity(text) or code(text)
 
 
+def number(value: float) -> str:
+    """A number in few digits, if they are the same to rounding."""
+    short = float(f"{value:.12g}")
+    return repr(short if abs(short - value) <= 1e-15 * abs(value) else value)
+
+
 def time(seconds: float, tolerance: float = 0.0) -> str:
     """A time with a unit, which gives the same number again, or nearly so."""
     for unit in ("second", "ms") if seconds >= 1 else ("ms", "us", "second"):
@@ -96,11 +103,15 @@ def base_unit(dimensions: Dimension) -> str:
     usual = unit_name(dimensions).replace("molar", "mmolar")  # a mole in a cubic metre
     if _is_base(usual, dimensions):
         return usual
-    powers = {name: dimensions.get_dimension(name) for name in _SI}
+    powers = {name: dimensions.get_dimension(of) for name, of in _SI.items()}
     return "*".join(f"{n}**{p:g}" if p != 1 else n for n, p in powers.items() if p)
 
 
-_SI = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
+#: Units of the SI, with what Brian2 calls their dimensions.
+_SI = {
+    **{"metre": "length", "kilogram": "mass", "second": "time", "amp": "current"},
+    **{"kelvin": "temperature", "mole": "substance", "candle": "luminosity"},
+}
 
 
 def _is_base(name: str, dimensions: Dimension) -> bool:
@@ -123,19 +134,19 @@ def integers(numbers: Iterable[int]) -> str:
 def units_to_import(script: str) -> list[str]:
     """Lines that import the units that a script or its equations name and ``from brian2 import *`` has not."""
     nodes = list(ast.walk(ast.parse(script)))
-    named = {n.id for n in nodes if isinstance(n, ast.Name)}
+    names = [n for n in nodes if isinstance(n, ast.Name)]
+    named = {n.id for n in names} - {n.id for n in names if isinstance(n.ctx, ast.Store)}
     docstrings = {n.value for n in nodes if isinstance(n, ast.Expr)}
     constants = [n.value for n in nodes if isinstance(n, ast.Constant) and n not in docstrings]
     in_code = {w for c in constants if isinstance(c, str) for w in re.findall(r"[A-Za-z]\w*", c)}
     offered: dict[str, object] = {}
     exec("from brian2 import *", offered)
-    known = {n for n in named & UNITS.keys() if offered.get(n) is UNITS[n]}
-    known |= {n for n in in_code & UNITS.keys() if n in brian2.core.namespace.DEFAULT_UNITS}
-    missing = sorted((named | in_code) & UNITS.keys() - known)
+    missing = {n for n in named & UNITS.keys() if offered.get(n) is not UNITS[n]}
+    missing |= (in_code & UNITS.keys()) - DEFAULT_UNITS.keys()
     lines = []
     for module in (brian2.units.allunits, brian2.units.stdunits):
-        found = [n for n in missing if getattr(module, n, None) is UNITS[n]]
-        missing = [n for n in missing if n not in found]
+        found = sorted(n for n in missing if getattr(module, n, None) is UNITS[n])
+        missing -= {*found}
         if found:
             lines.append(f"from {module.__name__} import {', '.join(found)}")
     return lines

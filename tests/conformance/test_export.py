@@ -5,17 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fuzz import contract, random_models
 
-from neuroglia_snn import backends, load
+from neuroglia_snn import backends, export, load, noise
 from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.backends.brian.quiet import hush
 from neuroglia_snn.catalog import files
-from neuroglia_snn.exchange import export
+from neuroglia_snn.exchange import synapses, to_brian2, write
+from neuroglia_snn.exchange.to_brian2 import script
 
-#: Runs a script where this package cannot be imported, and keeps all that it holds.
+#: Runs a script where this package cannot be imported, and keeps all that it holds. The noise is the same
+#: number in every step, as in `no_chance`, and takes nothing from the random numbers of other code.
 ALONE = """
 import runpy, sys
 
@@ -27,8 +32,7 @@ class Hidden:
 sys.meta_path.insert(0, Hidden())
 import brian2, numpy as np
 brian2.prefs.codegen.target = "numpy"
-if len(sys.argv) > 3:
-    np.random.randn = lambda *n: np.linspace(-1, 1.5, *n)
+np.random.randn = lambda *n: np.linspace(-1, 1.5, *n)
 found = runpy.run_path(sys.argv[1])
 kept = {}
 for name, one in found.items():
@@ -46,11 +50,11 @@ np.savez(sys.argv[2], **kept)
 """
 
 
-def alone(script: Path, *more: str) -> Mapping[str, np.ndarray]:
+def alone(script: Path) -> Mapping[str, np.ndarray]:
     """All that a script holds after its run, in a process without this package."""
     kept = script.with_name("kept.npz")
     done = subprocess.run(
-        [sys.executable, "-c", ALONE, str(script), str(kept), *more],
+        [sys.executable, "-c", ALONE, str(script), str(kept)],
         capture_output=True,
         text=True,
         cwd=script.parent,
@@ -62,19 +66,15 @@ def alone(script: Path, *more: str) -> Mapping[str, np.ndarray]:
 
 
 def both(
-    name: str, folder: Path, settings: Mapping[str, str], *more: str
+    name: str | Path, folder: Path, settings: Mapping[str, str]
 ) -> tuple[Outcome, Mapping[str, np.ndarray]]:
-    """Our own run, and that of the exported script."""
-    script = folder / "script.py"
-    export(name, script, overrides=settings, seed=5)
+    """Our own run, and that of the exported script, with a checkerboard for every image."""
     model = load(name, settings)
-    images = {}
-    if model.images():
-        data = np.load(script.with_suffix(".npz"), allow_pickle=False)
-        shapes = model.images()
-        images = {n: data[f"image.{n}"].reshape(shape) > 0 for n, shape in shapes.items()}
+    images = {n: np.indices(shape).sum(0) % 2 > 0 for n, shape in model.images().items()}
+    path = folder / "script.py"
+    write(script(model, images, seed=5), path)
     ours = backends.get("numpy").run(Request(model, images, seed=5))
-    return ours, alone(script, *more)
+    return ours, alone(path)
 
 
 def require_equal(ours: Outcome, theirs: Mapping[str, np.ndarray]) -> None:
@@ -85,10 +85,12 @@ def require_equal(ours: Outcome, theirs: Mapping[str, np.ndarray]) -> None:
             close(theirs[f"final {population} {variable}"], value)
             compared += 1
     for name, recorded in ours.records.items():
+        name = name if f"{name} t" in theirs else f"{name}_monitor"
         close(theirs[f"{name} t"], recorded.times)
         for variable, value in recorded.values.items():
             close(theirs[f"{name} {variable}"], value)
     for name, (times, units) in ours.events.items():
+        name = name if f"{name} t" in theirs else f"{name}_monitor"
         close(theirs[f"{name} t"], times)
         assert (theirs[f"{name} i"] == units).all()
     assert compared
@@ -109,26 +111,68 @@ _MEMORY = {
     "stimulus.train.period": "2 ms",
     "stimulus.test.start": "5 ms",
     "stimulus.test.duration": "1 ms",
-    "record.frames.every": "0.5 ms",
+    "record.frames.every": "1 ms",
     "record.calcium.every": "0.5 ms",
-    "experiment.cue": "5 ms",
-    "experiment.recall": "5.5 ms",
-    "experiment.window": "0.5 ms",
     "sigma2": "0",
 }
 #: Short runs without the noise that we draw in another way.
 SETTINGS = {
-    "fep_canonical": {"model.duration": "40 second", "experiment.trials": "40"},
-    "fep_culture": {"model.duration": "95 ms", "experiment.trials": "3", "sigma": "0"},
+    "fep_canonical": {"model.duration": "40 second"},
+    "fep_culture": {"model.duration": "95 ms", "sigma": "0"},
     "fhn_astrocytes": {"model.duration": "2 ms", "D": "0"},
     "fhn_classifier": {"model.duration": "1 ms"},
     "fhn_excitable": {"model.duration": "12 ms"},
     "noise_induced_excitability": {"model.duration": "2 ms", "sigma2": "0"},
-    "tripartite_coba": {"model.duration": "20.5 ms"},
+    "tripartite_coba": {"model.duration": "10.5 ms"},
 }
+#: A model with everything that a file can say and an own loop need not know.
+EVERYTHING = Path(__file__).with_name("everything.toml")
 MODELS = sorted(files.names("models"))
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_of_the_catalogue_runs_alone_and_gives_what_ours_gives(name, tmp_path):
     require_equal(*both(name, tmp_path, SETTINGS.get(name, _MEMORY)))
+
+
+def test_noise_and_everything_else_of_the_format_are_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(noise, "gaussian", no_chance)
+    monkeypatch.setattr(to_brian2, "MAX_VALUES", 2)  # a table and
+    monkeypatch.setattr(synapses, "MAX_PAIRS", 3)  # a list of pairs are too long for the script
+    ours, theirs = both(EVERYTHING, tmp_path, {})
+    kept = np.load(tmp_path / "script.npz", allow_pickle=False)
+    assert {*kept} == {"image.spot", "table.wave", "pairs.along.i", "pairs.along.j"}
+    require_equal(ours, theirs)
+    assert min(len(times) for times, _ in ours.events.values()) > 0
+
+
+@pytest.mark.parametrize("seed", [104, 118, 138])
+def test_random_models_are_the_same(seed, tmp_path, monkeypatch):
+    hush()
+    monkeypatch.setattr(noise, "gaussian", no_chance)
+    ((part, against),) = random_models.sound([seed], tmp_path).values()
+    model = contract.check(random_models.write(tmp_path, [part]))
+    write(script(model, {}, seed=1), tmp_path / "script.py")
+    theirs = alone(tmp_path / "script.py")
+    ours = against.outcome.records[part.record]
+    values = {v: theirs[f"{part.record} {v}"] for v in ours.values}
+    events = {n: (theirs[f"{n} t"], theirs[f"{n} i"]) for n in against.outcome.events}
+    found = replace(
+        against.outcome, records={part.record: replace(ours, values=values)}, events=events
+    )
+    assert not random_models.difference(part, found, against)
+
+
+def no_chance(seed: int, stream: int, place: np.ndarray, step: int) -> np.ndarray:
+    """Numbers in the place of the noise, another one for each unit."""
+    return np.linspace(-1, 1.5, np.size(place))
+
+
+def test_scripts_choose_their_device(tmp_path):
+    for device, line in (
+        ("cpp_standalone", "set_device('cpp_standalone')"),
+        ("cuda_standalone", "import brian2cuda\n\nset_device('cuda_standalone')"),
+    ):
+        path = tmp_path / f"{device}.py"
+        export("fhn_excitable", path, device=device)
+        assert line in path.read_text()

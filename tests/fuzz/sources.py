@@ -19,6 +19,7 @@ from neuroglia_snn.backends.fused import device
 from neuroglia_snn.backends.fused_cuda import standalone as fused_cuda
 from neuroglia_snn.emit import library
 from neuroglia_snn.errors import UserError
+from neuroglia_snn.exchange.to_brian2 import script
 from neuroglia_snn.lowering import lower
 from neuroglia_snn.program.code import Code
 from neuroglia_snn.program.machine import Machine, Setting
@@ -63,6 +64,7 @@ def of(model: spec.Model) -> dict[str, str]:
         "fused": held(_fused, model, seconds=60),
         "fused-cuda": held(_fused_cuda, model, seconds=60),
         "lava": held(_lowered, model, seconds=60),
+        "export": held(_exported, model, seconds=60),
     }
     if installed("snntorch"):
         found["torch"] = "\n".join(str(held(_torch, model, n)) for n in model.populations)
@@ -105,6 +107,10 @@ def _fused_cuda(model: spec.Model) -> str:
 
 def _lowered(model: spec.Model) -> str:
     return repr(lower(model, request(model).images))
+
+
+def _exported(model: spec.Model) -> str:
+    return script(model, request(model).images).text
 
 
 def _torch(model: spec.Model, population: str) -> str:

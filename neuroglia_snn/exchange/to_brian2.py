@@ -171,12 +171,13 @@ def _table(context: Context, name: str, table: spec.Table) -> list[str]:
     """A function of time given by samples."""
     numbers = [v.si for v in table.values]
     if len(numbers) <= MAX_VALUES:
-        values = f"[{', '.join(map(repr, numbers))}]"
+        values = f"[{', '.join(map(text.number, numbers))}]"
     else:
         key = f"table.{name}"
         context.data[key] = np.array(numbers)
         values = f"data[{key!r}]"
     dimensions = table.values[0].dimensions
     if not dimensions.is_dimensionless:
-        values += f"*({text.base_unit(dimensions)})"
+        unit = text.base_unit(dimensions)
+        values += f"*{unit}" if unit.isalpha() else f"*({unit})"
     return [text.call("TimedArray", [values, f"dt={text.time(table.dt)}"], to=name)]
