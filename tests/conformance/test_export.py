@@ -123,7 +123,15 @@ SETTINGS = {
     "fhn_classifier": {"model.duration": "1 ms"},
     "fhn_excitable": {"model.duration": "12 ms"},
     "noise_induced_excitability": {"model.duration": "2 ms", "sigma2": "0"},
-    "tripartite_coba": {"model.duration": "10.5 ms"},
+    "tripartite_coba": {
+        "model.duration": "20.5 ms",
+        "N_e": "320",
+        "N_a": "320",
+        "population.neuron.size": "400",
+        "population.astrocyte.size": "320",
+        "projection.excitation.from": "neuron[0:320]",
+        "projection.inhibition.from": "neuron[320:400]",
+    },
 }
 #: A model with everything that a file can say and an own loop need not know.
 EVERYTHING = Path(__file__).with_name("everything.toml")
