@@ -100,3 +100,24 @@ equations = "dx/dt = randn()/(0.1*ms) - xi/sqrt(0.1*ms) : 1"
 """)
     outcome = backends.get("numpy").run(Request(load(str(file))))
     assert np.std(outcome.final["a"]["x"]) > 1
+
+
+def test_a_population_that_another_projection_joins_in_part_has_no_gathers(tmp_path):
+    text = MODEL.replace("@@", "z_pre").replace("@", "x_pre - x_post")
+    whole, part = tmp_path / "whole.toml", tmp_path / "part.toml"
+    whole.write_text(text)
+    part.write_text(
+        text.replace("M : 1", "M : 1\nextra : 1")
+        + """
+[projection.part]
+from = "a[0:4]"
+to = "b"
+connect = { rule = "one-to-one" }
+equations = "extra_post = x_pre : 1 (summed)"
+"""
+    )
+    outcomes = [backends.get("numpy").run(Request(load(str(path)))) for path in (whole, part)]
+    one, other = (outcome.final for outcome in outcomes)
+    np.testing.assert_allclose(other["a"]["x"], one["a"]["x"], rtol=1e-12)
+    np.testing.assert_allclose(other["c"]["v"], one["c"]["v"], rtol=1e-12)
+    assert (other["b"]["extra"] != 0).all()

@@ -40,7 +40,7 @@ def is_gather(model: spec.Model, projection: spec.Projection) -> bool:
     own = eqs.parse(projection.equations)
     plain = not (projection.on_pre or projection.on_post or projection.initial)
     only_sums = all("summed" in e.flags or e.kind == "subexpression" for e in own.values())
-    whole = projection.source.start is None and projection.target.start is None
+    whole = projection.source.start is None and not _has_parts(model, projection.target.name)
     populations = {projection.source.name, projection.target.name} <= set(model.populations)
     rule = projection.connect["rule"] in _GATHERED_RULES
     if not (plain and only_sums and whole and populations and rule):
@@ -53,6 +53,12 @@ def is_gather(model: spec.Model, projection: spec.Projection) -> bool:
         or (not clock and "t" in algebra.names(one.text))  # `t` would be the target's
         for one in couplings.sums(model, projection)
     )
+
+
+def _has_parts(model: spec.Model, population: str) -> bool:
+    """Whether any projection joins a part of a population, which Brian2 lets have no linked variables."""
+    ends = [end for p in model.projections.values() for end in (p.source, p.target)]
+    return any(end.name == population and end.start is not None for end in ends)
 
 
 def of_connections(model: spec.Model, one: couplings.Sum) -> frozenset[str]:
