@@ -103,10 +103,12 @@ def _turns(context: Context, p: spec.Projection, again: list[couplings.Sum]) -> 
         ]
     held = couplings.held(model)
     if _out_of_order(context, held):
-        for one in own:
-            if one in held:
-                order = held.index(one) - len(held)
-                lines.append(f"{name}.summed_updaters['{one.variable}_post'].order = {order}")
+        places = {one.variable: held.index(one) - len(held) for one in own if one in held}
+        lines += [
+            "# the turn among the sums of a step, of which some read what others fill"
+        ] * bool(places)
+        for variable, place in places.items():
+            lines.append(f"{name}.summed_updaters['{variable}_post'].order = {place}")
     if again:
         everything = couplings.recomputed(model, p.target.name)
         lines.append("# between predictor and corrector")

@@ -23,6 +23,8 @@ DEVICES: dict[str, list[str]] = {
         "import brian2cuda",
         "",
         "set_device('cuda_standalone')  # builds in the folder 'output'",
+        "# Brian2CUDA's own choice has -use_fast_math, which is quicker and less exact.",
+        "prefs.devices.cuda_standalone.cuda_backend.extra_compile_args_nvcc = ['-w']",
     ],
 }
 #: Values of a table that stand in the script; more are in the file beside it.

@@ -66,13 +66,13 @@ def alone(script: Path) -> Mapping[str, np.ndarray]:
 
 
 def both(
-    name: str | Path, folder: Path, settings: Mapping[str, str]
+    name: str | Path, folder: Path, settings: Mapping[str, str], device: str = "runtime"
 ) -> tuple[Outcome, Mapping[str, np.ndarray]]:
     """Our own run, and that of the exported script, with a checkerboard for every image."""
     model = load(name, settings)
     images = {n: np.indices(shape).sum(0) % 2 > 0 for n, shape in model.images().items()}
     path = folder / "script.py"
-    write(script(model, images, seed=5), path)
+    write(script(model, images, device, seed=5), path)
     ours = backends.get("numpy").run(Request(model, images, seed=5))
     return ours, alone(path)
 
@@ -174,6 +174,11 @@ def test_random_models_are_the_same(seed, tmp_path, monkeypatch):
 def no_chance(seed: int, stream: int, place: np.ndarray, step: int) -> np.ndarray:
     """Numbers in the place of the noise, another one for each unit."""
     return np.linspace(-1, 1.5, np.size(place))
+
+
+@pytest.mark.thorough
+def test_a_script_gives_the_same_as_a_program_in_cpp(tmp_path):
+    require_equal(*both("noise_induced_memory", tmp_path, _MEMORY, "cpp_standalone"))
 
 
 def test_scripts_choose_their_device(tmp_path):
