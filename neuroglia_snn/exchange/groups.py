@@ -43,14 +43,28 @@ class Context:
 
 
 def population(context: Context, p: spec.Population) -> list[str]:
-    """A group with its initial values."""
-    name, model = context.names.groups[p.name], context.model
-    again = couplings.recomputed(model, p.name)
+    """A group with its statements and initial values."""
+    name = context.names.groups[p.name]
+    again = couplings.recomputed(context.model, p.name)
     stimulated = _stimulated(context, p)
+    rows = " x ".join(map(str, p.shape))
+    return [
+        *([f"# {rows} units, row by row"] if len(p.shape) > 1 else []),
+        text.call("NeuronGroup", _arguments(context, p, again, stimulated), to=name),
+        *(f"{variable(name, image)} = {values}" for image, values in stimulated.images.items()),
+        *_statements(name, p, again),
+        *initial(name, p),
+    ]
+
+
+def _arguments(
+    context: Context, p: spec.Population, again: list[couplings.Sum], stimulated: _Stimulated
+) -> list[str]:
+    """What a group is made of."""
     own = eqs.parse(p.equations)
     shared_first = sorted(own.values(), key=lambda e: "shared" not in e.flags)
     equations = [text.equation(e) for e in shared_first if e.name not in stimulated.variables]
-    equations += stimulated.equations + _between_stages(model, p, again)
+    equations += stimulated.equations + _between_stages(context.model, p, again)
     arguments = [str(p.size), text.code("\n".join(equations))]
     if p.threshold is not None:
         arguments.append(f"threshold={text.code(p.threshold)}")
@@ -62,11 +76,12 @@ def population(context: Context, p: spec.Population) -> list[str]:
         events = (f"{event!r}: {text.code(e.condition)}" for event, e in p.events.items())
         arguments.append(f"events={{{', '.join(events)}}}")
     arguments += context.method(schemes.scheme(p, bool(again))) + context.clock(p.dt)
-    arguments.append(f"name={context.names.label(p.name)!r}")
-    rows = " x ".join(map(str, p.shape))
-    lines = [f"# {rows} units, row by row"] if len(p.shape) > 1 else []
-    lines.append(text.call("NeuronGroup", arguments, to=name))
-    lines += [f"{variable(name, image)} = {values}" for image, values in stimulated.images.items()]
+    return [*arguments, f"name={context.names.label(p.name)!r}"]
+
+
+def _statements(name: str, p: spec.Population, again: list[couplings.Sum]) -> list[str]:
+    """What a group does at events and now and then, and the second part of its step."""
+    lines = []
     for event, e in p.events.items():
         lines.append(text.call(f"{name}.run_on_event", [repr(event), text.code(e.action)]))
     for regular in p.regularly:
@@ -74,13 +89,9 @@ def population(context: Context, p: spec.Population) -> list[str]:
         lines.append(text.call(f"{name}.run_regularly", [text.code(regular.code), every]))
     if again:
         sums = text.strings(sorted(couplings.inputs(again)))
-        arguments = [
-            f"corrector({name}, sums={sums})",
-            "when='groups'",
-            f"order={AGAIN + len(again)}",
-        ]
-        lines.append(text.call(f"{name}.run_regularly", arguments))
-    return lines + initial(name, p)
+        second = [f"corrector({name}, sums={sums})", "when='groups'", f"order={AGAIN + len(again)}"]
+        lines.append(text.call(f"{name}.run_regularly", second))
+    return lines
 
 
 def initial(name: str, owner: spec.Population | spec.Projection) -> list[str]:

@@ -20,19 +20,21 @@ from neuroglia_snn.quantities import UNITS
 
 #: What a script calls by name: no parameter may stand in the place of any of these.
 _CALLED = {
-    *("NeuronGroup", "Synapses", "StateMonitor", "SpikeMonitor", "EventMonitor", "TimedArray"),
-    *(
+    *["NeuronGroup", "Synapses", "StateMonitor", "SpikeMonitor", "EventMonitor", "TimedArray"],
+    *[
         "run",
         "seed",
         "set_device",
         "defaultclock",
+        "prefs",
+        "cuda",
         "brian2",
         "brian2cuda",
         "np",
         "Path",
         "data",
         "updater",
-    ),
+    ],
     *schemes.DEFINED,
     *schemes.NEEDED,
 }
@@ -108,15 +110,9 @@ def _attributes() -> frozenset[str]:
     """Attributes of Brian2's groups and synapses, of which none is set like a variable."""
     classes = {*brian2.NeuronGroup.__mro__, *brian2.Synapses.__mro__}
     methods = [m for c in classes for m in vars(c).values() if inspect.isfunction(m)]
-    set_there = {
-        step.argval
-        for m in methods
-        for step in dis.get_instructions(m)
-        if step.opname == "STORE_ATTR"
-    }
-    return frozenset(
-        {*dir(brian2.NeuronGroup), *dir(brian2.Synapses), *set_there} - {"pre", "post"}
-    )
+    steps = [step for m in methods for step in dis.get_instructions(m)]
+    found = {step.argval for step in steps if step.opname == "STORE_ATTR"}
+    return frozenset(found.union(*map(dir, classes)) - {"pre", "post"})
 
 
 def variable(group: str, name: str) -> str:
@@ -126,4 +122,4 @@ def variable(group: str, name: str) -> str:
 
 def pathway(name: str) -> str:
     """Brian2's name of a pathway, which is an attribute of the synapses."""
-    return f"{name}_pathway" if name in _attributes() else name
+    return f"{name}_" if name in _attributes() else name

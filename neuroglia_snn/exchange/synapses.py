@@ -20,11 +20,26 @@ MAX_PAIRS = 50
 
 def projection(context: Context, p: spec.Projection) -> list[str]:
     """Synapses with their connections, initial values and delays."""
-    names, model = context.names, context.model
-    name = names.groups[p.name]
-    again = [s for s in couplings.recomputed(model, p.target.name) if s.projection.name == p.name]
+    name = context.names.groups[p.name]
+    recomputed = couplings.recomputed(context.model, p.target.name)
+    again = [one for one in recomputed if one.projection.name == p.name]
+    at_once = reads_what_it_changes(context.model, p)
+    warning = f"'{at_once}' acts synapse after synapse: not with prefs.codegen.target = 'numpy'"
+    delays = [(n, d) for n, d in p.delay.items() if text.quantity(d) is None]
+    return [
+        *(text.comment(warning) if at_once else []),
+        text.call("Synapses", _arguments(context, p, again), to=name),
+        *_turns(context, p, again),
+        *_connections(context, p),
+        *initial(name, p),
+        *(f"{name}.{pathway(n)}.delay = {text.code(delay)}" for n, delay in delays),
+    ]
+
+
+def _arguments(context: Context, p: spec.Projection, again: list[couplings.Sum]) -> list[str]:
+    """What synapses are made of."""
     equations = [text.equation(e) for e in eqs.parse(p.equations).values()]
-    equations += [_again(model, p, one) for one in again]
+    equations += [_again(context.model, p, one) for one in again]
     arguments = [_endpoint(context, p.source), _endpoint(context, p.target)]
     if equations:
         arguments.append(text.code("\n".join(equations)))
@@ -38,28 +53,18 @@ def projection(context: Context, p: spec.Projection) -> list[str]:
         alone = list(fixed) == ["pre"] and [*p.on_pre, *p.on_post] == ["pre"]
         arguments.append(f"delay={fixed['pre']}" if alone else f"delay={{{delays}}}")
     arguments += context.method(schemes.scheme(p))
-    arguments += context.clock(p.dt) if _has_a_clock(model, p) else []
-    arguments.append(f"name={names.label(p.name)!r}")
-    at_once = reads_what_it_changes(model, p)
-    lines = []
-    if at_once:
-        lines += text.comment(
-            f"'{at_once}' acts synapse after synapse: not with prefs.codegen.target = 'numpy'"
-        )
-    lines.append(text.call("Synapses", arguments, to=name))
-    lines += _turns(context, p, again) + _connections(context, p) + initial(name, p)
-    for n, delay in p.delay.items():
-        if text.quantity(delay) is None:
-            lines.append(f"{name}.{pathway(n)}.delay = {text.code(delay)}")
-    return lines
+    arguments += context.clock(p.dt) if _has_a_clock(context.model, p) else []
+    return [*arguments, f"name={context.names.label(p.name)!r}"]
 
 
 def _has_a_clock(model: spec.Model, p: spec.Projection) -> bool:
-    """Whether anything in the synapses follows their clock; sums follow that of the target."""
+    """Whether anything follows the clock of the synapses; sums follow that of their target."""
     target = model.populations.get(p.target.name) or model.projections[p.target.name]
+    filled = any(other.target.name == p.name for other in model.projections.values())
     moves = any(e.kind == "differential" for e in eqs.parse(p.equations).values())
     named = frozenset().union(*map(algebra.names, eqs.texts(p)))
-    return moves or p.dt != target.dt or bool({"t", "dt", "t_in_timesteps"} & named)
+    timed = bool({"t", "dt", "t_in_timesteps"} & named)
+    return moves or timed or filled or p.dt != target.dt
 
 
 def _endpoint(context: Context, endpoint: spec.Endpoint) -> str:
@@ -91,30 +96,27 @@ def _again(model: spec.Model, p: spec.Projection, one: couplings.Sum) -> str:
 
 def _turns(context: Context, p: spec.Projection, again: list[couplings.Sum]) -> list[str]:
     """When sums are taken, where Brian2 would take them at another time."""
-    names, model = context.names, context.model
-    name, lines = names.groups[p.name], []
-    own = couplings.sums(model, p)
+    name, model = context.names.groups[p.name], context.model
+    own, every = couplings.sums(model, p), couplings.all_sums(model)
     target = model.populations.get(p.target.name) or model.projections[p.target.name]
+    lines = []
     if own and p.dt != target.dt:
         lines += [
             "# these sums are taken on the clock of the synapses, and held in between",
             f"for updater in {name}.summed_updaters.values():",
             f"    updater._clock = {name}.clock",
         ]
-    held = couplings.held(model)
-    if _out_of_order(context, held):
-        places = {one.variable: held.index(one) - len(held) for one in own if one in held}
-        lines += [
-            "# the turn among the sums of a step, of which some read what others fill"
-        ] * bool(places)
-        for variable, place in places.items():
-            lines.append(f"{name}.summed_updaters['{variable}_post'].order = {place}")
+    if own and _out_of_order(context, every):
+        lines.append("# the turn among the sums of a step, of which some read what others fill")
+        for one in own:
+            place = every.index(one) - len(every)
+            lines.append(f"{name}.summed_updaters['{one.variable}_post'].order = {place}")
     if again:
-        everything = couplings.recomputed(model, p.target.name)
         lines.append("# between predictor and corrector")
+        recomputed = couplings.recomputed(model, p.target.name)
         for one in again:
             updater = f"{name}.summed_updaters['{stages.predicted(one.variable)}_post']"
-            lines.append(f"{updater}.order = {AGAIN + everything.index(one)}")
+            lines.append(f"{updater}.order = {AGAIN + recomputed.index(one)}")
     return lines
 
 

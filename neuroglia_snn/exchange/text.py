@@ -14,7 +14,7 @@ from brian2.units.fundamentalunits import Dimension
 from neuroglia_snn import expressions
 from neuroglia_snn.equations import Equation
 from neuroglia_snn.errors import UserError, printable
-from neuroglia_snn.quantities import UNITS, parse_quantity, unit_name
+from neuroglia_snn.quantities import UNITS, Amount, parse_quantity, unit_name
 
 WIDTH = 100
 #: What equations and statements are made of: no quote, no backslash, nothing that ends a string.
@@ -68,6 +68,15 @@ def quantity(text: str) -> str | None:
     parts = list(ast.walk(ast.parse(written, mode="eval")))
     plain = not any(isinstance(part, (ast.Name, ast.Div)) for part in parts)
     return repr(si) if plain else written  # no whole number, which Brian2 divides in another way
+
+
+def amount(value: Amount, text: str) -> str:
+    """A number with its units, as it is written in ``text`` if that is what it is."""
+    written = quantity(text)
+    if written is not None and parse_quantity(text) == value:
+        return written
+    unit = base_unit(value.dimensions)
+    return repr(value.si) if unit == "1" else f"{value.si!r}*({unit})"
 
 
 def value(text: str) -> str:

@@ -23,8 +23,9 @@ DEVICES: dict[str, list[str]] = {
         "import brian2cuda",
         "",
         "set_device('cuda_standalone')  # builds in the folder 'output'",
-        "# Brian2CUDA's own choice has -use_fast_math, which is quicker and less exact.",
-        "prefs.devices.cuda_standalone.cuda_backend.extra_compile_args_nvcc = ['-w']",
+        "# without -use_fast_math, which Brian2CUDA takes by itself: quicker and less exact",
+        "cuda = prefs.devices.cuda_standalone.cuda_backend",
+        "cuda.extra_compile_args_nvcc = ['-w', '-std=c++17', '-O3']",
     ],
 }
 #: Values of a table that stand in the script; more are in the file beside it.
@@ -164,8 +165,7 @@ def _parameters(model: spec.Model) -> list[str]:
     lines = []
     for name, p in eqs.used_parameters(model, _texts(model)).items():
         note = "; ".join(part for part in (p.about, p.source) if part)
-        value = text.quantity(p.text) or f"{p.value.si!r}*{text.base_unit(p.value.dimensions)}"
-        lines.append(text.assigned(name, value, note))
+        lines.append(text.assigned(name, text.amount(p.value, p.text), note))
     return lines
 
 
