@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,9 @@ __all__ = ["DEVICES", "FORMATS", "export"]
 
 #: What a model can be exported to.
 FORMATS = ("brian2",)
+#: What a script imports, and Brian2 for it, beside Python's own modules.
+_IMPORTED = {"brian2", "brian2cuda", "numpy", "sympy", "scipy", "cython", "Cython", "jinja2"}
+_IMPORTED |= {"matplotlib", "pylab", "pyparsing", "cpuinfo", "setuptools", "pkg_resources"}
 
 
 def export(
@@ -124,6 +128,11 @@ def _require_script(path: Path, force: bool) -> Path:
     """
     if path.suffix != ".py":
         raise ResultError(f"{path}: a script ends in .py")
+    if path.stem in sys.stdlib_module_names or path.stem in _IMPORTED:
+        raise ResultError(
+            f"{path}: Python would take this script for the module '{path.stem}' that Brian2 imports;"
+            " choose another --out"
+        )
     for file in (path, path.with_suffix(".npz")):
         if file.is_dir():
             raise ResultError(f"{file} is a folder; choose another --out")

@@ -11,8 +11,8 @@ HEUN = '''
 def heun(equations, variables, method_options=None):
     """The stochastic Heun scheme, which converges to the Stratonovich solution.
 
-    A step is the mean of the slopes at its beginning and at its predicted end, of the drift as of the
-    noise. (Brian2's own 'heun' takes the drift at the beginning alone.)
+    A step is the mean of the slopes at its beginning and at its predicted end, of the drift as of
+    the noise. (Brian2's own 'heun' takes the drift at the beginning alone.)
     """
     rates = equations.get_substituted_expressions(variables)
     end = {x: f'{x}_predicted' for x, _ in rates} | {'t': '(t + dt)'}
@@ -24,10 +24,10 @@ def heun(equations, variables, method_options=None):
 '''.strip()
 
 STAGES = '''
-# The stochastic Heun scheme, which converges to the Stratonovich solution: a step is the mean of the
-# slopes at its beginning and at its predicted end. What units receive from each other belongs to the
-# state, so the step is in two parts. The predictor is the state update. Then the sums over synapses
-# are taken again, of the predicted states. Then the corrector takes the mean of both slopes.
+# The stochastic Heun scheme, which converges to the Stratonovich solution: a step is the mean of
+# the slopes at its beginning and at its predicted end. What units receive from each other belongs
+# to the state, so the step is in two parts. The predictor is the state update. Then the sums over
+# synapses are taken again, of the predicted states. Then the corrector takes the mean of both slopes.
 
 
 def drawn(equations):

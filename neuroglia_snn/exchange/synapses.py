@@ -91,7 +91,8 @@ def _again(model: spec.Model, p: spec.Projection, one: couplings.Sum) -> str:
     sides = {f"{n}_{side}": f"{later[n]}_{side}" for n in later for side in ("pre", "post")}
     value = spelled(algebra.substituted(one.text, sides | {"t": later["t"]}))
     own = eqs.endpoint_variables(model, p.target)[one.variable]
-    return f"{later[one.variable]}_post = {value} : {text.base_unit(own.dimensions)} (summed)"
+    end = f" : {text.base_unit(own.dimensions)} (summed)"
+    return text.wrapped(f"{later[one.variable]}_post = {value}", end)
 
 
 def _turns(context: Context, p: spec.Projection, again: list[couplings.Sum]) -> list[str]:

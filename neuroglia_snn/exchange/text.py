@@ -21,21 +21,21 @@ WIDTH = 100
 _CODE = re.compile(r"[A-Za-z0-9_ .,:()<>=!+\-*/%\n]*", re.ASCII)
 
 
-def comment(text: str, indent: str = "") -> list[str]:
+def comment(text: str) -> list[str]:
     """A text as lines of comment."""
     lines: list[str] = []
     for paragraph in printable(text).split("\n\n"):
-        lines += ["", *textwrap.wrap(paragraph, WIDTH - 2 - len(indent))]
-    return [f"{indent}# {line}".rstrip() for line in lines[1:]]
+        lines += ["", *textwrap.wrap(paragraph, WIDTH - 2)]
+    return [f"# {line}".rstrip() for line in lines[1:]]
 
 
-def code(text: str, indent: str = "    ") -> str:
+def code(text: str) -> str:
     """Equations or statements as a string: within quotes if it is one line, or as a block."""
     if not _CODE.fullmatch(text):
         raise ValueError(f"no parsed code: {text!r}")
     if "\n" not in text:
         return repr(text)
-    return "\n".join(("'''", *(f"{indent}{line}" for line in text.split("\n")), f"{indent}'''"))
+    return "\n    ".join(("'''", *text.split("\n"), "'''"))
 
 
 def call(function: str, arguments: Iterable[str], to: str = "") -> str:
@@ -101,10 +101,31 @@ def time(seconds: float, tolerance: float = 0.0) -> str:
 
 
 def equation(e: Equation) -> str:
-    """An equation as Brian2 reads it, which takes no units but those of the SI."""
+    """An equation as Brian2 reads it, which takes no units but those of the SI; long ones on several lines."""
     unit = e.unit if _is_base(e.unit, e.dimensions) else base_unit(e.dimensions)
+    end = f" : {unit}" + (f" ({', '.join(e.flags)})" if e.flags else "")
     left = f"{e.label} = {e.expression}" if e.expression else e.label
-    return f"{left} : {unit}" + (f" ({', '.join(e.flags)})" if e.flags else "")
+    return wrapped(left, end)
+
+
+def wrapped(left: str, end: str) -> str:
+    """An equation on as many lines as it takes, each but the first of which begins with a summand."""
+    lines = [""]
+    for summand in _summands(left):
+        if lines[-1] and len(lines[-1]) + len(summand) + len(end) > WIDTH - 4:
+            lines.append("    ")
+        lines[-1] += summand.lstrip() if lines[-1].isspace() else summand
+    return "\n".join(lines) + end
+
+
+def _summands(expression: str) -> list[str]:
+    """The pieces of an expression before each sign that is in no bracket."""
+    depth, starts = 0, [0]
+    for place, character in enumerate(expression):
+        depth += (character == "(") - (character == ")")
+        if depth == 0 and expression[place : place + 3] in (" + ", " - "):
+            starts.append(place)
+    return [expression[a:b] for a, b in zip(starts, [*starts[1:], None], strict=True)]
 
 
 def base_unit(dimensions: Dimension) -> str:

@@ -143,8 +143,9 @@ def _section(title: str, blocks: list[list[str]], tight: bool = False) -> list[s
 
 
 def _scheme_lines(context: Context) -> list[str]:
-    """Definitions, with two empty lines before each as between functions."""
-    return [line for scheme in context.definitions for line in ("", "", *scheme.split("\n"))]
+    """Definitions, with two empty lines on either side."""
+    lines = [line for scheme in context.definitions for line in ("", "", *scheme.split("\n"))]
+    return [*lines, ""] if lines else []
 
 
 def _owners(model: spec.Model) -> list[spec.Population | spec.Projection]:

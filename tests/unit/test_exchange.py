@@ -147,7 +147,7 @@ def test_an_earlier_script_is_not_written_over(write, capsys):
     assert out.read_text() != "mine"
 
 
-@pytest.mark.parametrize("name", ["cell.txt", "no/cell.py"])
+@pytest.mark.parametrize("name", ["cell.txt", "no/cell.py", "numpy.py", "ast.py"])
 def test_a_script_that_cannot_be_written_costs_a_sentence(name, write, capsys):
     path = write()
     command = [
@@ -188,3 +188,13 @@ def test_units_of_equations_are_those_that_brian2_takes(unit, written):
     dimensions = parse_unit(unit)
     assert text.base_unit(dimensions) == written
     assert brian2.Equations(f"x : {written}")["x"].dim is dimensions
+
+
+def test_long_equations_are_broken_between_summands():
+    long = "x = " + " + ".join(f"a{n}*(b - {n} + c)" for n in range(20))
+    written = text.wrapped(long, " : volt (unless refractory)")
+    lines = written.split("\n")
+    assert max(map(len, lines)) <= 96 and len(lines) > 2
+    assert all(line.startswith("    + a") for line in lines[1:])
+    assert " ".join(written.split()) == f"{long} : volt (unless refractory)"
+    assert brian2.Equations(written.replace("(unless refractory)", ""))["x"].expr.code == long[4:]
