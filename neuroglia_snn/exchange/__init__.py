@@ -75,6 +75,8 @@ def export(
         raise UserError(f"a model can be exported to {', '.join(FORMATS)}, not to '{shown(to)}'")
     if device not in DEVICES:
         raise UserError(f"device is {', '.join(DEVICES)}, not '{shown(device)}'")
+    if not isinstance(out, (str, os.PathLike)):
+        raise UserError(f"out is the path of a script, not a value of type {type(out).__name__}")
     path = _require_script(Path(out), force)
     model, _ = checks.load_checked(name_or_path, overrides)
     images, shown_images = _images(model, train, test, resize, seed)

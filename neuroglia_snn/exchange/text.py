@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import brian2
 from brian2.core.namespace import DEFAULT_UNITS
@@ -161,18 +161,21 @@ def integers(numbers: Iterable[int]) -> str:
     return f"[{', '.join(str(int(number)) for number in numbers)}]"
 
 
-def units_to_import(script: str) -> list[str]:
-    """Lines that import the units that a script or its equations name and ``from brian2 import *`` has not."""
-    nodes = list(ast.walk(ast.parse(script)))
-    names = [n for n in nodes if isinstance(n, ast.Name)]
+def units_to_import(script: str, in_code: Collection[str]) -> list[str]:
+    """Lines that import units which ``from brian2 import *`` or Brian2's own code does not have.
+
+    Parameters
+    ----------
+    script : str
+    in_code : collection of str
+        Names in its equations, conditions and statements.
+    """
+    names = [n for n in ast.walk(ast.parse(script)) if isinstance(n, ast.Name)]
     named = {n.id for n in names} - {n.id for n in names if isinstance(n.ctx, ast.Store)}
-    docstrings = {n.value for n in nodes if isinstance(n, ast.Expr)}
-    constants = [n.value for n in nodes if isinstance(n, ast.Constant) and n not in docstrings]
-    in_code = {w for c in constants if isinstance(c, str) for w in re.findall(r"[A-Za-z]\w*", c)}
     offered: dict[str, object] = {}
     exec("from brian2 import *", offered)
     missing = {n for n in named & UNITS.keys() if offered.get(n) is not UNITS[n]}
-    missing |= (in_code & UNITS.keys()) - DEFAULT_UNITS.keys()
+    missing |= (UNITS.keys() & in_code) - DEFAULT_UNITS.keys()
     lines = []
     for module in (brian2.units.allunits, brian2.units.stdunits):
         found = sorted(n for n in missing if getattr(module, n, None) is UNITS[n])

@@ -125,7 +125,8 @@ def _imports(context: Context, written: str) -> list[str]:
     path = ["from pathlib import Path", ""] if context.data else []
     lines = ["", *path, *(["import numpy as np"] if "np." in written else [])]
     lines.append("from brian2 import *")
-    lines += text.units_to_import(written)
+    in_code = frozenset().union(*map(algebra.names, _texts(context.model)))
+    lines += text.units_to_import(written, in_code)
     if "word_substitute(" in written:
         lines.append("from brian2.utils.stringtools import word_substitute")
     return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import brian2
 import pytest
@@ -198,3 +199,12 @@ def test_long_equations_are_broken_between_summands():
     assert all(line.startswith("    + a") for line in lines[1:])
     assert " ".join(written.split()) == f"{long} : volt (unless refractory)"
     assert brian2.Equations(written.replace("(unless refractory)", ""))["x"].expr.code == long[4:]
+
+
+def test_the_example_of_the_documentation_is_what_is_written(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "exchange.md"
+    export("fhn_excitable", tmp_path / "unit.py")
+    start = "from brian2 import *"
+    _, _, shown = page.read_text().partition(f"```\n{start}")
+    _, _, written = (tmp_path / "unit.py").read_text().partition(start)
+    assert shown.partition("```")[0] == written
