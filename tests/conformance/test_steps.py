@@ -287,3 +287,24 @@ def test_a_parameter_may_have_the_name_of_a_left_hand_side(tmp_path):
     decay = np.exp(-10 / 20)
     expected = 20 * 0.1 * sum((5 - n) * decay**n for n in range(5))
     assert v == other == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "fused"])
+def test_many_statements_on_clocks_run_in_the_order_of_the_file(tmp_path, backend):
+    entries = ", ".join(f'{{ code = "x = (3*x + {n}) % 1009", dt = "0.1 ms" }}' for n in range(13))
+    file = tmp_path / "m.toml"
+    file.write_text(f"""
+[model]
+dt = "0.1 ms"
+duration = "0.2 ms"
+[population.a]
+size = 2
+equations = "x : 1"
+initial = {{ x = "i" }}
+regularly = [{entries}]
+""")
+    model, _ = checks.load_checked(str(file))
+    x = np.arange(2.0)
+    for n in (*range(13), *range(13)):
+        x = (3 * x + n) % 1009
+    np.testing.assert_array_equal(backends.get(backend).run(Request(model)).final["a"]["x"], x)

@@ -245,7 +245,7 @@ def _population(
     for event, entry in population.events.items():
         group.run_on_event(event, entry.action)
     for n, regular in enumerate(population.regularly):
-        label = _object("regularly", name, n)
+        label = _object("regularly", name, f"{n:06}")  # by whose order Brian2 runs them
         group.run_regularly(regular.code, dt=regular.dt * SECOND, name=label)
     if not own_loop:
         _guard(network, group, population, own)
