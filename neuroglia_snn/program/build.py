@@ -168,12 +168,10 @@ class _Builder:
         return RecordState(*self._where(owner), length, growing, kernel, units, time)
 
     def _record_events(self, owner: Any, code: Code) -> Step:
-        recorded = {name: f"_to_record_{name}" for name in code.keywords["record_variables"]}
+        variables = dict(sorted(code.keywords["record_variables"].items()))  # Brian2 has a set
+        recorded = {name: f"_to_record_{name}" for name in variables}
         _, kernel = self._kernel(owner, code, *recorded.values())
-        growing = {
-            recorded[name]: self._names.array(variable)
-            for name, variable in code.keywords["record_variables"].items()
-        }
+        growing = {recorded[n]: self._names.array(variable) for n, variable in variables.items()}
         return RecordEvents(
             *self._where(owner),
             self._names.array(code.variables["N"]),

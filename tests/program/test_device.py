@@ -360,3 +360,17 @@ def test_draws_have_their_means_and_variances(kind, arguments, mean, variance):
     values = draws.draw(kind, keys, np.arange(count), 5, arguments).astype(float)
     assert abs(values.mean() - mean) < 4.5 * np.sqrt(variance / count)
     assert abs(values.var() / variance - 1) < 0.2
+
+
+def test_a_monitors_variables_stand_in_one_order(device, monkeypatch):
+    """Brian2 holds them in a set, whose order is another one in every process."""
+    programs = []
+    kept = library.source
+    monkeypatch.setattr(
+        "neuroglia_snn.emit.machine.source",
+        lambda program, single: programs.append(program) or kept(program, single),
+    )
+    group = NeuronGroup(2, "v : 1\nu : 1\nw : 1\nx : 1", threshold="v > 1")
+    Network(group, SpikeMonitor(group, ["x", "w", "v", "u"])).run(0.1 * ms)
+    (record,) = programs[0].records()
+    assert list(record.growing) == sorted(record.growing) and len(record.growing) == 6
