@@ -12,7 +12,7 @@ excitatory synapses learn, "delays" the static one with 4,000 neurons, g = 6 (wh
 on the connections drawn) and a delay of its own for each synapse, "tripartite_coba" the model of the
 catalogue, with astrocytes.
 
-Peers are Brian2's C++ standalone with one and two threads; NEST and ANNarchy, one thread, for which
+Peers are ours with two threads; Brian2's C++ standalone with one and two threads; NEST and ANNarchy, one thread, for which
 ``python3.10 -m venv DIR && DIR/bin/pip install nest-simulator==3.10.0`` (or ``annarchy==5.0.4 cmake``) makes
 a PYTHON to name, ``DIR/bin/python``; and for COBA a plain loop by hand in C (``networks/coba.c``, -O3
 -ffast-math). Every run is a process of its own; in each round all run in turn, every other round from the
@@ -97,6 +97,7 @@ def peers(options: argparse.Namespace) -> dict[str, Peer]:
     """All that there are here."""
     found = {
         BASE: brian("neuroglia", 1),
+        "neuroglia x2": brian("neuroglia", 2),
         "Brian2 C++": brian("cpp_standalone", 1),
         "Brian2 C++ x2": brian("cpp_standalone", 2),
         "by hand": by_hand(),

@@ -249,7 +249,7 @@ def run(network: str, device: str, threads: int, seconds: float) -> None:
     if device == "neuroglia":
         import neuroglia_snn.brian  # noqa: F401
 
-        set_device(device)
+        set_device(device, threads=threads)
     else:
         brian2.prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
         set_device(device, directory=os.environ["FOLDER"])

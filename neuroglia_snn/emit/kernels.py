@@ -6,8 +6,10 @@ from collections import Counter
 
 from neuroglia_snn.emit import foreign
 from neuroglia_snn.emit.expressions import TABLED, Printer, stored, type_of
+from neuroglia_snn.program.beside import stride
 from neuroglia_snn.program.operations import combined
 from neuroglia_snn.program.program import Kernel
+from neuroglia_snn.program.sharing import independent
 from neuroglia_snn.program.tree import (
     BOOL,
     Array,
@@ -26,13 +28,19 @@ class Text:
     """The parts of a function that runs a kernel; every name in them is made here.
 
     ``a`` is an array, ``c`` a cell's value, ``p`` a parameter, ``x`` a local, ``w`` what a draw's
-    random bits of a step have in common, ``l`` its table, ``z`` booleans of a block of units, ``u`` the unit and ``d`` its number for random bits.
+    random bits of a step have in common, ``l`` its table, ``z`` booleans of a block of units, ``u`` the unit and ``d`` its number for random bits,
+    ``r`` values beside each other and ``v`` the unit's place among them.
     """
 
     def __init__(
-        self, kernel: Kernel, clock: int, also: tuple[Expression | Array, ...] = ()
+        self,
+        kernel: Kernel,
+        clock: int,
+        also: tuple[Expression | Array, ...] = (),
+        row: tuple[Array, ...] = (),
     ) -> None:
-        """``also`` are values and arrays that the step itself reads."""
+        """``also`` are values and arrays that the step itself reads, ``row`` those beside each other."""
+        self._row = row
         self._kernel, self._clock = kernel, clock
         self._names: dict[Cell, str] = {}
         self._arrays = {a.number: a for a in also if isinstance(a, Array)}
@@ -67,6 +75,7 @@ class Text:
         lines = [
             f"{stored(a.dtype)}* const a{n} = ({stored(a.dtype)}*)run.arrays[{n}];"
             for n, a in sorted(self._arrays.items())
+            if a not in self._row[1:]
         ]
         for n, p in sorted(self._parameters.items()):
             table = "f" if p.dtype.kind == "f" else "n"
@@ -102,6 +111,10 @@ class Text:
             c for c in self._read(self._kernel.each) if c.array.scalar and c not in known
         )
 
+    def once(self) -> list[str]:
+        """All that comes before the loop."""
+        return [*self.head(), *self.before(), *self.shared()]
+
     def each(self) -> list[str]:
         """The body for unit ``u``."""
         shared = {c for c in self._read(self._kernel.each) if c.array.scalar}
@@ -117,15 +130,8 @@ class Text:
         return otherwise if local is None else f"x{local.number}"
 
     def independent(self) -> bool:
-        """Whether units may be done in any order, and many at once: each writes its own cells alone."""
-        written = {c.array.number for c in self._kernel.writes() if not c.array.scalar}
-        gathered = any(c.index is not None for c in self._kernel.writes())
-        return not gathered and not any(
-            isinstance(e, Cell) and e.index is not None and e.array.number in written
-            for s in self._kernel.each
-            for part in s.expressions()
-            for e in walk(part)
-        )
+        """Whether units may be done in any order, and many at once."""
+        return independent(self._kernel)
 
     def stage(self) -> list[Cell]:
         """Let `each` find booleans of the units themselves in arrays ``z`` of a block of units.
@@ -144,6 +150,16 @@ class Text:
         """Cells of the unit itself, in order."""
         own = (c for c in self._names if c.index is None and not c.array.scalar)
         return sorted(own, key=lambda c: c.array.number)
+
+    def own_arrays(self) -> list[tuple[str, int]]:
+        """Arrays of the unit itself, by name and by how many numbers a unit has in each."""
+        found = {
+            (f"a{self._row[0].number}", stride(self._row))
+            if c.array in self._row
+            else (f"a{c.array.number}", 1)
+            for c in self.own()
+        }
+        return sorted(found)
 
     def reads(self, cell: Cell) -> bool:
         """Whether `each` reads a cell."""
@@ -171,6 +187,8 @@ class Text:
             index = "0" if isinstance(cell.index, Literal) else self._names[cell.index]
         if cell in self._staged:
             return f"z{cell.array.number}[u - from]"
+        if cell.array in self._row:
+            return f"r[{stride(self._row)}*v + {self._row.index(cell.array)}]"
         array = "b" if cell in self._old else "a"
         return f"{array}{cell.array.number}[{index}]"
 

@@ -17,6 +17,7 @@ from filelock import FileLock
 from neuroglia_snn import noise, toolchain
 from neuroglia_snn.emit import foreign, steps
 from neuroglia_snn.errors import BackendError
+from neuroglia_snn.program.beside import rows
 from neuroglia_snn.program.fuse import Fused
 from neuroglia_snn.program.program import Program
 from neuroglia_snn.program.tree import Apply, Expression
@@ -30,6 +31,7 @@ _FLAGS = (
     "-fno-trapping-math",
     "-fwrapv",  # whole numbers, as in NumPy
     "-fPIC",
+    "-pthread",
     "-shared",
 )
 #: For rows of lattices the widest vectors pay.
@@ -43,7 +45,8 @@ LATTICE = _FOLDER / "lattice.hpp"
 
 def source(program: Program, single: bool = False) -> str:
     """The C++ of a program. It holds no name and no value of the network."""
-    parts = [(_FOLDER / "runtime.hpp").read_text(encoding="utf-8")]
+    files = ("runtime.hpp", "team.hpp", *(("beside.hpp",) if rows(program.steps) else ()))
+    parts = [(_FOLDER / name).read_text(encoding="utf-8") for name in files]
     fused = any(isinstance(step, Fused) for step in program.steps)
     if (
         program.draws

@@ -8,18 +8,23 @@ from collections.abc import Iterable
 from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64, c_void_p
 
 import numpy as np
+from brian2.utils.logger import get_logger
 
 from neuroglia_snn.emit import foreign
 from neuroglia_snn.emit.expressions import TABLED
 from neuroglia_snn.emit.library import is_kept, library, options, source
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.program import clocks as brian2_clocks
+from neuroglia_snn.program.beside import rows, stride
 from neuroglia_snn.program.edges import Edges
 from neuroglia_snn.program.fuse import Fused
 from neuroglia_snn.program.machine import Made, Setting, Status
 from neuroglia_snn.program.passes import simplified
-from neuroglia_snn.program.program import Program
+from neuroglia_snn.program.program import Deliver, Program
+from neuroglia_snn.program.sharing import among_synapses, dealt, told
 from neuroglia_snn.program.tree import Array, Parameter
+
+logger = get_logger("brian2.devices.neuroglia")
 
 
 class _Clock(Structure):
@@ -48,7 +53,10 @@ class _Alias(Structure):
 
 
 class _Row(Structure):
-    _fields_ = [("groups", POINTER(c_int32)), ("count", c_int64), ("capacity", c_int64)]
+    _fields_ = [
+        ("groups", POINTER(c_int32)),
+        *((name, c_int64) for name in ("count", "capacity", "synapses")),
+    ]
 
 
 class _Pathway(Structure):
@@ -58,7 +66,7 @@ class _Pathway(Structure):
         ("ring", POINTER(_Row)),
         *((name, c_int64) for name in ("rows", "now")),
         *((name, c_void_p) for name in ("late_due", "late")),
-        *((name, c_int64) for name in ("late_count", "late_next", "age", "again")),
+        *((name, c_int64) for name in ("late_count", "late_next", "age", "again", "parts")),
     ]
 
 
@@ -72,11 +80,19 @@ class _Run(Structure):
         ),
         *((name, c_int64) for name in ("clock_count", "position", "stop", "profile", "leaving")),
         ("pause", c_double),
+        ("threads", c_int64),
+        *((name, c_void_p) for name in ("team", "rows", "homes")),
     ]
 
 
 def _address(array: np.ndarray | None) -> int | None:
     return None if array is None else array.ctypes.data
+
+
+def _room(row: tuple[Array, ...]) -> np.ndarray:
+    """Room for the values of arrays beside each other, from the beginning of a line of the cache on."""
+    made = np.empty(len(row[0].values()) * stride(row) + 8)
+    return made[-made.ctypes.data % 64 // 8 :]
 
 
 class CppMachine:
@@ -102,9 +118,17 @@ class CppMachine:
         self._sizes = np.zeros(len(program.arrays), np.int64)
         self.capacity = np.zeros(len(program.records()), np.int64)
         self._seconds = np.zeros(len(program.steps))
-        self._edges, self._late = setting.edges, setting.pending
+        self._edges, self._late = self._dealt(setting), setting.pending
         self._run = self._filled(setting)
         self._library.begin(byref(self._run))
+        if self._run.threads < setting.threads:
+            started = self._run.threads
+            self.close()
+            raise BackendError(
+                f"{setting.threads} threads: this system starts no more than {started}"
+            )
+        if setting.threads > 1:
+            logger.info(told(program, setting.threads), "threads", once=True)
 
     def _compiled(self, text: str, flags: list[str]) -> ctypes.CDLL:
         functions = ", ".join(f"'{f.name}'" for f in self._program.foreign)
@@ -122,7 +146,7 @@ class CppMachine:
             *map(self._table, self._program.tables)
         )
         self._pathways = (_Pathway * max(1, len(setting.edges)))(
-            *map(self._pathway, setting.edges, setting.pending)
+            *map(self._pathway, self._edges, setting.pending)
         )
         self._aliases = self._tabled()
         clocks = self._program.clocks
@@ -135,6 +159,7 @@ class CppMachine:
             made.shift = setting.shifts[number]
         self._tables = tables
         marks = np.zeros(setting.most_units + 8, np.uint8)
+        made = [self._held(_room(row)) for row in rows(self._program.steps)]
         return _Run(
             arrays=self._arrays.ctypes.data,
             sizes=self._sizes.ctypes.data,
@@ -151,6 +176,9 @@ class CppMachine:
             seconds=self._seconds.ctypes.data,
             clock_count=len(clocks),
             profile=setting.profile,
+            threads=setting.threads,
+            rows=_address(self._held(np.array([r.ctypes.data for r in made], np.uintp))),
+            homes=_address(self._held(np.zeros(len(made), np.uintp))),
         )
 
     def _tabled(self) -> ctypes.Array[_Alias]:
@@ -164,6 +192,18 @@ class CppMachine:
                 bound, other = self._held(alias.bound), self._held(alias.other)
                 columns = 2.0**alias.bits
                 found[draw.number] = _Alias(_address(bound), _address(other), columns, alias.least)
+        return found
+
+    def _dealt(self, setting: Setting) -> list[Edges]:
+        """Synapses with a part for each thread, where threads may share them."""
+        found = list(setting.edges)
+        for step in self._program.steps:
+            if setting.threads == 1 or not isinstance(step, Deliver):
+                continue
+            reached = among_synapses(step.kernel)
+            if reached is not None:
+                number = step.pathway.number
+                found[number] = dealt(found[number], reached, setting.threads)
         return found
 
     def _held(self, array: np.ndarray) -> np.ndarray:
@@ -199,14 +239,21 @@ class CppMachine:
             late=_address(late),
             late_count=len(due),
             again=edges.again,
+            parts=edges.parts,
         )
 
     def refresh(self, arrays: Iterable[Array] | None = None) -> None:
         """Take note of where arrays are now, and how long; all of them if none are given."""
+        if arrays is None:
+            self.settle()
         for array in self._program.arrays if arrays is None else arrays:
             values = array.values()
             self._arrays[array.number] = values.ctypes.data
             self._sizes[array.number] = len(values) if values.ndim else 1
+
+    def settle(self) -> None:
+        """Have all values in Brian2's arrays, where Python is to look at them after a pause."""
+        self._library.settle(byref(self._run))
 
     def advance(self, pause: float) -> Status:
         """Go on for about ``pause`` seconds, or to where Python is needed."""

@@ -14,14 +14,19 @@ struct Clock { int64_t* timestep; double* t; const double* dt; const double* tim
 struct Table { const double* values; int64_t rows, columns; double step, refinement; };
 // Of a draw: a distribution of whole numbers in columns of equal width (program/draws.py).
 struct Alias { const double* bound; const int32_t* other; double columns; int64_t least; };
-struct Row { int32_t* groups; int64_t count, capacity; };
-// Synapses by source and delay, and the groups of them that are due in each coming step (a ring).
+struct Row { int32_t* groups; int64_t count, capacity, synapses; };
+// Synapses by source and delay, and the groups of them that are due in each coming step (a ring). Each group has
+// parts, one for each thread.
 struct Pathway
 {
     int64_t start, stop;
     const int64_t* first; const int32_t* delay; const int64_t* begin; const int32_t* order;
     Row* ring; int64_t rows, now;
-    const int64_t* late_due; const int32_t* late; int64_t late_count, late_next, age, again;
+    const int64_t* late_due; const int32_t* late; int64_t late_count, late_next, age, again, parts;
+
+    int64_t first_of(const int64_t group) const { return begin[group*parts]; }
+    int64_t size_of(const int64_t group) const { return first_of(group + 1) - first_of(group); }
+    bool is_late() const { return late_next < late_count && late_due[late_next] == age; }
 };
 struct Run
 {
@@ -29,8 +34,10 @@ struct Run
     const Alias* aliases; const Table* tables; Pathway* pathways; int64_t* capacity; Clock* clocks;
     uint8_t* current; uint8_t* marks; double* seconds; void** states;
     int64_t clock_count, position, stop, profile, leaving; double pause;
+    int64_t threads; class Team* team; double** rows; void** homes;
 };
-const int64_t BLOCK = 256;  // units whose booleans are staged at once
+const int64_t BLOCK = 256;  // units whose booleans are staged at once, and that threads do not part
+const int MOST_THREADS = 256;
 const int64_t SYNAPSES = 64;  // of which some of the work is done at once
 enum Status { DONE = 0, PAUSED = 1, PYTHON = 2, GROW = 3, STOPPED = 4 };
 
@@ -117,6 +124,7 @@ INLINE void put(Pathway& path, const int32_t group)
         row.groups = (int32_t*)std::realloc(row.groups, row.capacity*sizeof(int32_t));
     }
     row.groups[row.count++] = group;
+    row.synapses += path.size_of(group);
 }
 
 static void take_up(Pathway& path, const int32_t* events, const int64_t count)
@@ -126,13 +134,13 @@ static void take_up(Pathway& path, const int32_t* events, const int64_t count)
         if (events[k] < path.start || events[k] >= path.stop) continue;
         const int64_t unit = events[k] - path.start;
         for (int64_t group = path.first[unit]; group < path.first[unit + 1]; group++)
-            if (path.begin[group] < path.begin[group + 1]) put(path, (int32_t)group);
+            if (path.size_of(group)) put(path, (int32_t)group);
     }
 }
 
 INLINE void pass_on(Pathway& path)
 {
-    path.ring[path.now].count = 0;
+    path.ring[path.now].count = path.ring[path.now].synapses = 0;
     path.now = path.now + 1 == path.rows ? 0 : path.now + 1;
     path.age++;
 }
@@ -142,11 +150,11 @@ extern "C" void release(Pathway* path)
     for (int64_t k = 0; k < path->rows; k++) std::free(path->ring[k].groups);
 }
 
-// The units whose marks are set, as a list of events; eight marks at a time.
-static int64_t compact(const uint8_t* marks, const int64_t count, int32_t* events)
+// The units of a range whose marks are set, as a list of events; eight marks at a time.
+static int64_t compact(const uint8_t* marks, const int64_t first, const int64_t last, int32_t* events)
 {
-    int64_t found = 0, u = 0;
-    for (; u + 8 <= count; u += 8)
+    int64_t found = 0, u = first;
+    for (; u + 8 <= last; u += 8)
     {
         uint64_t eight;
         std::memcpy(&eight, marks + u, 8);
@@ -154,7 +162,7 @@ static int64_t compact(const uint8_t* marks, const int64_t count, int32_t* event
         for (int64_t k = u; k < u + 8; k++)
             if (marks[k]) events[found++] = (int32_t)k;
     }
-    for (; u < count; u++)
+    for (; u < last; u++)
         if (marks[u]) events[found++] = (int32_t)u;
     return found;
 }

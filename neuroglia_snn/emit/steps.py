@@ -5,14 +5,14 @@ A step returns false where it has to wait for an array to grow; it has done noth
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import singledispatch
 
+from neuroglia_snn.emit import deliver
 from neuroglia_snn.emit.expressions import stored, type_of
 from neuroglia_snn.emit.fused import FusedText
 from neuroglia_snn.emit.kernels import Text
+from neuroglia_snn.program.beside import rows, stride
 from neuroglia_snn.program.fuse import Fused, touched
-from neuroglia_snn.program.parts import Parts, parts
 from neuroglia_snn.program.program import (
     Deliver,
     Generate,
@@ -29,7 +29,9 @@ from neuroglia_snn.program.program import (
     Threshold,
     Update,
 )
+from neuroglia_snn.program.sharing import least, may_share
 from neuroglia_snn.program.totals import Total
+from neuroglia_snn.program.tree import Array, Expression
 
 
 @singledispatch
@@ -40,28 +42,44 @@ def body(step: Step, number: int) -> list[str]:
 
 @body.register
 def _(step: Update, number: int) -> list[str]:
-    text = Text(step.kernel, step.clock, (step.count,))
+    text = Text(step.kernel, step.clock)
     return [
-        *text.head(),
-        *text.before(),
-        *text.shared(),
-        f"const int64_t count = {text.value(step.count)};",
+        *_count(step),
+        f"share(run, count, {_least(step)}, {_PART}",
+        "{",
+        *text.once(),
         *_blocks(text),
+        "});",
     ]
 
 
+#: What threads call, compiled once; it reads all that it needs itself, so that values stay in registers.
+_PART = "[&run](const int64_t first, const int64_t last) __attribute__((noinline))"
+
+
+def _least(step: Update | Threshold | Sum) -> str:
+    """From how many units for each thread on they share them."""
+    return str(least(step.kernel)) if may_share(step) else "INT64_MAX"
+
+
+def _count(step: Update | Threshold | Sum, *others: Expression | Array) -> list[str]:
+    """How many units there are; ``others`` are values that the text around needs, too."""
+    text = Text(Kernel((), ()), step.clock, (step.count, *others))
+    return [*text.head(), f"const int64_t count = {text.value(step.count)};"]
+
+
 def _blocks(text: Text) -> list[str]:
-    """A loop over all units, in blocks where booleans among numbers would keep it from short vectors."""
+    """A loop over units, in blocks where booleans among numbers would keep it from short vectors."""
     staged = text.stage()
     each = text.each()
     if not staged:
-        return _loop(text, "count", each)
+        return _loop(text, each)
     written = [c for c in staged if text.writes(c)]
     units = "for (int64_t u = from; u < to; u++)"
     return [
-        "for (int64_t from = 0; from < count; from += BLOCK)",
+        "for (int64_t from = first; from < last; from += BLOCK)",
         "{",
-        "const int64_t to = count < from + BLOCK ? count : from + BLOCK;",
+        "const int64_t to = last < from + BLOCK ? last : from + BLOCK;",
         *(f"double z{c.array.number}[BLOCK];" for c in staged),
         *(
             f"{units} z{n}[u - from] = a{n}[u];"
@@ -80,11 +98,11 @@ def _blocks(text: Text) -> list[str]:
     ]
 
 
-def _loop(text: Text, count: str, lines: list[str]) -> list[str]:
-    """A loop over all units; vectors where units do not depend on each other."""
+def _loop(text: Text, lines: list[str]) -> list[str]:
+    """A loop over units; vectors where they do not depend on each other."""
     return [
         *(["#pragma GCC ivdep"] if text.independent() else []),
-        f"for (int64_t u = 0; u < {count}; u++)",
+        "for (int64_t u = first; u < last; u++)",
         "{",
         "const int64_t d = u; (void)d;",
         *lines,
@@ -94,25 +112,25 @@ def _loop(text: Text, count: str, lines: list[str]) -> list[str]:
 
 @body.register
 def _(step: Threshold, number: int) -> list[str]:
-    refractory = step.refractory or ()
-    text = Text(step.kernel, step.clock, (step.count, step.events, *refractory))
+    text = Text(step.kernel, step.clock)
     events = f"a{step.events.number}"
     marked = [*text.each(), f"marks[u] = {text.result('_cond')};"]
     lines = [
-        *text.head(),
-        *text.before(),
-        *text.shared(),
-        f"const int64_t count = {text.value(step.count)};",
+        *_count(step, step.events, *(step.refractory or ())),
+        f"const int64_t found = share_and_list(run, count, {_least(step)}, {events}, {_PART}",
+        "{",
         "uint8_t* const marks = run.marks;",
-        *_loop(text, "count", marked),
-        f"const int64_t found = compact(marks, count, {events});",
+        *text.once(),
+        *_loop(text, marked),
+        "});",
         f"{events}[count] = (int32_t)found;",
     ]
     if step.refractory:
         free, last, time = step.refractory
+        now = f"a{time.array.number}[0]"
         lines += [
             f"for (int64_t k = 0; k < found; k++) a{free.number}[{events}[k]] = 0;",
-            f"for (int64_t k = 0; k < found; k++) a{last.number}[{events}[k]] = {text.value(time)};",
+            f"for (int64_t k = 0; k < found; k++) a{last.number}[{events}[k]] = {now};",
         ]
     return lines
 
@@ -122,9 +140,7 @@ def _(step: Reset, number: int) -> list[str]:
     text = Text(step.kernel, step.clock, (step.events,))
     events = f"a{step.events.number}"
     return [
-        *text.head(),
-        *text.before(),
-        *text.shared(),
+        *text.once(),
         f"const int64_t found = {events}[run.sizes[{step.events.number}] - 1];",
         "for (int64_t k = 0; k < found; k++)",
         "{",
@@ -136,100 +152,30 @@ def _(step: Reset, number: int) -> list[str]:
 
 @body.register
 def _(step: Deliver, number: int) -> list[str]:
-    found = parts(step.kernel)
-    each = step.kernel.each if found is None else (*found.own, *found.reaching)
-    text = Text(replace(step.kernel, each=each), step.clock, (step.pathway.events,))
-    events = f"a{step.pathway.events.number}"
-    return [
-        f"Pathway& path = run.pathways[{step.pathway.number}];",
-        *text.head(),
-        f"take_up(path, {events}, {events}[run.sizes[{step.pathway.events.number}] - 1]);",
-        *text.before(),
-        *text.shared(),
-        "const auto edges = [&](const auto at, const int64_t first, const int64_t last, const int64_t again) __attribute__((always_inline))",
-        "{",
-        *_edges(text, found),
-        "};",
-        "for (; path.late_next < path.late_count && path.late_due[path.late_next] == path.age; path.late_next++)",
-        "edges(Listed{path.late}, path.late_next, path.late_next + 1, path.again);",
-        "const Row& row = path.ring[path.now];",
-        "for (int64_t k = 0; k < row.count; k++)",
-        "{",
-        "const int64_t first = path.begin[row.groups[k]], last = path.begin[row.groups[k] + 1];",
-        "if (path.order) edges(Listed{path.order}, first, last, 0);",
-        "else edges(Adjacent{}, first, last, 0);",
-        "}",
-        "pass_on(path);",
-    ]
-
-
-def _edges(text: Text, found: Parts | None) -> list[str]:
-    """Loops over synapses of one source and delay, which are all different, a block at a time.
-
-    Those that lie apart are fetched while the block before is at work.
-    """
-    fetched = [f"__builtin_prefetch(a{c.array.number} + at(e));" for c in text.own()]
-    return [
-        "for (int64_t from = first; from < last; from += SYNAPSES)",
-        "{",
-        "const int64_t to = last < from + SYNAPSES ? last : from + SYNAPSES;",
-        "if constexpr (at.scattered)",
-        "{",
-        "const int64_t more = last < to + SYNAPSES ? last : to + SYNAPSES;",
-        "for (int64_t e = from == first ? from : to; e < more; e++)",
-        "{",
-        *fetched,
-        "}",
-        "}",
-        *(_each_edge(text, text.each()) if found is None else _in_parts(text, found)),
-        "}",
-    ]
-
-
-def _each_edge(text: Text, lines: list[str], independent: bool | None = None) -> list[str]:
-    vectors = text.independent() if independent is None else independent
-    return [
-        *(["#pragma GCC ivdep"] if vectors else []),
-        "for (int64_t e = from; e < to; e++)",
-        "{",
-        "const int64_t u = at(e), d = u + again; (void)d;",
-        *lines,
-        "}",
-    ]
-
-
-def _in_parts(text: Text, found: Parts) -> list[str]:
-    """What synapses do to themselves, many at once, then what they do to others."""
-    kinds = {local.number: type_of(local.dtype) for local in found.told}
-    own = [*text.part(found.own), *(f"y{n}[e - from] = x{n};" for n in kinds)]
-    told = [f"const {kind} x{n} = y{n}[e - from];" for n, kind in kinds.items()]
-    return [
-        *(f"{kind} y{n}[SYNAPSES];" for n, kind in kinds.items()),
-        *_each_edge(text, own, True),
-        *_each_edge(text, [*told, *text.part(found.reaching)], False),
-    ]
+    return deliver.lines(step)
 
 
 @body.register
 def _(step: Sum, number: int) -> list[str]:
-    also = (step.count, step.target, step.index, step.start, step.stop)
-    text = Text(step.kernel, step.clock, also)
+    text = Text(step.kernel, step.clock, (step.target, step.index))
     target, index = f"a{step.target.number}", f"a{step.index.number}"
-    start = text.value(step.start)
+    start, stop = text.value(step.start), text.value(step.stop)
     value = text.result("_synaptic_var")
+    summed = _summed_in_runs if step.grouped else _summed
     return [
-        *text.head(),
-        f"const int64_t count = {text.value(step.count)}, start = {start}, stop = {text.value(step.stop)};",
-        f"for (int64_t k = start; k < stop; k++) {target}[k] = 0;",
-        *text.before(),
-        *text.shared(),
-        *(_summed_in_runs if step.grouped else _summed)(target, index, value, text.each()),
+        *_count(step, step.target, step.start, step.stop),
+        f"for (int64_t k = {start}; k < {stop}; k++) {target}[k] = 0;",
+        f"share(run, count, {_least(step)}, [&run, count](const int64_t first, const int64_t last) __attribute__((noinline))",
+        "{",
+        *text.once(),
+        *summed(target, index, value, text.each()),
+        "});",
     ]
 
 
 def _summed(target: str, index: str, value: str, each: list[str]) -> list[str]:
     return [
-        "for (int64_t u = 0; u < count; u++)",
+        "for (int64_t u = first; u < last; u++)",
         "{",
         "const int64_t d = u; (void)d;",
         *each,
@@ -239,9 +185,11 @@ def _summed(target: str, index: str, value: str, each: list[str]) -> list[str]:
 
 
 def _summed_in_runs(target: str, index: str, value: str, each: list[str]) -> list[str]:
-    """A target's synapses are added up before the target is written."""
+    """A target's synapses are added up before the target is written; they belong to the part where they begin."""
     return [
-        "for (int64_t u = 0; u < count;)",
+        "int64_t u = first;",
+        f"if (first) while (u < last && {index}[u] == {index}[u - 1]) u++;",
+        "while (u < last)",
         "{",
         f"const int32_t to = {index}[u];",
         f"auto sum = {target}[to];",
@@ -459,22 +407,39 @@ def _lifetime(program: Program) -> list[str]:
         leave += [state, f"for (int n = 0; n < {count}; n++) w{k}::hand_back(s{k}, run, n);"]
     return [
         'extern "C" void begin(Run* const run) {',
+        "run->team = run->threads > 1 ? new Team((int)run->threads) : nullptr;",
+        "if (run->team) run->threads = run->team->threads();",
         f"run->states = new void*[{max(1, len(fused))}];",
         *make,
         "}",
         'extern "C" void end(Run* const run) {',
         *drop,
         "delete[] run->states;",
+        "delete run->team;",
         "}",
         "static void enter(Run& run) {",
-        "(void)run;",
+        "if (run.team && run.team->forked()) run.team = nullptr;",
         *enter,
+        *_rows(program, "bring"),
+        "}",
+        'extern "C" void settle(Run* const given) {',
+        "Run& run = *given;",
+        "(void)run;",
+        *_rows(program, "hand_back"),
         "}",
         "static Status leave(Run& run, const Status status) {",
-        "(void)run;",
         *leave,
+        "if (status != PAUSED && status != GROW) settle(&run);",
         "return status;",
         "}",
+    ]
+
+
+def _rows(program: Program, move: str) -> list[str]:
+    """Bring values beside each other, or hand them back."""
+    return [
+        f"{move}<{len(row)}, {stride(row)}>(run, {k}, {{{', '.join(str(a.number) for a in row)}}});"
+        for k, row in enumerate(rows(program.steps))
     ]
 
 

@@ -27,7 +27,7 @@ from neuroglia_snn.errors import UserError
 from neuroglia_snn.program import clocks, connect, draws, drive
 from neuroglia_snn.program.build import build
 from neuroglia_snn.program.code import record
-from neuroglia_snn.program.machine import Machine, Made, Setting
+from neuroglia_snn.program.machine import MOST_THREADS, Machine, Made, Setting
 from neuroglia_snn.program.program import Program
 from neuroglia_snn.program.refusal import Refused, refuse
 from neuroglia_snn.program.single import execute
@@ -50,7 +50,7 @@ class NeurogliaDevice(RuntimeDevice):
         self.arrays = runtime_device.arrays  # a script may go on with its objects on either
         self._targets = targets
         self._target, self._fallback = next(iter(targets)), False
-        self._precision = "float64"
+        self._precision, self._threads = "float64", 1
         self._preparing = self._fallen_back = False
         self._included: frozenset[int] = frozenset()
         self.made = Made()  # of the last run
@@ -60,11 +60,12 @@ class NeurogliaDevice(RuntimeDevice):
         self._numbers = itertools.count()
 
     def activate(self, build_on_run: bool = True, **options: Any) -> None:
-        """Take up ``target``, ``precision`` and ``fallback`` from `set_device`."""
+        """Take up ``target``, ``precision``, ``threads`` and ``fallback`` from `set_device`."""
         super().activate(build_on_run, **options)
         target = options.pop("target", next(iter(self._targets)))
         fallback = options.pop("fallback", False)
         precision = options.pop("precision", "float64")
+        threads = options.pop("threads", 1)
         options.pop("profile", None)
         if target not in self._targets:
             known = ", ".join(f"'{t}'" for t in self._targets)
@@ -73,12 +74,17 @@ class NeurogliaDevice(RuntimeDevice):
             raise UserError(
                 f"set_device('neuroglia', precision={precision!r}): it is 'float64' or 'float32'"
             )
+        if not (isinstance(threads, (int, np.integer)) and 1 <= threads <= MOST_THREADS):
+            raise UserError(
+                f"set_device('neuroglia', threads={threads!r}): it is a whole number from 1 to {MOST_THREADS}"
+            )
         if options:
             raise UserError(
                 f"set_device('neuroglia') has no option '{next(iter(options))}' (it has target, "
-                "precision and fallback)"
+                "precision, threads and fallback)"
             )
-        self._target, self._fallback, self._precision = target, bool(fallback), precision
+        self._target, self._fallback = target, bool(fallback)
+        self._precision, self._threads = precision, int(threads)
 
     # ------------------------------------------------------------------------------ code objects
 
@@ -185,7 +191,12 @@ class NeurogliaDevice(RuntimeDevice):
         program = build(objects)
         shift = self._position - network.t_
         setting = drive.setting(
-            program, self._keys(program), shift, bool(profile), self._precision == "float32"
+            program,
+            self._keys(program),
+            shift,
+            bool(profile),
+            self._precision == "float32",
+            self._threads,
         )
         machine = self._targets[self._target][1](program, setting)
         self.made = machine.made

@@ -45,10 +45,14 @@ class Report:
         if self._call:
             self._call(0 * second, 0.0, self._start, self._duration)
 
+    def due(self, now: float) -> bool:
+        """Whether it is time to report."""
+        return self._call is not None and now > self._next
+
     def passing(self, t: float) -> None:
         """Report where it is time to."""
         now = time.time()
-        if self._call and now > self._next:
+        if self._call and self.due(now):
             done = (t - float(self._start)) / float(self._duration)
             self._call((now - self._began) * second, done, self._start, self._duration)
             self._next = now + self._period
@@ -139,6 +143,8 @@ class Drive:
         if now - self._looked < pause:
             return
         self._looked = now
+        if report.due(now):
+            self._machine.settle()
         report.passing(self.t)
         self._watch.look(self.t, now)
         if self._limit is not None and now - self._began > self._limit:
@@ -158,6 +164,7 @@ class Drive:
 
     def finish(self) -> None:
         """Leave arrays and queues as Brian2 would."""
+        self._machine.settle()
         self._growth.trim()
         for space in self._program.event_spaces():
             space[-1] = 0
@@ -187,6 +194,7 @@ def setting(
     shift: float,
     profile: bool,
     single: bool = False,
+    threads: int = 1,
 ) -> Setting:
     """Connections, spikes under way and keys as they are now; ``shift``, in s, counts random numbers."""
     steps = [clocks.values(clock, "dt") for clock in program.clocks]
@@ -204,7 +212,7 @@ def setting(
     most = max(
         (len(s.events.values()) for s in program.steps if isinstance(s, Threshold)), default=0
     )
-    return Setting(layouts, waiting, keys, shifts, most, profile, single)
+    return Setting(layouts, waiting, keys, shifts, most, profile, single, threads)
 
 
 def _require_room(step: Generate) -> None:

@@ -20,9 +20,10 @@ class Edges:
     start, stop : the source's units that count, as events number them
     first : group of each of these units, (stop - start + 1,): unit n has groups first[n] to first[n+1]
     delay : steps of each group
-    begin : of each group in ``order``, (groups + 1,)
+    begin : of each part of each group in ``order``, (groups * parts + 1,)
     order : the synapses, or None where they stand in this order already
     rows : steps that a spike can be under way, and one more
+    parts : of each group: threads each do one
     again : what is added to the number of a synapse for the random bits of a spike that is under way as
         the run starts: with other delays than before, a second spike may reach it in the same step
     """
@@ -35,12 +36,14 @@ class Edges:
     order: np.ndarray | None
     rows: int
     again: int = 0
+    parts: int = 1
 
     def synapses(self, groups: np.ndarray) -> np.ndarray:
         """The synapses of some groups, one group after the other."""
-        counts = self.begin[groups + 1] - self.begin[groups]
+        begin = self.begin[:: self.parts]
+        counts = begin[groups + 1] - begin[groups]
         before = np.cumsum(counts) - counts
-        places = np.repeat(self.begin[groups] - before, counts) + np.arange(counts.sum())
+        places = np.repeat(begin[groups] - before, counts) + np.arange(counts.sum())
         return places if self.order is None else self.order[places]
 
     def pairs(self, due: int, groups: np.ndarray) -> np.ndarray:

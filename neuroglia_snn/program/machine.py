@@ -14,6 +14,9 @@ from neuroglia_snn.program.edges import Edges
 from neuroglia_snn.program.program import Program
 from neuroglia_snn.program.tree import Array
 
+#: More threads than any machine has cores for.
+MOST_THREADS = 256
+
 
 class Status(IntEnum):
     """Why a machine came back; the same numbers stand in ``emit/runtime.hpp``."""
@@ -37,6 +40,7 @@ class Setting:
     most_units : of any domain with a threshold
     profile : whether to take the time of each step
     single : whether lattices are computed in single precision
+    threads : that may share the work of a step; results do not depend on it
     """
 
     edges: list[Edges]
@@ -46,6 +50,7 @@ class Setting:
     most_units: int
     profile: bool
     single: bool = False
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,9 @@ class Machine(Protocol):
 
     def advance(self, pause: float) -> Status:
         """Go on for about ``pause`` seconds, or to where Python is needed."""
+
+    def settle(self) -> None:
+        """Have all values in Brian2's arrays, where Python is to look at them after a pause."""
 
     def stop(self) -> None:
         """Stop before the next time step."""

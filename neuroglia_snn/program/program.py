@@ -109,10 +109,14 @@ class Reset(Step):
 
 @dataclass(frozen=True, eq=False)
 class Deliver(Step):
-    """A pathway takes up new events and applies a kernel to the synapses that they reach now."""
+    """A pathway takes up new events and applies a kernel to the synapses that they reach now.
+
+    ``row`` are arrays of the synapses whose values may be beside each other (`program.beside`).
+    """
 
     kernel: Kernel
     pathway: Pathway
+    row: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -310,6 +310,9 @@ class NumpyMachine:
     def refresh(self, arrays: Iterable[Array] | None = None) -> None:
         """Nothing: the arrays are looked up when they are read."""
 
+    def settle(self) -> None:
+        """Nothing: they always are."""
+
     def stop(self) -> None:
         self._stopping = True
 

@@ -1,0 +1,122 @@
+"""Values of one synapse beside each other: the same bits as in arrays of their own, and Python sees them when it looks."""
+
+from __future__ import annotations
+
+import itertools
+
+import brian2
+import numpy as np
+import pytest
+from brian2 import Network, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, ms, second, seed
+
+import neuroglia_snn.brian  # noqa: F401
+from neuroglia_snn.program import beside, drive, passes
+
+MODEL = """w : 1
+dbefore/dt = -before/(20*ms) : 1 (event-driven)
+dafter/dt = -after/(20*ms) : 1 (event-driven)
+once : boolean"""
+
+
+@pytest.fixture(autouse=True)
+def device():
+    brian2.start_scope()
+    brian2.set_device("neuroglia")
+    seed(3)
+    yield
+    brian2.set_device("runtime")
+
+
+def _network(*more):
+    group = NeuronGroup(
+        300,
+        "dv/dt = (1.1 - v)/(10*ms) : 1",
+        threshold="v > 1",
+        reset="v = 0",
+        method="exact",
+    )
+    group.v = "rand()"
+    synapses = Synapses(
+        group,
+        group,
+        MODEL,
+        on_pre="v_post += w\nbefore += 0.01\nw = clip(w + after, 0, 0.1)",
+        on_post="after -= 0.0105\nw = clip(w + before*rand(), 0, 0.1)\nonce = True",
+        delay=0.3 * ms,
+    )
+    synapses.connect(p=0.1)
+    synapses.w = "0.01*rand()"
+    spikes = SpikeMonitor(group)
+    return Network(group, synapses, spikes, *(make(synapses) for make in more)), synapses
+
+
+def _rows(monkeypatch) -> list:
+    """The rows of every program from here on, by the names of their arrays."""
+    seen = []
+    kept = passes.with_rows
+
+    def with_rows(program):
+        found = kept(program)
+        rows = beside.rows(found.steps)
+        seen.append([[array.name.split(".")[1] for array in row] for row in rows])
+        return found
+
+    monkeypatch.setattr(passes, "with_rows", with_rows)
+    return seen
+
+
+def _states(synapses) -> dict[str, np.ndarray]:
+    return {name: np.array(v) for name, v in synapses.get_states(units=False).items()}
+
+
+@pytest.mark.parametrize("threads", (1, 2))
+def test_the_bits_are_those_of_arrays_of_their_own(monkeypatch, threads):
+    found = []
+    for with_rows in (beside.with_rows, lambda program: program):
+        monkeypatch.setattr(passes, "with_rows", with_rows)
+        seen = _rows(monkeypatch)
+        brian2.set_device("neuroglia", threads=threads)
+        seed(3)
+        network, synapses = _network()
+        network.run(20 * ms)
+        synapses.w *= 1.1  # between two runs, arrays are Brian2's
+        network.run(13 * ms)
+        beside_each_other = [sorted(row) for row in seen[0]]
+        assert beside_each_other == ([] if found else [["after", "before", "lastupdate", "w"]])
+        found.append(_states(synapses))
+    assert found[0]["after"].any() and found[0]["once"].any()
+    for name, values in found[0].items():
+        np.testing.assert_array_equal(found[1][name], values, name)
+
+
+def test_what_another_step_looks_at_stays_where_it_is(monkeypatch):
+    seen = _rows(monkeypatch)
+    network, _ = _network(lambda synapses: StateMonitor(synapses, "w", record=[0, 5]))
+    network.run(1 * ms)
+    assert [sorted(row) for row in seen[0]] == [["after", "before", "lastupdate"]]
+
+
+def test_nothing_is_moved_where_python_takes_part(monkeypatch):
+    seen = _rows(monkeypatch)
+    network, _ = _network(lambda synapses: brian2.NetworkOperation(lambda: None, dt=10 * ms))
+    network.run(1 * ms)
+    assert seen == [[]]
+
+
+def test_a_report_sees_values_as_they_are(monkeypatch):
+    """Also those that it writes count."""
+    monkeypatch.setattr(drive, "PAUSE", 0.0)
+    network, synapses = _network()
+    sums = []
+
+    def report(elapsed, completed, start, duration):
+        sums.append((float(np.sum(synapses.lastupdate_)), float(network.t_)))
+        if 0 < completed < 1:
+            synapses.w = 0.05
+
+    network.run(30 * ms, report=report, report_period=0 * second)
+    assert len(sums) > 10
+    for (before, _), (after, t) in itertools.pairwise(sums):
+        assert before <= after <= len(synapses) * t
+    assert sums[-2][0] > sums[1][0]
+    assert np.abs(synapses.w - 0.05).max() < 0.02
