@@ -17,7 +17,7 @@ def lines(step: Deliver) -> list[str]:
     """The lines of the step's function."""
     found = parts(step.kernel)
     each = step.kernel.each if found is None else (*found.own, *found.reaching)
-    text = Text(replace(step.kernel, each=each), step.clock, step.row[:1], step.row)
+    text = Text(replace(step.kernel, each=each), step.clock, step.row[:1], step.row, step.ordered)
     events = step.pathway.events.number
     return [
         f"Pathway& path = run.pathways[{step.pathway.number}];",

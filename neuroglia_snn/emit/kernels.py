@@ -38,9 +38,13 @@ class Text:
         clock: int,
         also: tuple[Expression | Array, ...] = (),
         row: tuple[Array, ...] = (),
+        ordered: tuple[Array, ...] = (),
     ) -> None:
-        """``also`` are values and arrays that the step itself reads, ``row`` those beside each other."""
-        self._row = row
+        """``also`` are values and arrays that the step itself reads, ``row`` those beside each other.
+
+        ``ordered`` are arrays that a ``path`` may have in another order.
+        """
+        self._row, self._ordered = row, ordered
         self._kernel, self._clock = kernel, clock
         self._names: dict[Cell, str] = {}
         self._arrays = {a.number: a for a in also if isinstance(a, Array)}
@@ -73,7 +77,7 @@ class Text:
     def head(self) -> list[str]:
         """Pointers, numbers, and the random bits of the step."""
         lines = [
-            f"{stored(a.dtype)}* const a{n} = ({stored(a.dtype)}*)run.arrays[{n}];"
+            f"{stored(a.dtype)}* const a{n} = ({stored(a.dtype)}*){self._home(a)};"
             for n, a in sorted(self._arrays.items())
             if a not in self._row[1:]
         ]
@@ -93,6 +97,13 @@ class Text:
             if d.kind in TABLED
         ]
         return lines
+
+    def _home(self, array: Array) -> str:
+        """Where an array is."""
+        home = f"run.arrays[{array.number}]"
+        if array not in self._ordered:
+            return home
+        return f"(path.ordered ? path.ordered[{self._ordered.index(array)}] : {home})"
 
     def value(self, e: Expression) -> str:
         """A value of the step itself, outside of the loop: a parameter, or a scalar's element."""

@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 from collections.abc import Iterable
 from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64, c_void_p
+from dataclasses import replace
 
 import numpy as np
 from brian2.utils.logger import get_logger
@@ -67,6 +68,7 @@ class _Pathway(Structure):
         *((name, c_int64) for name in ("rows", "now")),
         *((name, c_void_p) for name in ("late_due", "late")),
         *((name, c_int64) for name in ("late_count", "late_next", "age", "again", "parts")),
+        ("ordered", c_void_p),
     ]
 
 
@@ -93,6 +95,15 @@ def _room(row: tuple[Array, ...]) -> np.ndarray:
     """Room for the values of arrays beside each other, from the beginning of a line of the cache on."""
     made = np.empty(len(row[0].values()) * stride(row) + 8)
     return made[-made.ctypes.data % 64 // 8 :]
+
+
+def _by_place(pending: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Spikes under way, with the place of each synapse in an order instead of its number."""
+    if not len(pending):
+        return pending
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order), dtype=order.dtype)
+    return np.column_stack((pending[:, 0], place[pending[:, 1]]))
 
 
 class CppMachine:
@@ -146,7 +157,7 @@ class CppMachine:
             *map(self._table, self._program.tables)
         )
         self._pathways = (_Pathway * max(1, len(setting.edges)))(
-            *map(self._pathway, self._edges, setting.pending)
+            *map(self._pathway, self._edges, setting.pending, self._ordered())
         )
         self._aliases = self._tabled()
         clocks = self._program.clocks
@@ -215,7 +226,18 @@ class CppMachine:
         step = table.dt / table.refinement
         return _Table(_address(table.values), rows, columns, step, table.refinement)
 
-    def _pathway(self, edges: Edges, pending: np.ndarray) -> _Pathway:
+    def _ordered(self) -> list[tuple[Array, ...]]:
+        """Of each pathway, the arrays of its synapses that it may have in the order of its groups."""
+        steps = [step for step in self._program.steps if isinstance(step, Deliver)]
+        return [step.ordered for step in sorted(steps, key=lambda step: step.pathway.number)]
+
+    def _pathway(self, edges: Edges, pending: np.ndarray, ordered: tuple[Array, ...]) -> _Pathway:
+        copies = None
+        if ordered and edges.order is not None:
+            found = [self._held(array.values()[edges.order]).ctypes.data for array in ordered]
+            copies = self._held(np.array(found, np.uintp))
+            pending = _by_place(pending, edges.order)
+            edges = replace(edges, order=None)
         due = self._held(np.ascontiguousarray(pending[:, 0], np.int64))
         late = self._held(np.ascontiguousarray(pending[:, 1], np.int32))
         ring = (_Row * edges.rows)()
@@ -240,6 +262,7 @@ class CppMachine:
             late_count=len(due),
             again=edges.again,
             parts=edges.parts,
+            ordered=_address(copies),
         )
 
     def refresh(self, arrays: Iterable[Array] | None = None) -> None:

@@ -23,6 +23,7 @@ struct Pathway
     const int64_t* first; const int32_t* delay; const int64_t* begin; const int32_t* order;
     Row* ring; int64_t rows, now;
     const int64_t* late_due; const int32_t* late; int64_t late_count, late_next, age, again, parts;
+    void* const* ordered;  // copies of synapses' values in the order of the groups, or null
 
     int64_t first_of(const int64_t group) const { return begin[group*parts]; }
     int64_t size_of(const int64_t group) const { return first_of(group + 1) - first_of(group); }

@@ -1,7 +1,8 @@
-"""Values of one synapse beside each other: a spike that reaches synapses that lie apart reads one line of each, not four.
+"""Where a machine may hold values of synapses, so that a spike reads few lines of memory where synapses lie apart.
 
-Brian2 keeps an array for each variable. A machine may copy those that only spikes read and write into one
-array of rows, a row a synapse, for as long as nothing else looks at them.
+Brian2 keeps an array for each variable, in the order in which synapses were made. Those that only spikes read and
+write may be in one array of rows, a row a synapse, for as long as nothing else looks at them; those that do not
+change within a run may be in copies, in the order in which spikes reach them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import replace
 
 from neuroglia_snn.program.fuse import touched
 from neuroglia_snn.program.program import Deliver, Program, Python, Step
-from neuroglia_snn.program.tree import FLOAT64, Array, Cell
+from neuroglia_snn.program.tree import FLOAT64, Array, Call, Cell, Draw
 
 #: Most values of a row: a line of the cache.
 _MOST = 8
@@ -32,6 +33,29 @@ def with_rows(program: Program) -> Program:
         replace(step, row=rows.get(step.pathway.path.synapses.name, ()))
         if isinstance(step, Deliver)
         else step
+        for step in program.steps
+    ]
+    return replace(program, steps=steps)
+
+
+def with_order(program: Program) -> Program:
+    """The program whose pathways know which of their synapses' values do not change within a run.
+
+    They are all that a pathway reads of its synapses, or none; it asks for no synapse's number either.
+    """
+    written: set[Array] = set()
+    for step in program.steps:
+        written |= touched(step)[1]
+    watched = any(isinstance(step, Python) for step in program.steps)
+
+    def ordered(step: Deliver) -> tuple[Array, ...]:
+        own = {c.array for c in _cells(step) if c.index is None and not c.array.scalar}
+        numbered = any(isinstance(e, (Draw, Call)) for e in step.kernel.expressions())
+        changing = any(a in written or (watched and not a.variable.constant) for a in own)
+        return () if numbered or changing else tuple(sorted(own, key=lambda a: a.number))
+
+    steps = [
+        replace(step, ordered=ordered(step)) if isinstance(step, Deliver) else step
         for step in program.steps
     ]
     return replace(program, steps=steps)

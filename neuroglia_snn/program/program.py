@@ -111,12 +111,14 @@ class Reset(Step):
 class Deliver(Step):
     """A pathway takes up new events and applies a kernel to the synapses that they reach now.
 
-    ``row`` are arrays of the synapses whose values may be beside each other (`program.beside`).
+    ``row`` are arrays of the synapses whose values may be beside each other, ``ordered`` those that may be
+    read in the order in which spikes reach them (`program.beside`).
     """
 
     kernel: Kernel
     pathway: Pathway
     row: tuple[Array, ...] = ()
+    ordered: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

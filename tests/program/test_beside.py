@@ -1,4 +1,4 @@
-"""Values of one synapse beside each other: the same bits as in arrays of their own, and Python sees them when it looks."""
+"""Values of synapses beside each other, or in the order of spikes: the same bits, and Python sees them when it looks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from brian2 import Network, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, m
 
 import neuroglia_snn.brian  # noqa: F401
 from neuroglia_snn.program import beside, drive, passes
+from neuroglia_snn.program.program import Deliver
 
 MODEL = """w : 1
 dbefore/dt = -before/(20*ms) : 1 (event-driven)
@@ -120,3 +121,69 @@ def test_a_report_sees_values_as_they_are(monkeypatch):
         assert before <= after <= len(synapses) * t
     assert sums[-2][0] > sums[1][0]
     assert np.abs(synapses.w - 0.05).max() < 0.02
+
+
+def _ordered(monkeypatch) -> list:
+    """Of every program from here on, the names of arrays that pathways may have in their order."""
+    seen = []
+    kept = passes.with_order
+
+    def with_order(program):
+        found = kept(program)
+        steps = [step for step in found.steps if isinstance(step, Deliver)]
+        seen.append([sorted(a.name.split(".")[1] for a in step.ordered) for step in steps])
+        return found
+
+    monkeypatch.setattr(passes, "with_order", with_order)
+    return seen
+
+
+def _delayed(on_pre="v_post += w*factor*(1 + u_pre)", *more):
+    group = NeuronGroup(
+        300,
+        "dv/dt = (1.1 - v)/(10*ms) : 1\nu : 1",
+        threshold="v > 1",
+        reset="v = 0",
+        method="exact",
+    )
+    group.v, group.u = "rand()", "rand()"
+    synapses = Synapses(group, group, "w : 1\nfactor : 1 (constant)", on_pre=on_pre)
+    synapses.connect(p=0.1)
+    synapses.w, synapses.factor = "0.01*rand()", "rand()"
+    synapses.delay = "2*ms*rand()"
+    made = [make(synapses) for make in more]
+    return Network(group, synapses, *[m for m in made if m is not None]), group, synapses
+
+
+def test_the_bits_are_those_of_brian2s_order(monkeypatch):
+    """Also with spikes under way from one run to the next."""
+    found = []
+    for with_order in (beside.with_order, lambda program: program):
+        monkeypatch.setattr(passes, "with_order", with_order)
+        seen = _ordered(monkeypatch)
+        seed(3)
+        network, group, synapses = _delayed()
+        network.run(7.3 * ms)
+        synapses.w *= 1.1
+        network.run(9 * ms)
+        assert seen[0] == ([[]] if found else [["_synaptic_post", "_synaptic_pre", "factor", "w"]])
+        found.append((np.array(group.v), list(synapses.pre.queue._full_state())))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
+
+
+@pytest.mark.parametrize(
+    ("on_pre", "more", "ordered"),
+    (
+        ("v_post += w", lambda s: brian2.NetworkOperation(lambda: None, dt=1 * ms), False),
+        ("v_post += factor", lambda s: brian2.NetworkOperation(lambda: None, dt=1 * ms), True),
+        ("v_post += w", lambda s: s.run_regularly("w *= 0.99", dt=1 * ms) and None, False),
+        ("v_post += w*rand()", lambda s: None, False),
+        ("v_post += w; w *= 0.99", lambda s: None, False),
+    ),
+)
+def test_what_may_change_is_read_where_it_is(monkeypatch, on_pre, more, ordered):
+    seen = _ordered(monkeypatch)
+    network, _, _ = _delayed(on_pre, more)
+    network.run(0.1 * ms)
+    assert [bool(names) for names in seen[0]] == [ordered]
