@@ -39,8 +39,14 @@ def lines(step: Deliver) -> list[str]:
         "{",
         "const int64_t* const begin = path.begin + row.groups[k]*path.parts;",
         "const int64_t ahead = path.begin[row.groups[k + 1 < row.count ? k + 1 : k]*path.parts + part];",
-        "if (path.order) edges(Listed{path.order}, begin[part], begin[end], 0, ahead);",
-        "else edges(Adjacent{}, begin[part], begin[end], 0, ahead);",
+        *(
+            []  # all that it reads stands in the order of the groups
+            if step.ordered
+            else [
+                "if (path.order) edges(Listed{path.order}, begin[part], begin[end], 0, ahead); else"
+            ]
+        ),
+        "edges(Adjacent{}, begin[part], begin[end], 0, ahead);",
         "}",
         "});",
         "pass_on(path);",
