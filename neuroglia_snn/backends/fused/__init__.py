@@ -56,7 +56,7 @@ class FusedBackend:
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
-        with apart(device, precision=request.precision), as_written():
+        with apart(device, precision=request.precision, threads=request.threads), as_written():
             brian2.seed(request.seed)
             try:
                 network = build(request.model, request.images, request.seed, apply_settings)
