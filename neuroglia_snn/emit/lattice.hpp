@@ -2,11 +2,9 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 // ------------------------------------------------------------------ units in rows of vectors
@@ -61,36 +59,19 @@ struct Layout {
     }
 };
 
-// Arrays begin at different places of their pages: a processor takes a load for one that waits for a store
-// if the two are at the same place.
-struct Arena
+// How long an array has to be so that those one after the other begin at different places of their pages: a processor
+// takes a load for one that waits for a store if the two are at the same place.
+template <class T> constexpr size_t spaced(const size_t count)
 {
-    std::vector<void*> pieces;
-    Arena() = default;
-    Arena(const Arena&) = delete;
-    Arena& operator=(const Arena&) = delete;
-    ~Arena() { for (void* piece : pieces) std::free(piece); }
-};
-inline Arena& forever() { static Arena* const arena = new Arena; return *arena; }
-inline void* allocate_bytes(const size_t count, Arena& arena)
-{
-    static std::atomic<size_t> calls{0};
     constexpr size_t page = 4096, apart = 11*64;
-    const size_t place = calls++*apart%page, bytes = place + count;
-    void* p = nullptr;
-    if (posix_memalign(&p, page, bytes)) { std::fprintf(stderr, "out of memory\n"); std::_Exit(4); }
-    std::memset(p, 0, bytes);
-    arena.pieces.push_back(p);
-    return (char*)p + place;
-}
-template <class T> inline T* allocate(const size_t count, Arena& arena = forever())
-{
-    return (T*)allocate_bytes((count + 64)*sizeof(T), arena);
+    const size_t bytes = count*sizeof(T);
+    return (bytes + (page + apart - bytes%page)%page)/sizeof(T);
 }
 
-// Rows that are stepped together, and of predictions that are kept (a power of two).
-constexpr int together = 4, predictions = 8;
-static_assert(predictions >= together + 2, "the corrector reads from two rows before to the last one");
+// Rows that are stepped together, and that are kept between the stages (a power of two).
+constexpr int together = 4, kept_rows = 8;
+// Of a thread: with fewer, the stages' borders would meet.
+constexpr int least_rows = 8;
 
 // Of what is compiled once: a copy, of other arithmetic, would give other numbers to other numbers of threads.
 #if defined(__clang__)
@@ -109,6 +90,12 @@ template <class T, class F> inline void fill_units(T* to, const F& value, const 
     for (int r = 0; r < at.rows; r++)
         for (int c = 0; c < at.width; c++) to[at.row(r) + c] = (T)value(std::max(at.unit(r, c), 0));
 }
+inline bool is_any(const int (&of)[Layout::lanes])
+{
+    int any = 0;
+    for (int lane = 0; lane < Layout::lanes; lane++) any |= of[lane];
+    return any;
+}
 // Where a unit is that has neighbours at all sides, and whether all such have the same value.
 inline size_t inside(const Layout& at) { return at.position(at.size > 2*at.cols ? at.cols + 1 : 1); }
 template <class T> inline bool same_inside(const T* from, const Layout& at)
@@ -119,11 +106,25 @@ template <class T> inline bool same_inside(const T* from, const Layout& at)
             if (from[at.position(row*at.cols + column)] != from[inside(at)]) return false;
     return true;
 }
-// A row of a ring that holds `predictions` rows.
-template <class T> inline T* ring_row(T* ring, const int r, const Layout& at)
+// The rows [first, last) that are one thread's, and what the stages leave of them for the next ones: a few rows in a
+// ring, and those that the thread beside reads or writes. `reach` is the number of stages after the first one.
+template <class Kept, int reach> struct Part
 {
-    return ring + (size_t)(r & (predictions - 1))*at.stride + Layout::pad;
-}
+    const int first, last, rows;
+    Kept* const before;  // at its borders, 2*reach rows each
+    Kept* const after;
+    Kept ring[kept_rows] = {};
+
+    Kept& at(const int r)
+    {
+        if (r < first + reach) return before[r - first + reach];
+        if (r >= last - reach) return after[r - last + reach];
+        return ring[r & (kept_rows - 1)];
+    }
+    // The rows of a stage that are not at a border to another part.
+    int from(const int stage) const { return first ? first + reach - stage : 0; }
+    int to(const int stage) const { return last < rows ? last - reach + stage : rows; }
+};
 // Rounded once, where the processor can.
 template <class T> static inline __attribute__((always_inline)) T multiplied_added(const T a, const T b, const T c)
 {
@@ -141,11 +142,6 @@ template <class T, class S> inline void load_units(T* to, const S* from, const L
         for (int c = 0; c < at.width; c++)  // where no unit is: a copy of one
             to[at.row(r) + c] = (T)from[at.unit(r, c) < 0 ? 0 : at.unit(r, c)];
 }
-template <class T, class S> inline void store_units(const T* from, S* to, const Layout& at)
-{
-    for (int unit = 0; unit < at.size; unit++) to[unit] = (S)from[at.position(unit)];
-}
-
 // Neighbours at both sides of a row: of the lanes beside, and at the lattice's edges the unit itself, or the one
 // at the other edge.
 template <class T> inline __attribute__((always_inline)) void fill_sides(T* __restrict row, const Layout& at)
@@ -190,98 +186,101 @@ template <class T, class S> inline void bring_units(T* to, const S* from, const 
 }
 
 // ------------------------------------------------------------------ noise by rows
-// Normals of the units of consecutive rows. `predictions` rows of them are kept, one after the other in a ring: a whole number
-// of blocks, as a block is four vectors.
-template <class T> class NoiseRows {
-public:
-    NoiseRows(const Layout& at, const uint32_t* scrambled, Arena& arena = forever())
-        : at_(at), scrambled_(scrambled), z_(allocate<T>((size_t)predictions*at.width, arena)) {}
-    void begin(const NeurogliaWords of_step) { of_step_ = of_step; made_ = 0; }
-    // Rows [first, last), no more than `together` + 1 and none before those of the last time.
-    void make(const int first, const int last)
-    {
-        const int ring = predictions*at_.width/block, end = (last*at_.width - 1)/block + 1;
-        for (int from = std::max(made_, first*at_.width/block), to; from < end; from = to)
-        {
-            to = std::min(end, (from/ring + 1)*ring);
-            neuroglia_normals(z_ + (size_t)(from%ring)*block, scrambled_ + (size_t)from*32, (uint32_t)(to - from), of_step_);
-        }
-        made_ = std::max(made_, end);
-    }
-    const T* row(const int r) const { return z_ + (size_t)(r & (predictions - 1))*at_.width; }
-    // What all threads read.
-    static const uint32_t* scrambled(const Layout& at, Arena& arena = forever())
-    {
-        const uint32_t count = ((uint32_t)(at.rows*at.width) + block - 1)/block;
-        uint32_t* to = allocate<uint32_t>((size_t)count*32, arena);
-        neuroglia_scramble(to, count);
-        return to;
-    }
-private:
-    static constexpr int block = neuroglia_block;
-    // rows that are made at once, and what else is in the blocks of the first and the last
-    static_assert(predictions*Layout::lanes % block == 0 && predictions >= together + 1 + block/Layout::lanes - 1, "room for whole blocks");
-    const Layout at_;
-    const uint32_t* const scrambled_;
-    T* const z_;
-    int made_ = 0;  // blocks
-    NeurogliaWords of_step_{0, 0};
+// Normals of the units of consecutive rows of one lattice, as many rows as are kept between the stages, one after the
+// other in a ring: a whole number of blocks, as a block is four vectors.
+template <const Layout& at> struct Noise
+{
+    static constexpr int block = neuroglia_block, across = block/Layout::lanes - 1;
+    // of rows: those of a block lie in short rows, too
+    static constexpr int ring = at.vectors() < across ? 2*kept_rows : kept_rows;
+    static constexpr int blocks = (at.rows*at.width + block - 1)/block;
+    static_assert(ring*Layout::lanes % block == 0, "whole blocks");
 };
 
-// The same interface for normals that are numbered by unit, which lie in another order: each takes random bits of its own.
-template <class T> class UnitNoiseRows {
+// Of the counters of all blocks.
+template <const Layout& at> struct Counters
+{
+    alignas(64) uint32_t scrambled[(size_t)Noise<at>::blocks*32];
+    Counters() { neuroglia_scramble(scrambled, Noise<at>::blocks); }
+};
+
+template <class T, const Layout& at> class NoiseRows : Noise<at>
+{
+    using Noise<at>::block;
+    const Counters<at>& counters;
+    alignas(64) T z[Noise<at>::ring*at.width];
+    int made = 0;  // blocks
+    NeurogliaWords of_step{0, 0};
+
 public:
-    UnitNoiseRows(const Layout& at, Arena& arena)
-        : at_(at), x0_(allocate<uint32_t>(at.length(), arena)), x1_(allocate<uint32_t>(at.length(), arena)),
-          second_(allocate<uint32_t>(at.length(), arena)), turned_(allocate<uint32_t>(at.length(), arena)),
-          z_(allocate<T>((size_t)predictions*at.width, arena))
+    explicit NoiseRows(const Counters<at>& counters) : counters(counters) {}
+    void begin(const NeurogliaWords words) { of_step = words; made = 0; }
+    // Rows [first, last), none before those of the last time.
+    void make(const int first, const int last)
     {
-        for (int r = 0; r < at.rows; r++)
-            for (int c = 0; c < at.width; c++)
-            {
-                const uint32_t unit = (uint32_t)std::max(at.unit(r, c), 0);
-                const NeurogliaWords words = neuroglia_of_counter(unit/neuroglia_block*neuroglia_lanes + unit%neuroglia_lanes);
-                const size_t place = (size_t)r*at.width + c;
-                x0_[place] = words.x0; x1_[place] = words.x1;
-                second_[place] = unit/neuroglia_lanes & 2u ? ~0u : 0u;
-                turned_[place] = unit/neuroglia_lanes & 1u ? ~0u : 0u;
-            }
+        constexpr int ring = Noise<at>::ring*at.width/block;
+        const int end = (last*at.width - 1)/block + 1;
+        for (int from = std::max(made, first*at.width/block), to; from < end; from = to)
+        {
+            to = std::min(end, (from/ring + 1)*ring);
+            neuroglia_normals(z + (size_t)(from%ring)*block, counters.scrambled + (size_t)from*32, (uint32_t)(to - from), of_step);
+        }
+        made = std::max(made, end);
     }
-    void begin(const NeurogliaWords of_step) { of_step_ = of_step; made_ = 0; }
-    void make(const int, const int last)
+    const T* row(const int r) const { return z + (size_t)(r & (Noise<at>::ring - 1))*at.width; }
+};
+
+// The same for normals that are numbered by unit, which lie in another order: each takes random bits of its own.
+template <const Layout& at> struct UnitCounters
+{
+    static constexpr size_t size = (size_t)at.rows*at.width;
+    alignas(64) uint32_t x0[size], x1[size], second[size], turned[size];  // masks: of the two words, and of their bytes in reverse
+    UnitCounters()
     {
-        for (; made_ < last; made_++) fill(z_ + (size_t)(made_ & (predictions - 1))*at_.width, (size_t)made_*at_.width);
+        for (size_t place = 0; place < size; place++)
+        {
+            const uint32_t unit = (uint32_t)std::max(at.unit((int)(place/at.width), (int)(place%at.width)), 0);
+            const NeurogliaWords words = neuroglia_of_counter(unit/neuroglia_block*neuroglia_lanes + unit%neuroglia_lanes);
+            x0[place] = words.x0; x1[place] = words.x1;
+            second[place] = unit/neuroglia_lanes & 2u ? ~0u : 0u;
+            turned[place] = unit/neuroglia_lanes & 1u ? ~0u : 0u;
+        }
     }
-    const T* row(const int r) const { return z_ + (size_t)(r & (predictions - 1))*at_.width; }
-private:
-    __attribute__((noinline)) void fill(T* __restrict z, const size_t from) const
+};
+
+template <class T, const Layout& at> class UnitNoiseRows
+{
+    const UnitCounters<at>& counters;
+    alignas(64) T z[kept_rows*at.width];
+    int made = 0;
+    NeurogliaWords of_step{0, 0};
+
+    __attribute__((noinline)) void fill(T* __restrict to, const size_t from) const
     {
-        const uint32_t* __restrict x0 = x0_ + from;
-        const uint32_t* __restrict x1 = x1_ + from;
-        const uint32_t* __restrict second = second_ + from;
-        const uint32_t* __restrict turned = turned_ + from;
-        const NeurogliaWords of_step = of_step_;
-        for (int c = 0; c < at_.width; c += 16, x0 += 16, x1 += 16, second += 16, turned += 16, z += 16)
+        const NeurogliaWords both = of_step;
+        for (size_t c = from; c < from + at.width; c += 16, to += 16)
         {
             alignas(64) uint32_t words[16];
             alignas(64) float some[16];
             for (int lane = 0; lane < 16; lane++)
             {
-                uint32_t a = x0[lane] + of_step.x0, b = x1[lane] + of_step.x1;
+                uint32_t a = counters.x0[c + lane] + both.x0, b = counters.x1[c + lane] + both.x1;
                 neuroglia_mix(a, b);
-                const uint32_t word = a ^ ((a ^ b) & second[lane]);
-                words[lane] = word ^ ((word ^ neuroglia_reversed(word)) & turned[lane]);
+                const uint32_t word = a ^ ((a ^ b) & counters.second[c + lane]);
+                words[lane] = word ^ ((word ^ neuroglia_reversed(word)) & counters.turned[c + lane]);
             }
             neuroglia_quantiles(words, some);
-            for (int lane = 0; lane < 16; lane++) z[lane] = (T)some[lane];
+            for (int lane = 0; lane < 16; lane++) to[lane] = (T)some[lane];
         }
     }
-    const Layout at_;
-    uint32_t* const x0_;
-    uint32_t* const x1_;
-    uint32_t* const second_;  // masks: of the two words, and of their bytes in reverse
-    uint32_t* const turned_;
-    T* const z_;
-    int made_ = 0;
-    NeurogliaWords of_step_{0, 0};
+
+public:
+    explicit UnitNoiseRows(const UnitCounters<at>& counters) : counters(counters) {}
+    void begin(const NeurogliaWords words) { of_step = words; made = 0; }
+    void make(const int first, const int last)
+    {
+        for (made = std::max(made, first); made < last; made++)
+            fill(z + (size_t)(made & (kept_rows - 1))*at.width, (size_t)made*at.width);
+    }
+    const T* row(const int r) const { return z + (size_t)(r & (kept_rows - 1))*at.width; }
 };

@@ -1,4 +1,4 @@
-"""Stages of a fused step as C++: loops over rows, the columns of a row, threshold and reset."""
+"""Stages of a fused step as C++: loops over a few rows, and over the columns of a row."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class Stages:
     written : arrays that are written
     beside : arrays whose neighbours are read
     ringed : private arrays of which a few rows are kept, for later stages
+    before : what is done before the units: once while nothing but this step is due, and in every step (True)
     """
 
     def __init__(self, step: Fused, single: bool) -> None:
@@ -65,13 +66,15 @@ class Stages:
         self._locals = 1 + max(
             (e.number for s in _all(step) for e in _parts(s) if isinstance(e, Local)), default=-1
         )
-        self.before = [self._assigned(s) for s in step.before]
+        timely = [self.sums.is_timely(s.value) for s in step.before]
+        self.before = {
+            when: [self._assigned(s) for s, t in zip(step.before, timely, strict=True) if t == when]
+            for when in (False, True)
+        }
         self._stages = [self._stage(stage, n) for n, stage in enumerate(step.stages)]
-        self._fire = self._firing()
-        self._above = self._threshold_alone() if self._fire else []
 
     def _assigned(self, s: Statement) -> str:
-        """A statement that is done once a step."""
+        """A statement about what units share."""
         kind, name = type_of(s.target.dtype), self.sums.once(s.target)
         value = combined(s.operation, s.target, s.value)
         return f"const {kind} {name} = ({kind})({self.sums.once(value)});"
@@ -106,7 +109,12 @@ class Stages:
         table = "f" if found.dtype.kind == "f" else "n"
         return f"({type_of(found.dtype)})run.{table}[{number}]"
 
-    def _constant(self, cell: Cell) -> bool:
+    def of_threshold(self) -> list[Cell]:
+        """Cells of units that the threshold reads."""
+        return _read(self._step.threshold.kernel.each) if self._step.threshold else []
+
+    def constant(self, cell: Cell) -> bool:
+        """Whether a unit's value is the same in all steps."""
         variable = cell.array.variable
         return bool(variable.constant) and cell.array not in self.written | self._step.changed
 
@@ -126,7 +134,7 @@ class Stages:
             and name not in needed
             and (used[name] <= 1 or is_drawn(value))
         }
-        linearizer = Linearizer(self._constant, inlined)
+        linearizer = Linearizer(self.constant, inlined)
         lines = []
         for name, value in values.items():
             if name not in inlined:
@@ -142,7 +150,7 @@ class Stages:
                 lines.append(f"A{array.number}[c] = {text};")
         lines += [f"C{k.number}[c] = {self.sums.text(local)};" for k, local in carried.items()]
         if self._step.above in values:
-            lines.append(f"any |= (int)x{self._step.above.number};")  # type: ignore[union-attr]
+            lines.append(f"any[lane] |= (int)x{self._step.above.number};")  # type: ignore[union-attr]
         return lines
 
     def _assignments(
@@ -206,122 +214,89 @@ class Stages:
             and is_drawn(s.value)
         }
 
-    def _firing(self) -> list[str]:
-        """Threshold and reset of the unit in column ``c``."""
-        step = self._step
-        if step.reset is None:
-            return []
-        kernel = step.reset.kernel
-        cells = {
-            e: f"c{n}"
-            for n, e in enumerate(
-                dict.fromkeys(
-                    e for e in (*kernel.expressions(), *kernel.writes()) if isinstance(e, Cell)
-                )
-            )
-        }
-        lines = []
-        for cell, name in cells.items():
-            where = f"a{cell.array.number}[0]" if cell.array.scalar else f"A{cell.array.number}[c]"
-            if cell.array.scalar:
-                self.sums.scalars[cell] = where
-            lines.append(f"{type_of(cell.dtype)} {name} = {where}; (void){name};")
-        printer = Printer(cells, "0", foreign.symbol)
-        for s in (*kernel.before, *kernel.each):
-            value = combined(s.operation, s.target, s.value)
-            kind, text = type_of(s.target.dtype), printer.text(value)
-            text = f"({kind})({text})"
-            if s.condition is not None:
-                text = f"{printer.text(s.condition)} ? {text} : {printer.text(s.target)}"
-            declared = kind + " " if isinstance(s.target, Local) else ""
-            lines.append(f"{declared}{printer.text(s.target)} = {text};")
-        lines += [f"A{c.array.number}[c] = {cells[c]};" for c in dict.fromkeys(kernel.writes())]
-        return lines
+    def row(self, array: Array, row: str = "r") -> str:
+        """Where a row of an array begins."""
+        if array in self.ringed:
+            return f"w.part.at({row}).r{array.number} + Layout::pad"
+        return f"s.a{array.number} + at.row({row})"
 
     def _rows(self, stage: int) -> list[str]:
         """Pointers to the rows that a stage reads and writes."""
         statements = self._step.stages[stage].statements
-        last = stage == len(self._step.stages) - 1
         offsets: dict[Array, set[int]] = {}
         for e in _read(statements):
             row = 0 if e.index is None else self._step.offsets[e.index.array][0]  # type: ignore[union-attr]
             offsets.setdefault(e.array, set()).add(row)
-        for s in statements:
-            if isinstance(s.target, Cell):
-                offsets.setdefault(s.target.array, set()).add(0)
-        lines = []
         written = {s.target.array for s in statements if isinstance(s.target, Cell)}
+        for array in written:
+            offsets.setdefault(array, set()).add(0)
+        lines = []
         for a, rows in sorted(offsets.items(), key=lambda pair: pair[0].number):
-            n, kind = a.number, self.work(a)
+            kind = self.work(a)
             for row in sorted(rows if a in self.ringed else {0}):
                 const = "" if a in written and row == 0 else "const "
-                where = f"r + {row}" if row else "r"
-                from_ = (
-                    f"ring_row(s.r{n}, {where}, at)"
-                    if a in self.ringed
-                    else f"s.a{n} + at.row({where})"
-                )
-                if a in self._step.private and a not in self.ringed:
-                    continue
-                lines.append(f"{const}{kind}* __restrict const A{n}{SIDES[row]} = {from_};")
+                where = self.row(a, f"r + {row}" if row else "r")
+                if a not in self._step.private or a in self.ringed:
+                    lines.append(f"{const}{kind}* __restrict const A{a.number}{SIDES[row]} = {where};")
             if a in written and a in self._step.private:
-                lines.append(f"{kind}* __restrict const kept{n} = s.a{n} + at.row(r);")
+                lines.append(f"{kind}* __restrict const kept{a.number} = s.a{a.number} + at.row(r);")
+        real = self.real
         lines += [
-            f"const {self.real}* __restrict const {z} = s.{z}.row(r);"
-            for z in self.sums.noises.values()
+            f"const {real}* __restrict const {z} = w.{z}.row(r);" for z in self.sums.noises.values()
         ]
         lines += [
-            f"const {self.real}* __restrict const {k} = s.{k} + at.row(r);"
+            f"const {real}* __restrict const {k} = s.{k} + at.row(r);"
             for k in self.sums.coefficients.values()
         ]
         lines.append("const uint32_t* __restrict const U = s.units + at.row(r); (void)U;")
         for k in self._step.carried:
-            lines.append(f"auto* __restrict const C{k.number} = ring_row(s.c{k.number}, r, at);")
-        return [*lines, *(["int any = 0;"] if last and self._fire else [])]
+            lines.append(
+                f"auto* __restrict const C{k.number} = w.part.at(r).c{k.number} + Layout::pad;"
+            )
+        return lines
 
     def text(self) -> list[str]:
-        """A function for the rows of each stage, and one for the reset of a row."""
+        """A function for some rows of each stage."""
         lines: list[str] = []
-        if self._fire:
-            lines += self._fire_text()
         for n, body in enumerate(self._stages):
             used = set(re.findall(r"\bh\d+\b", "\n".join(body)))
             names = [h for h in self.sums.numbers if h in used]
-            last = n == len(self._stages) - 1
-            beside = {
-                s.target.array
-                for s in self._step.stages[n].statements
-                if isinstance(s.target, Cell) and s.target.array in self.beside
-            }
-            if last and self._step.reset:
-                beside |= {
-                    c.array for c in self._step.reset.kernel.writes() if c.array in self.beside
-                }
-            edges = []
-            for a in sorted(beside, key=lambda a: a.number):
-                get = (
-                    f"ring_row(s.r{a.number}, {{}}, at)"
-                    if a in self.ringed
-                    else f"s.a{a.number} + at.row({{}})"
-                )
-                edges += [
-                    f"fill_sides({get.format('r')}, at);",
-                    f"if (r == 0) fill_beyond({get.format('-1')}, {get.format('0')}, true, at);",
-                    f"if (r == at.rows - 1) fill_beyond({get.format('at.rows')}, {get.format('r')}, false, at);",
-                ]
+            fires = self._step.reset is not None and n == len(self._stages) - 1
             lines += [
-                f"template <bool keep, bool all> NEUROGLIA_ONCE static void stage{n}(State& s, const Shared& shared, Run& run, const int from, const int to)",
+                f"template <bool keep, bool all> NEUROGLIA_ONCE static void stage{n}(State& s, Worker& w, const Shared& shared, Run& run, const int first, const int last)",
                 "{",
                 *(f"const {self.sums.numbers[h][0]} {h} = shared.{h};" for h in names),
-                "(void)run;",
-                "for (int r = from; r < to; r++)",
+                *(["int above[together][Layout::lanes] = {};"] if fires else []),
+                "for (int r = first; r < last; r++)",
                 "{",
                 *self._rows(n),
+                *(["int* const any = above[r - first];"] if fires else []),
                 *self._columns(body),
-                *(["if (any) fire(s, shared, run, r);"] if last and self._fire else []),
-                *edges,
                 "}",
+                # all that calls functions, or has other constants, by itself
+                "for (int r = first; r < last; r++)",
+                "{",
+                *(["if (is_any(above[r - first])) fire(s, w, shared, run, r);"] if fires else []),
+                *self._edges(n, fires),
                 "}",
+                "(void)run; (void)w;",
+                "}",
+            ]
+        return lines
+
+    def _edges(self, stage: int, fires: bool) -> list[str]:
+        """Copies of what is beyond the edges, where neighbours read what a stage has written."""
+        written = {s.target for s in self._step.stages[stage].statements}
+        if fires and self._step.reset:
+            written |= set(self._step.reset.kernel.writes())
+        beside = {c.array for c in written if isinstance(c, Cell)} & self.beside
+        lines = []
+        for a in sorted(beside, key=lambda a: a.number):
+            first, last, row = self.row(a, "-1"), self.row(a, "at.rows"), self.row(a)
+            lines += [
+                f"fill_sides({row}, at);",
+                f"if (r == 0) fill_beyond({first}, {row}, true, at);",
+                f"if (r == at.rows - 1) fill_beyond({last}, {row}, false, at);",
             ]
         return lines
 
@@ -337,9 +312,11 @@ class Stages:
         longest = max((last - first) // lanes.LANES for _, first, last in sections)
         loop = [
             *([f"#pragma GCC unroll {longest}"] if used and longest <= _UNROLLED else []),
+            "for (int vector = from; vector < to; vector += Layout::lanes)",
             "#pragma GCC ivdep",
-            "for (int c = from; c < to; c++)",
+            "for (int lane = 0; lane < Layout::lanes; lane++)",
             "{",
+            "const int c = vector + lane;",
             *(f"const {real} {k.lower()} = alike.value ? {k}_inside : {k}[c];" for k in used),
             *body,
             "}",
@@ -371,74 +348,6 @@ class Stages:
         size = lanes.LANES
         return [(alike, size * f, size * t) for alike, f, t in parts if t > f]
 
-    def _fire_text(self) -> list[str]:
-        """Threshold and reset of a row: what the threshold says is worked out again."""
-        step = self._step
-        assert step.reset is not None and step.threshold is not None and step.above is not None
-        arrays = sorted(
-            {c.array for c in _reset_cells(step)}
-            | {e.array for e in _read(step.threshold.kernel.each)},
-            key=lambda a: a.number,
-        )
-        rows = []
-        for a in arrays:
-            if a.scalar:
-                continue
-            where = (
-                f"ring_row(s.r{a.number}, r, at)"
-                if a in self.ringed
-                else f"s.a{a.number} + at.row(r)"
-            )
-            rows.append(f"{self.work(a)}* const A{a.number} = {where};")
-        above = "\n".join(self._above)
-        used = sorted(set(re.findall(r"\bh\d+\b", above)))
-        constants = [
-            k for k in self.sums.coefficients.values() if re.search(rf"\b{k.lower()}\b", above)
-        ]
-        return [
-            "static __attribute__((noinline)) void fire(State& s, const Shared& shared, Run& run, const int r)",
-            "{",
-            "(void)shared; (void)run;",
-            *self.heads(self._fire),
-            *(f"const {self.sums.numbers[h][0]} {h} = shared.{h};" for h in used),
-            *rows,
-            "const auto above = [&](const int c) -> bool",
-            "{",
-            *(f"const {self.real} {k.lower()} = s.{k}[at.row(r) + c];" for k in constants),
-            *self._above,
-            f"return x{step.above.number};",
-            "};",
-            "for (int first = 0; first < at.width; first += Layout::lanes)",
-            "{",
-            "int any = 0;",
-            "for (int lane = 0; lane < Layout::lanes; lane++) any |= (int)above(first + lane);",
-            "for (int c = first; any && c < first + Layout::lanes; c++)",
-            "{",
-            "if (!above(c)) continue;",
-            *(
-                ["if (at.unit(r, c) >= 0) s.events.push_back(at.unit(r, c));"]
-                if step.listed
-                else []
-            ),
-            *self._fire,
-            "}",
-            "}",
-            "}",
-        ]
-
-    def _threshold_alone(self) -> list[str]:
-        """The statements of the threshold, on the values that the step has left."""
-        linearizer = Linearizer(self._constant, {})
-        threshold = self._step.threshold
-        assert threshold is not None
-        count = len(threshold.kernel.each)
-        lines = []
-        for s in self._step.stages[-1].statements[-count:]:
-            kind = self.real if s.target.dtype.kind == "f" else type_of(s.target.dtype)
-            text = self.sums.text(linearizer.term(s.value))
-            lines.append(f"const {kind} x{s.target.number} = ({kind})({text});")  # type: ignore[union-attr]
-        return lines
-
 
 def _is_time(array: Array) -> bool:
     return array.dtype == FLOAT64 and array.variable.dim == second.dim
@@ -467,7 +376,7 @@ def _of_reset(step: Fused) -> list[Statement]:
     return [*step.reset.kernel.before, *step.reset.kernel.each] if step.reset else []
 
 
-def _reset_cells(step: Fused) -> list[Cell]:
+def cells_of_reset(step: Fused) -> list[Cell]:
     return [e for s in _of_reset(step) for e in _parts(s) if isinstance(e, Cell)]
 
 

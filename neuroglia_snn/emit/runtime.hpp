@@ -90,15 +90,15 @@ static bool choose(Run& run)
     return *run.clocks[least].timestep < run.clocks[least].end;
 }
 
+static void tick(Clock& clock)
+{
+    *clock.timestep += 1;
+    *clock.t = clock.dt ? (double)*clock.timestep * *clock.dt : clock.times[*clock.timestep];
+}
 static void tick(Run& run)
 {
     for (int64_t k = 0; k < run.clock_count; k++)
-        if (run.current[k])
-        {
-            Clock& clock = run.clocks[k];
-            *clock.timestep += 1;
-            *clock.t = clock.dt ? (double)*clock.timestep * *clock.dt : clock.times[*clock.timestep];
-        }
+        if (run.current[k]) tick(run.clocks[k]);
 }
 
 // ------------------------------------------------------------------------------ spikes under way

@@ -397,7 +397,7 @@ def _copies(program: Program, step: Step) -> tuple[list[str], list[str]]:
 def _lifetime(program: Program) -> list[str]:
     """The states of fused steps: made, brought in line with Brian2's arrays, and given back."""
     fused = _fused(program)
-    make = [f"run->states[{k}] = new w{k}::State;" for k in range(len(fused))]
+    make = [f"run->states[{k}] = new w{k}::State(1);" for k in range(len(fused))]
     drop = [f"delete (w{k}::State*)run->states[{k}];" for k in range(len(fused))]
     enter, leave = [], []
     for k, step in enumerate(fused):

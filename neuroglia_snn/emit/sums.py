@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 
+from brian2.groups.group import Group
+
 from neuroglia_snn import lanes
 from neuroglia_snn.emit import foreign
 from neuroglia_snn.emit.expressions import CPP, Printer, literal, type_of
@@ -39,6 +41,7 @@ class Sums:
     numbers : C++ type and text of each number that units share
     coefficients : products with constants of units, each a row
     noises : normal numbers, each a row
+    timely : those of them that change from step to step, while nothing but this step is due
     gates : numbers that are zero for most of the time (stimuli)
     scalars : elements of arrays that units share
     """
@@ -48,15 +51,25 @@ class Sums:
         self.numbers: dict[str, tuple[str, str]] = {}
         self.coefficients: dict[tuple[Factor, float], str] = {}
         self.noises: dict[Expression, str] = {}
+        self.timely: set[str] = set()
         self.gates: dict[str, None] = {}
         self.scalars: dict[Cell, str] = {}
         self._names: dict[object, str] = {}
 
-    def _named(self, key: object, kind: str, text: str) -> str:
+    def _named(self, key: object, kind: str, text: str, timely: bool) -> str:
         if key not in self._names:
-            self._names[key] = f"h{len(self._names)}"
-            self.numbers[self._names[key]] = (kind, text)
+            name = self._names[key] = f"h{len(self._names)}"
+            self.numbers[name] = (kind, text)
+            self.timely |= {name} if timely else set()
         return self._names[key]
+
+    def is_timely(self, e: Expression) -> bool:
+        """Whether what units share may change from step to step, while nothing but this step is due."""
+        return any(
+            isinstance(part, Call)
+            or (isinstance(part, Cell) and not isinstance(part.array.variable.owner, Group))
+            for part in self._deep(e)
+        )
 
     def once(self, e: Expression) -> str:
         """An expression of what units share, in double precision."""
@@ -67,7 +80,7 @@ class Sums:
 
     def _hoisted(self, e: Expression) -> str:
         kind = self.real if e.dtype.kind == "f" else type_of(e.dtype)
-        return self._named(e, kind, self.once(e))
+        return self._named(e, kind, self.once(e), self.is_timely(e))
 
     def product(self, factor: Factor, multiple: float) -> str:
         """The shared part of a factor, as text in double precision."""
@@ -82,7 +95,8 @@ class Sums:
             key = (factor, multiple)
             name = self.coefficients.setdefault(key, f"K{len(self.coefficients)}")
             return name.lower()
-        name = self._named((factor, multiple), self.real, self.product(factor, multiple))
+        timely = any(self.is_timely(e) for e, _ in factor.shared)
+        name = self._named((factor, multiple), self.real, self.product(factor, multiple), timely)
         if any(isinstance(p, (Call, Look)) for e in factor.shared for p in self._deep(e[0])):
             self.gates[name] = None
         return name
@@ -117,7 +131,7 @@ class Sums:
 
     def _uniform(self, e: Draw) -> str:
         """A uniform number of the unit in column ``c``, which is counted as Brian2 counts units."""
-        words = self._named(e, "Words", self._words(e))
+        words = self._named(e, "Words", self._words(e), True)
         return f"(({self.real})uniform_of(words({words}, U[c])))"
 
     def words_of_step(self, e: Expression) -> str:
