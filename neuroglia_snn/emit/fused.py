@@ -7,6 +7,8 @@ needs for its rows.
 
 from __future__ import annotations
 
+import re
+
 from neuroglia_snn import lanes
 from neuroglia_snn.emit import resets
 from neuroglia_snn.emit.expressions import stored
@@ -15,7 +17,7 @@ from neuroglia_snn.program.fuse import Fused
 from neuroglia_snn.program.linear import Factor
 from neuroglia_snn.program.tree import Apply, Cell
 
-#: Bytes of what a step writes from which on two steps are made in one pass: with less, it is in the second-level cache.
+#: Bytes of what a step writes from which on two are made in one pass; with less, all is in the second-level cache.
 LARGE = 2**20
 
 
@@ -37,6 +39,7 @@ class FusedText:
             *self._worker(),
             *self._state(),
             *self._moves(),
+            *self._enter(),
             *self._fire,
             *self._stages.text(),
             *self._pass(),
@@ -51,6 +54,11 @@ class FusedText:
         flags = ", ".join(str(p).lower() for p in step.lattice.periodic)
         numbers = f"{order.height}, {order.cols}, {order.blocks}, {width}, {self._sums.stride}"
         words = [f"NeurogliaWords {z};" for z in self._sums.noises.values()]
+        written = " + ".join(
+            f"at.length()*sizeof({self._stages.work(a)})"
+            for a in self._arrays
+            if a in self._stages.written - step.private
+        )
         return [
             f"static constexpr Layout at{{{numbers}, {step.lattice.rows * step.lattice.cols}, {flags}}};",
             f"constexpr int stages = {len(step.stages)}, reach = stages - 1;",
@@ -58,7 +66,10 @@ class FusedText:
             "struct Shared {",
             *(f"{kind} {name};" for name, (kind, _) in self._sums.numbers.items()),
             *words,
+            "int64_t step;",
+            "bool keep, all;  // whether values are kept that only the last step leaves, and whether stimuli are on",
             "};",
+            f"constexpr bool large = {'false' if self._varying() else f'{written} > {LARGE}'};",
         ]
 
     def _worker(self) -> list[str]:
@@ -107,21 +118,21 @@ class FusedText:
             "struct State {",
             *(f"alignas(64) {kind} {name}[spaced<{kind}>(at.length())] = {{}};" for kind, name in arrays),
             *(
-                f"double {name}_of = NAN; {real} {name}_inside = 0;"
+                f"double {name}_of = NAN; {real} {name}_inside = 0; bool {name}_alike = false;"
                 for name in self._sums.coefficients.values()
             ),
-            "int32_t place[at.size];",
-            "bool filled = false, stale = true, alike = false;",
+            *(f"{kind} own{n}[at.size] = {{}};" for n, kind in self._own().items()),
+            "bool filled = false, stale = true, alike = false, settled = true;",
             f"uint8_t newer[{max(1, len(self._arrays))}];",
             "int64_t ahead = 1;  // steps that may be made before anything else is due",
             "double until = 0;",
             "Counts counts;",
             "std::vector<Kept> borders;",
             "std::vector<std::unique_ptr<Worker>> workers;",
-            "explicit State(const int threads) : borders(2*reach*(threads + 1))",
+            "std::unique_ptr<Worker> other;  // of the second one of two steps",
+            "explicit State(const int threads) : borders(2*reach*(threads + 3))",
             "{",
-            "const int parts = std::max(std::min(threads, at.rows/least_rows), 1);",
-            "for (int unit = 0; unit < at.size; unit++) place[unit] = (int32_t)at.position(unit);",
+            "const int parts = std::max(std::min({threads, at.rows/least_rows, at.size/least_units}), 1);",
             "fill_units(units, [](const int unit) { return unit; }, at);",
             "for (int id = 0; id < parts; id++)",
             "{",
@@ -129,6 +140,8 @@ class FusedText:
             "const int first = at.rows*id/parts, last = at.rows*(id + 1)/parts;",
             "workers.push_back(std::make_unique<Worker>(counts, first, last, before, before + 2*reach));",
             "}",
+            "Kept* const more = borders.data() + 2*reach*(threads + 1);",
+            "if (large && parts == 1) other = std::make_unique<Worker>(counts, 0, at.rows, more, more + 2*reach);",
             "}",
             "};",
         ]
@@ -140,7 +153,7 @@ class FusedText:
             if a in self._step.private:
                 continue
             lines.append(
-                f"if (s.newer[{n}] == 1)\n{{\nbring_units(s.a{a.number}, (const {stored(a.dtype)}*)run.arrays[{a.number}], s.place, s.filled, at);"
+                f"if (s.newer[{n}] == 1)\n{{\nbring_units(s.a{a.number}, (const {stored(a.dtype)}*)run.arrays[{a.number}], s.filled, at);"
             )
             if a in self._stages.beside:
                 lines.append(f"fill_edges(s.a{a.number}, at);")
@@ -154,28 +167,27 @@ class FusedText:
         for n, a in enumerate(self._arrays):
             if a in self._stages.written:
                 lines.append(
-                    f"if (n == {n} && s.newer[{n}] == 2) {{ hand_back_units(s.a{a.number}, ({stored(a.dtype)}*)run.arrays[{a.number}], s.place, at); s.newer[{n}] = 0; }}"
+                    f"if (n == {n} && s.newer[{n}] == 2) {{ hand_back_units(s.a{a.number}, ({stored(a.dtype)}*)run.arrays[{a.number}], at); s.newer[{n}] = 0; }}"
                 )
         return [*lines, "(void)s; (void)run; (void)n;", "}"]
 
     def _pass(self) -> list[str]:
-        """One pass over the rows of a thread: a few rows of a stage, then of the next one, a row behind."""
-        noises = self._sums.noises.values()
+        """One pass over the rows of each thread: a few rows of a stage, then of the next one, a row behind."""
+        noises, numbers = self._sums.noises.values(), range(len(self._step.stages))
         begun = [f"w.{z}.begin(shared.{z});" for z in noises]
-        made = [
-            f"w.{z}.make(std::max(first - reach, w.part.first), std::min(first + together, w.part.last));"
-            for z in noises
-        ]
-        numbers = range(len(self._step.stages))
+        first, last = "std::max(first - {0}, {1})", "std::min(first + together - {0}, {2})"
+        span = f"{first}, {last}"
+        part = ("w.part.from({0})", "w.part.to({0})")
+        made = span.format("reach", "w.part.first", "w.part.last").replace(" - reach, w.part.last", ", w.part.last")
         calls = [
-            f"stage{n}<keep, all>(s, w, shared, run, std::max(first - {n}, w.part.from({n})), std::min(first + together - {n}, w.part.to({n})));"
+            f"stage{n}<keep, all>(s, w, shared, run, {span.format(n, *(p.format(n) for p in part))});"
             for n in numbers
         ]
         given = "State& s, Worker& w, const Shared& shared, Run& run"
         return [
             f"template <bool keep, bool all> static void rows({given}, const int first)",
             "{",
-            *made,
+            *(f"w.{z}.make({made});" for z in noises),
             *calls,
             "}",
             f"template <bool keep, bool all> static void sweep({given})",
@@ -183,7 +195,7 @@ class FusedText:
             *begun,
             "for (int first = w.part.first; first < w.part.last + reach; first += together) rows<keep, all>(s, w, shared, run, first);",
             "}",
-            "// Those that another thread needs, or has to have done, before the sweep.",
+            "// Rows that another thread reads, or that have to be read before another thread writes, before the sweep.",
             f"template <bool keep, bool all> static void border({given}, const int stage)",
             "{",
             "const auto made = [&](const int first, const int last)",
@@ -199,14 +211,58 @@ class FusedText:
             "made(w.part.first, w.part.from(stage));",
             "made(w.part.to(stage), w.part.last);",
             "}",
-            "template <bool keep, bool all> static void pass(State& s, const Shared& shared, Run& run)",
+            "template <bool keep, bool all> static void make(State& s, const Shared& shared, Run& run)",
             "{",
-            "const auto each = [&](const auto& f) { for (auto& w : s.workers) f(*w); };",
+            "for (auto& w : s.workers) w->events.clear();",
             "for (int stage = 0; s.workers.size() > 1 && stage < reach; stage++)",
-            "each([&](Worker& w) { border<keep, all>(s, w, shared, run, stage); });",
-            "each([&](Worker& w) { sweep<keep, all>(s, w, shared, run); });",
+            "each(run, s.workers, [&](Worker& w) { border<keep, all>(s, w, shared, run, stage); });",
+            "each(run, s.workers, [&](Worker& w) { sweep<keep, all>(s, w, shared, run); });",
+            "}",
+            *self._chosen("make", "const Shared& shared", "shared"),
+            *self._twice(),
+        ]
+
+    def _chosen(self, name: str, given: str, first: str) -> list[str]:
+        """A function with its form for a step in which values are kept, and for one without stimuli."""
+        names = re.findall(r"(\w+)(?:,|$)", given)
+        call = f"(s, {', '.join(names)}, run);"
+        return [
+            f"static void {name}(State& s, {given}, Run& run)",
+            "{",
+            *([f"if ({first}.keep) return {name}<true, true>{call}"] if name == "make" else []),
+            *([f"if (!{first}.all) return {name}<false, false>{call}"] if self._sums.gates else []),
+            f"{name}<false, true>{call}",
             "}",
         ]
+
+    def _twice(self) -> list[str]:
+        """Two steps in one pass."""
+        noises = self._sums.noises.values()
+        return [
+            "// Two steps, the second a few rows behind the first: rows come from memory once for both.",
+            "template <bool keep, bool all> static void twice(State& s, const Shared& one, const Shared& two, Run& run)",
+            "{",
+            f"Clock& clock = run.clocks[{self._step.clock}];",
+            "Worker &w = *s.workers[0], &v = *s.other;",
+            "v.events.clear();",
+            *(f"w.{z}.begin(one.{z}); v.{z}.begin(two.{z});" for z in noises),
+            "constexpr int behind = (reach/together + 1)*together;",
+            "for (int first = 0; first < at.rows + reach + behind; first += together)",
+            "{",
+            "set(clock, one.step);",
+            "rows<keep, all>(s, w, one, run, first);",
+            "set(clock, two.step);",
+            "if (first >= behind) rows<keep, all>(s, v, two, run, first - behind);",
+            "}",
+            "std::swap(s.workers[0], s.other);",
+            "}",
+            *self._chosen("twice", "const Shared& one, const Shared& two", "one"),
+        ]
+
+    def _varying(self) -> bool:
+        """Whether rows of coefficients follow the time."""
+        factors = [factor for factor, _ in self._sums.coefficients]
+        return any(self._sums.is_timely(e) for factor in factors for e, _ in factor.shared)
 
     def _step_text(self) -> list[str]:
         """The function of a step: what is worked out once, passes until something else is due, and what they leave."""
@@ -214,8 +270,7 @@ class FusedText:
         numbers: dict[bool, list[str]] = {False: [], True: []}
         for name, (kind, text) in sums.numbers.items():
             numbers[name in sums.timely].append(f"shared.{name} = ({kind})({text});")
-        factors = [factor for factor, _ in sums.coefficients]
-        timely = any(sums.is_timely(e) for factor in factors for e, _ in factor.shared)
+        timely = self._varying()
         once = [
             *self._stages.before[False],
             *([] if timely else self._coefficients()),
@@ -230,56 +285,98 @@ class FusedText:
         ]
         gates = " || ".join(f"shared.{g} != 0" for g in sums.gates) or "true"
         return [
+            "// Steps that may be made in one call, as nothing else is due, and until when.",
+            "static void go_on(State& s, const Run& run, const double until)",
+            "{",
+            f"s.ahead = run.leaving || !run.current[{step.clock}] ? 1 : ahead(run, {step.clock});",
+            "s.until = until;",
+            "}",
             "static bool step(State& s, Run& run)",
             "{",
             "bring(s, run);",
             *self._stages.heads([*once, *always]),
             *once,
             f"Clock& clock = run.clocks[{step.clock}];",
-            "bool keep = false;",
-            "for (;; tick(clock))",
+            "const auto prepare = [&]",
             "{",
             *always,
-            "keep = run.leaving || *clock.timestep + 1 >= clock.end;",
-            f"const bool all = {gates};",
-            "for (auto& w : s.workers) w->events.clear();",
-            "if (keep) pass<true, true>(s, shared, run);",
-            "else if (all) pass<false, true>(s, shared, run);",
-            *(["else pass<false, false>(s, shared, run);"] if sums.gates else []),
-            "if (--s.ahead <= 0 || run.stop || now_in_seconds() > s.until) break;",
+            "shared.step = *clock.timestep;",
+            "shared.keep = run.leaving || *clock.timestep + 1 >= clock.end;",
+            f"shared.all = {gates};",
+            "};",
+            "for (;; tick(clock), s.ahead--)",
+            "{",
+            "prepare();",
+            "if (s.other && s.ahead > 1 && !shared.keep)",
+            "{",
+            "const Shared one = shared;",
+            "tick(clock);",
+            "s.ahead--;",
+            "prepare();",
+            "if (!shared.keep && one.all == shared.all) twice(s, one, shared, run);",
+            "else",
+            "{",
+            "set(clock, one.step);",
+            "make(s, one, run);",
+            "set(clock, shared.step);",
+            "make(s, shared, run);",
             "}",
+            "}",
+            "else make(s, shared, run);",
+            "if (s.ahead <= 1 || run.stop || now_in_seconds() > s.until) break;",
+            "}",
+            "const bool keep = shared.keep;",
+            "(void)keep;",
             *self._left(),
             "return true;",
+            "}",
+        ]
+
+    def _own(self) -> dict[int, str]:
+        """Constants of units that rows of coefficients are made of: numbers of their arrays, and types."""
+        cells = [e for factor, _ in self._sums.coefficients for e, _ in factor.own]
+        return {e.array.number: stored(e.array.dtype) for e in cells if isinstance(e, Cell)}
+
+    def _enter(self) -> list[str]:
+        """What is done before the loop goes on, where Python may have changed anything, and before it looks."""
+        compared = [
+            f"s.stale |= is_changed(s.own{n}, (const {kind}*)run.arrays[{n}], at.size);"
+            for n, kind in self._own().items()
+        ]
+        return [
+            "static void enter(State& s, Run& run)",
+            "{",
+            "if (!s.settled) return;",
+            "s.settled = false;",
+            "std::memset(s.newer, 1, sizeof s.newer);",
+            *compared,
+            "bring(s, run);",
+            "}",
+            "static void settle(State& s, Run& run)",
+            "{",
+            f"for (int n = 0; n < {len(self._arrays)}; n++) hand_back(s, run, n);",
+            "s.settled = true;",
             "}",
         ]
 
     def _coefficients(self) -> list[str]:
         """Rows of coefficients, made again where what units share in them has changed."""
         rows = [line for key in self._sums.coefficients for line in self._coefficient(*key)]
-        return ["bool alike = s.stale || s.alike;", *rows, "s.alike = alike;", "s.stale = false;"]
+        alike = " && ".join(f"s.{name}_alike" for name in self._sums.coefficients.values())
+        return [*rows, f"s.alike = {alike or 'true'};", "s.stale = false;"]
 
     def _coefficient(self, factor: Factor, multiple: float) -> list[str]:
-        name = self._sums.coefficients[factor, multiple]
-        own, arrays = "1.0", {}
+        name, own = self._sums.coefficients[factor, multiple], "1.0"
         for e, divides in factor.own:
             assert isinstance(e, Cell)
-            arrays[e.array.number] = stored(e.array.dtype)
-            own = f"{own} {'/' if divides else '*'} (double)own{e.array.number}[unit]"
+            own = f"{own} {'/' if divides else '*'} (double)s.own{e.array.number}[unit]"
         return [
             "{",
             f"const double product = {self._sums.product(factor, multiple)};",
             f"if (s.stale || !(product == s.{name}_of))",
             "{",
-            *(
-                f"const {kind}* const own{n} = (const {kind}*)run.arrays[{n}];"
-                for n, kind in arrays.items()
-            ),
-            "if (s.stale)",
-            "{",
-            f"fill_units(s.{name}, [&](const int unit) {{ return {own}; }}, at);",
-            f"alike = alike && same_inside(s.{name}, at);",
-            "}",
             f"fill_units(s.{name}, [&](const int unit) {{ return product*({own}); }}, at);",
+            f"s.{name}_alike = same_inside(s.{name}, at);",
             f"s.{name}_inside = s.{name}[inside(at)];",
             f"s.{name}_of = product;",
             "}",

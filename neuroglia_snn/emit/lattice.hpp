@@ -70,8 +70,8 @@ template <class T> constexpr size_t spaced(const size_t count)
 
 // Rows that are stepped together, and that are kept between the stages (a power of two).
 constexpr int together = 4, kept_rows = 8;
-// Of a thread: with fewer, the stages' borders would meet.
-constexpr int least_rows = 8;
+// Of a thread: with fewer rows the stages' borders would meet, with fewer units it would not pay.
+constexpr int least_rows = 8, least_units = 2048;
 
 // Of what is compiled once: a copy, of other arithmetic, would give other numbers to other numbers of threads.
 #if defined(__clang__)
@@ -80,15 +80,31 @@ constexpr int least_rows = 8;
 #define NEUROGLIA_ONCE __attribute__((noinline, noclone))
 #endif
 
-// Copies of an array that the caller keeps in the order of units, by the places of the units.
-template <class T, class S> inline void hand_back_units(const T* from, S* to, const int32_t* place, const Layout& at)
-{
-    for (int unit = 0; unit < at.size; unit++) to[unit] = (S)from[place[unit]];
-}
-template <class T, class F> inline void fill_units(T* to, const F& value, const Layout& at)
+// Between an array in the order of units, and its copy in rows: the units of a lane's part of a row follow each other.
+template <class F> inline void each_part(const Layout& at, const F& f)
 {
     for (int r = 0; r < at.rows; r++)
-        for (int c = 0; c < at.width; c++) to[at.row(r) + c] = (T)value(std::max(at.unit(r, c), 0));
+        for (int lane = 0; lane < Layout::lanes; lane++) f(at.row(r) + lane, at.first(r, lane), at.count(r, lane));
+}
+template <class T, class S> inline void hand_back_units(const T* __restrict from, S* __restrict to, const Layout& at)
+{
+    each_part(at, [&](const size_t place, const int unit, const int count) {
+        for (int k = 0; k < count; k++) to[unit + k] = (S)from[place + k*Layout::lanes];
+    });
+}
+template <class T, class F> inline void fill_units(T* __restrict to, const F& value, const Layout& at)
+{
+    std::fill(to, to + at.length(), (T)value(0));  // where no unit is, too
+    each_part(at, [&](const size_t place, const int unit, const int count) {
+        for (int k = 0; k < count; k++) to[place + k*Layout::lanes] = (T)value(unit + k);
+    });
+}
+// Whether an array differs from a copy of it; the copy does not any more.
+template <class T> inline bool is_changed(T* copy, const T* from, const int count)
+{
+    if (!std::memcmp(copy, from, count*sizeof(T))) return false;
+    std::memcpy(copy, from, count*sizeof(T));
+    return true;
 }
 inline bool is_any(const int (&of)[Layout::lanes])
 {
@@ -100,11 +116,15 @@ inline bool is_any(const int (&of)[Layout::lanes])
 inline size_t inside(const Layout& at) { return at.position(at.size > 2*at.cols ? at.cols + 1 : 1); }
 template <class T> inline bool same_inside(const T* from, const Layout& at)
 {
-    const int rows = at.size/at.cols;
-    for (int row = 1; row < rows - 1; row++)
-        for (int column = 1; column < at.cols - 1; column++)
-            if (from[at.position(row*at.cols + column)] != from[inside(at)]) return false;
-    return true;
+    const T value = from[inside(at)];
+    bool other = false;
+    each_part(at, [&](const size_t place, const int unit, const int count) {
+        const int row = unit/at.cols, column = unit%at.cols;
+        if (row == 0 || row == at.size/at.cols - 1) return;
+        const int first = column == 0, last = count - (column + count == at.cols);
+        for (int k = first; k < last; k++) other |= from[place + k*Layout::lanes] != value;
+    });
+    return !other;
 }
 // The rows [first, last) that are one thread's, and what the stages leave of them for the next ones: a few rows in a
 // ring, and those that the thread beside reads or writes. `reach` is the number of stages after the first one.
@@ -125,6 +145,13 @@ template <class Kept, int reach> struct Part
     int from(const int stage) const { return first ? first + reach - stage : 0; }
     int to(const int stage) const { return last < rows ? last - reach + stage : rows; }
 };
+// Let each thread do its part: f(worker).
+template <class Worker, class F> inline void each(Run& run, std::vector<std::unique_ptr<Worker>>& workers, const F& f)
+{
+    if (workers.size() > 1 && run.team)
+        return run.team->run([&](const int id, const int) { if (id < (int)workers.size()) f(*workers[id]); });
+    for (auto& worker : workers) f(*worker);
+}
 // Rounded once, where the processor can.
 template <class T> static inline __attribute__((always_inline)) T multiplied_added(const T a, const T b, const T c)
 {
@@ -136,12 +163,6 @@ template <class T> static inline __attribute__((always_inline)) T multiplied_add
 #endif
 }
 
-template <class T, class S> inline void load_units(T* to, const S* from, const Layout& at)
-{
-    for (int r = 0; r < at.rows; r++)
-        for (int c = 0; c < at.width; c++)  // where no unit is: a copy of one
-            to[at.row(r) + c] = (T)from[at.unit(r, c) < 0 ? 0 : at.unit(r, c)];
-}
 // Neighbours at both sides of a row: of the lanes beside, and at the lattice's edges the unit itself, or the one
 // at the other edge.
 template <class T> inline __attribute__((always_inline)) void fill_sides(T* __restrict row, const Layout& at)
@@ -179,10 +200,12 @@ template <class T> inline void fill_edges(T* array, const Layout& at)
     fill_beyond(array + at.row(-1), array + at.row(0), true, at);
     fill_beyond(array + at.row(at.rows), array + at.row(at.rows - 1), false, at);
 }
-template <class T, class S> inline void bring_units(T* to, const S* from, const int32_t* place, const bool filled, const Layout& at)
+template <class T, class S> inline void bring_units(T* __restrict to, const S* __restrict from, const bool filled, const Layout& at)
 {
-    if (!filled) load_units(to, from, at);  // places without a unit, too
-    else for (int unit = 0; unit < at.size; unit++) to[place[unit]] = (T)from[unit];
+    if (!filled) return fill_units(to, [&](const int unit) { return from[unit]; }, at);
+    each_part(at, [&](const size_t place, const int unit, const int count) {
+        for (int k = 0; k < count; k++) to[place + k*Layout::lanes] = (T)from[unit + k];
+    });
 }
 
 // ------------------------------------------------------------------ noise by rows

@@ -90,11 +90,28 @@ static bool choose(Run& run)
     return *run.clocks[least].timestep < run.clocks[least].end;
 }
 
-static void tick(Clock& clock)
+// Steps of a clock until another one is due, too.
+static int64_t ahead(const Run& run, const int64_t number)
 {
-    *clock.timestep += 1;
-    *clock.t = clock.dt ? (double)*clock.timestep * *clock.dt : clock.times[*clock.timestep];
+    const Clock& clock = run.clocks[number];
+    double next = INFINITY;
+    for (int64_t k = 0; k < run.clock_count; k++)
+    {
+        if (k == number) continue;
+        if (run.current[k] || !clock.dt) return 1;
+        next = std::fmin(next, *run.clocks[k].t);
+    }
+    const int64_t left = clock.end - *clock.timestep;
+    const double steps = std::floor((next - *clock.t) / *clock.dt + 0.5);
+    return steps < (double)left ? (int64_t)steps : left;
 }
+
+static void set(Clock& clock, const int64_t step)
+{
+    *clock.timestep = step;
+    *clock.t = clock.dt ? (double)step * *clock.dt : clock.times[step];
+}
+static void tick(Clock& clock) { set(clock, *clock.timestep + 1); }
 static void tick(Run& run)
 {
     for (int64_t k = 0; k < run.clock_count; k++)

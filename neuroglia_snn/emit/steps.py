@@ -397,14 +397,9 @@ def _copies(program: Program, step: Step) -> tuple[list[str], list[str]]:
 def _lifetime(program: Program) -> list[str]:
     """The states of fused steps: made, brought in line with Brian2's arrays, and given back."""
     fused = _fused(program)
-    make = [f"run->states[{k}] = new w{k}::State(1);" for k in range(len(fused))]
+    make = [f"run->states[{k}] = new w{k}::State((int)run->threads);" for k in range(len(fused))]
     drop = [f"delete (w{k}::State*)run->states[{k}];" for k in range(len(fused))]
-    enter, leave = [], []
-    for k, step in enumerate(fused):
-        state = f"w{k}::State& s{k} = *(w{k}::State*)run.states[{k}]; (void)s{k};"
-        count = len(step.arrays())
-        enter += [state, f"std::memset(s{k}.newer, 1, {count}); s{k}.stale = true;"]
-        leave += [state, f"for (int n = 0; n < {count}; n++) w{k}::hand_back(s{k}, run, n);"]
+    states = [f"*(w{k}::State*)run.states[{k}]" for k in range(len(fused))]
     return [
         'extern "C" void begin(Run* const run) {',
         "run->team = run->threads > 1 ? new Team((int)run->threads) : nullptr;",
@@ -419,16 +414,16 @@ def _lifetime(program: Program) -> list[str]:
         "}",
         "static void enter(Run& run) {",
         "if (run.team && run.team->forked()) run.team = nullptr;",
-        *enter,
+        *(f"w{k}::enter({state}, run);" for k, state in enumerate(states)),
         *_rows(program, "bring"),
         "}",
         'extern "C" void settle(Run* const given) {',
         "Run& run = *given;",
         "(void)run;",
+        *(f"w{k}::settle({state}, run);" for k, state in enumerate(states)),
         *_rows(program, "hand_back"),
         "}",
         "static Status leave(Run& run, const Status status) {",
-        *leave,
         "if (status != PAUSED && status != GROW) settle(&run);",
         "return status;",
         "}",
@@ -455,6 +450,12 @@ def loop(program: Program) -> list[str]:
             run = f"if (!timed<s{number}>(run, {number})) return leave(run, GROW);"
             call = " ".join([*before, run, *after])
         cases.append(f"case {number}: if ({due}) {{ {call} }} break;")
+    clocks = [step.clock for step in program.steps]
+    alone = [
+        f"w{k}::go_on(*(w{k}::State*)run.states[{k}], run, until);"
+        for k, step in enumerate(_fused(program))
+        if clocks.count(step.clock) == 1
+    ]
     return [
         *_lifetime(program),
         'extern "C" int advance(Run* const given)',
@@ -472,6 +473,7 @@ def loop(program: Program) -> list[str]:
         "if (run.stop) return leave(run, STOPPED);",
         "if (!choose(run)) return leave(run, DONE);",
         "run.leaving = now_in_seconds() > until;",
+        *alone,
         "}",
         f"for (; run.position < {len(program.steps)}; run.position++)",
         "switch (run.position)",

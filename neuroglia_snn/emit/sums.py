@@ -8,6 +8,7 @@ value, and ``h`` a number that all units share, which is worked out once a step 
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from typing import Any
 
 from brian2.groups.group import Group
 
@@ -67,7 +68,7 @@ class Sums:
         """Whether what units share may change from step to step, while nothing but this step is due."""
         return any(
             isinstance(part, Call)
-            or (isinstance(part, Cell) and not isinstance(part.array.variable.owner, Group))
+            or (isinstance(part, Cell) and _is_of_a_clock(part.array.variable))
             for part in self._deep(e)
         )
 
@@ -148,7 +149,12 @@ class Sums:
         return f"words_of(run.keys + 2*{e.number}, *{clock}.timestep + {clock}.shift)"
 
     def _applied(self, e: Apply) -> str:
-        arguments = [self.text(a) for a in e.arguments]
+        # bounds in variables: with those, g++ finds the processor's minimum and maximum
+        hoisted = e.operation == "clip" and e.dtype.kind == "f"
+        arguments = [
+            self._hoisted(a) if hoisted and isinstance(a, Literal) else self.text(a)
+            for a in e.arguments
+        ]
         if e.operation == "select":
             return "({} ? {} : {})".format(*arguments)
         form, real = CPP[e.operation], e.dtype.kind == "f"
@@ -174,16 +180,13 @@ class Sums:
 
     def _sum(self, e: Linear) -> str:
         """The sum: what is multiplied by 1 first, then the increment, which is summed by itself."""
-        base, increment = "", ""
+        base: list[tuple[Term, float]] = []
+        number, increment = 0.0, ""
         for factor, terms in e.groups:
             constants = [m for t, m in terms if t == ONE]
             rest = [(t, m) for t, m in terms if t != ONE and m]
             if factor == Factor():
-                number = sum(constants)
-                base = self._group(rest) if rest else ""
-                if number or not rest:
-                    text = f"({self.real}){literal(number)}"
-                    base = f"({base} + {text})" if base else text
+                number, base = sum(constants), rest
                 continue
             if constants and sum(constants):
                 text = self._factor(factor, sum(constants))
@@ -193,9 +196,19 @@ class Sums:
                 group = self._group([(t, m / scale) for t, m in rest])
                 name = self._factor(factor, scale)
                 increment = self._plus_product(name, group, increment)
-        if base and increment:
-            return f"({base} + {increment})"
-        return base or increment or f"({self.real})0.0"
+        if base and increment and not number:  # half of a sum is exact: that loses no bit
+            scale = abs(base[0][1])
+            inner = self._group([(t, m / scale) for t, m in base])
+            if scale == 1:
+                return f"({inner} + {increment})"
+            return f"multiplied_added<{self.real}>(({self.real}){scale!r}, {inner}, {increment})"
+        parts = [self._group(base)] if base else []
+        parts += [f"({self.real}){literal(number)}"] if number or not (base or increment) else []
+        parts += [increment] if increment else []
+        text = parts[0]
+        for part in parts[1:]:
+            text = f"({text} + {part})"
+        return text
 
     def _plus_product(self, name: str, group: str, increment: str) -> str:
         text = f"multiplied_added<{self.real}>({name}, {group}, {increment})"
@@ -227,6 +240,11 @@ class Sums:
                     else f"({number}*{self.text(t)})"
                 )
         return text
+
+
+def _is_of_a_clock(variable: Any) -> bool:
+    """Whether a clock may change a value as it goes on."""
+    return not isinstance(variable.owner, Group) and variable.name != "dt"
 
 
 def is_normal(e: Term) -> bool:
