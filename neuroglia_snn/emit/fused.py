@@ -19,6 +19,8 @@ from neuroglia_snn.program.tree import Apply, Cell
 
 #: Bytes of what a step writes from which on two are made in one pass; with less, all is in the second-level cache.
 LARGE = 2**20
+#: Units of a thread from which on it pays.
+LEAST_UNITS = 2048
 
 
 class FusedText:
@@ -75,7 +77,9 @@ class FusedText:
     def _worker(self) -> list[str]:
         """What a thread keeps between the stages: rows, noise, events."""
         real = self._stages.real
-        rows = [(self._stages.work(a), f"r{a.number}") for a in self._arrays if a in self._stages.ringed]
+        rows = [
+            (self._stages.work(a), f"r{a.number}") for a in self._arrays if a in self._stages.ringed
+        ]
         rows += [
             (real if k.dtype.kind == "f" else stored(k.dtype), f"c{k.number}")
             for k in self._step.carried
@@ -116,7 +120,10 @@ class FusedText:
         arrays += [("uint32_t", "units")]
         return [
             "struct State {",
-            *(f"alignas(64) {kind} {name}[spaced<{kind}>(at.length())] = {{}};" for kind, name in arrays),
+            *(
+                f"alignas(64) {kind} {name}[spaced<{kind}>(at.length())] = {{}};"
+                for kind, name in arrays
+            ),
             *(
                 f"double {name}_of = NAN; {real} {name}_inside = 0; bool {name}_alike = false;"
                 for name in self._sums.coefficients.values()
@@ -132,7 +139,8 @@ class FusedText:
             "std::unique_ptr<Worker> other;  // of the second one of two steps",
             "explicit State(const int threads) : borders(2*reach*(threads + 3))",
             "{",
-            "const int parts = std::max(std::min({threads, at.rows/least_rows, at.size/least_units}), 1);",
+            "const int most = at.rows/std::max(2*reach, 1);  // or their borders would meet",
+            f"const int parts = std::max(std::min({{threads, most, at.size/{LEAST_UNITS}}}), 1);",
             "fill_units(units, [](const int unit) { return unit; }, at);",
             "for (int id = 0; id < parts; id++)",
             "{",
@@ -178,7 +186,9 @@ class FusedText:
         first, last = "std::max(first - {0}, {1})", "std::min(first + together - {0}, {2})"
         span = f"{first}, {last}"
         part = ("w.part.from({0})", "w.part.to({0})")
-        made = span.format("reach", "w.part.first", "w.part.last").replace(" - reach, w.part.last", ", w.part.last")
+        made = span.format("reach", "w.part.first", "w.part.last").replace(
+            " - reach, w.part.last", ", w.part.last"
+        )
         calls = [
             f"stage{n}<keep, all>(s, w, shared, run, {span.format(n, *(p.format(n) for p in part))});"
             for n in numbers

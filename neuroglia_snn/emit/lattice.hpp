@@ -70,8 +70,6 @@ template <class T> constexpr size_t spaced(const size_t count)
 
 // Rows that are stepped together, and that are kept between the stages (a power of two).
 constexpr int together = 4, kept_rows = 8;
-// Of a thread: with fewer rows the stages' borders would meet, with fewer units it would not pay.
-constexpr int least_rows = 8, least_units = 2048;
 
 // Of what is compiled once: a copy, of other arithmetic, would give other numbers to other numbers of threads.
 #if defined(__clang__)

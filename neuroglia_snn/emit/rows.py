@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from brian2.units.allunits import second
 
 from neuroglia_snn import lanes
-from neuroglia_snn.emit import foreign
-from neuroglia_snn.emit.expressions import Printer, stored, type_of
+from neuroglia_snn.emit.expressions import stored, type_of
 from neuroglia_snn.emit.sums import SIDES, Sums, is_drawn
 from neuroglia_snn.program.fuse import Fused, Stage, cells_of_units
 from neuroglia_snn.program.linear import Linearizer, shared
@@ -237,9 +236,13 @@ class Stages:
                 const = "" if a in written and row == 0 else "const "
                 where = self.row(a, f"r + {row}" if row else "r")
                 if a not in self._step.private or a in self.ringed:
-                    lines.append(f"{const}{kind}* __restrict const A{a.number}{SIDES[row]} = {where};")
+                    lines.append(
+                        f"{const}{kind}* __restrict const A{a.number}{SIDES[row]} = {where};"
+                    )
             if a in written and a in self._step.private:
-                lines.append(f"{kind}* __restrict const kept{a.number} = s.a{a.number} + at.row(r);")
+                lines.append(
+                    f"{kind}* __restrict const kept{a.number} = s.a{a.number} + at.row(r);"
+                )
         real = self.real
         lines += [
             f"const {real}* __restrict const {z} = w.{z}.row(r);" for z in self.sums.noises.values()

@@ -451,3 +451,57 @@ def random_thresholds() -> Network:
     net = Network(groups)
     net.run(3 * ms)
     return net
+
+
+@lattice
+def four_stages() -> Network:
+    """Rows enough for two threads, of which each leaves three at its border to the other."""
+    group = _relaxing(shape=Lattice(26, 9, (False, False)), threshold="v > 0.5")
+    group.run_regularly("w += 0.1*(up + left)", when="groups", order=5)
+    spikes = SpikeMonitor(group)
+    net = Network(collect())
+    net.run(5 * ms)
+    return net
+
+
+#: Those whose rows several threads share.
+SHARED = {
+    make.__name__: make
+    for make in (periodic, eight_neighbours, events_in_order, noise_of_units, four_stages)
+}
+
+
+def quicker_than_all_else() -> Network:
+    """Steps between which nothing else is due: slower units read the lattice, and drive it, and a monitor looks."""
+    shape = Lattice(16, 21, (False, False))
+    group = NeuronGroup(
+        336,
+        """dv/dt = (v - v**3/3 - w + 2*((left - v) + (right - v) + (up - v) + (down - v)) + drive(t))/(2*ms)
+            + 0.3*xi/sqrt(ms) : 1
+        dw/dt = (v + 0.7 - 0.8*w + slow)/(25*ms) : 1
+        slow : 1
+        x : 1 (linked)
+        last : second
+        count : integer
+        left : 1 (linked)
+        right : 1 (linked)
+        up : 1 (linked)
+        down : 1 (linked)""",
+        method="euler",
+        threshold="v > 1",
+        reset="count += int(t - last > 1.5*dt)\nlast = t",
+        dt=0.02 * ms,
+        namespace={"drive": TimedArray([0.0, 1.0, 0.0], dt=2 * ms)},
+    )
+    _linked(group, shape, FOUR, "v")
+    group.v = "sin(0.7*i)"
+    pool = NeuronGroup(8, "dx/dt = (total/40 - x)/(5*ms) : 1\ntotal : 1", method="euler")
+    down = Synapses(group, pool, "total_post = v_pre : 1 (summed)")
+    down.connect(j="i // 42")
+    group.x = linked_var(pool, "x", index=np.arange(336) // 42)
+    group.run_regularly("slow = x", dt=0.1 * ms)
+    traces = StateMonitor(group, "v", record=[0, 77], dt=0.5 * ms)
+    net = Network(collect())
+    net.run(4.1 * ms)
+    net.run(2 * ms)
+    return net

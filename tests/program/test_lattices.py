@@ -9,6 +9,7 @@ import pytest
 from program import lattices
 from program.test_zoo import different, states
 
+from neuroglia_snn.emit import fused as emitted
 from neuroglia_snn.emit import machine
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.program.fuse import Fused
@@ -61,6 +62,59 @@ def test_noise_on_lattices_is_that_of_the_reference(name, fused) -> None:
     assert fused and all(fused), "no lattice was recognised"
     wrong = different(ours, states(make, {"target": "numpy"}))
     assert not wrong, "\n".join(wrong)
+
+
+def same_bits(one: dict, other: dict) -> bool:
+    return set(one) == set(other) and all(np.array_equal(one[n], other[n]) for n in one)
+
+
+@pytest.mark.parametrize("name", lattices.SHARED)
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_threads_share_rows_and_change_no_bit(name, precision, monkeypatch) -> None:
+    monkeypatch.setattr(emitted, "LEAST_UNITS", 1)
+    options = {"target": "cpp", "precision": precision}
+    one = states(lattices.SHARED[name], options)
+    assert same_bits(one, states(lattices.SHARED[name], {**options, "threads": 2}))
+    assert same_bits(one, states(lattices.SHARED[name], {**options, "threads": 5}))
+
+
+@pytest.fixture
+def texts(monkeypatch) -> list[str]:
+    """The C++ of each program, which calls of ``changes`` change."""
+    found: list[str] = []
+    plain = machine.source
+
+    def source(program, single=False):
+        found.append(plain(program, single))
+        return found[-1]
+
+    monkeypatch.setattr(machine, "source", source)
+    return found
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_steps_with_nothing_else_due_are_made_in_one_call_and_in_one_pass(
+    precision, texts, monkeypatch
+) -> None:
+    options = {"target": "cpp", "precision": precision}
+    several = states(lattices.quicker_than_all_else, options)
+    assert "w0::go_on(" in texts[-1]
+    monkeypatch.setattr(emitted, "LARGE", 0)
+    two = states(lattices.quicker_than_all_else, options)
+    assert texts[-1] != texts[0]
+    plain = machine.source
+
+    def one_by_one(program, single=False):
+        text = plain(program, single)
+        assert "s.ahead = run.leaving" in text
+        return text.replace("s.ahead = run.leaving", "s.ahead = true")
+
+    monkeypatch.setattr(machine, "source", one_by_one)
+    one = states(lattices.quicker_than_all_else, options)
+    assert one["neurongroup 0.count"].sum() > 100
+    assert same_bits(one, several) and same_bits(one, two)
+    runtime = states(lattices.quicker_than_all_else, {"target": "numpy"})
+    assert precision == "float32" or not different(several, runtime)
 
 
 def test_synapses_with_weights_of_their_own_are_summed_as_a_list(fused) -> None:
