@@ -79,18 +79,18 @@ constexpr int together = 4, kept_rows = 8;
 #endif
 
 // Between an array in the order of units, and its copy in rows: the units of a lane's part of a row follow each other.
-template <class F> inline void each_part(const Layout& at, const F& f)
+template <class F> inline __attribute__((always_inline)) void each_part(const Layout& at, const F& f)
 {
     for (int r = 0; r < at.rows; r++)
         for (int lane = 0; lane < Layout::lanes; lane++) f(at.row(r) + lane, at.first(r, lane), at.count(r, lane));
 }
-template <class T, class S> inline void hand_back_units(const T* __restrict from, S* __restrict to, const Layout& at)
+template <class T, class S> inline __attribute__((always_inline)) void hand_back_units(const T* __restrict from, S* __restrict to, const Layout& at)
 {
     each_part(at, [&](const size_t place, const int unit, const int count) {
         for (int k = 0; k < count; k++) to[unit + k] = (S)from[place + k*Layout::lanes];
     });
 }
-template <class T, class F> inline void fill_units(T* __restrict to, const F& value, const Layout& at)
+template <class T, class F> inline __attribute__((always_inline)) void fill_units(T* __restrict to, const F& value, const Layout& at)
 {
     std::fill(to, to + at.length(), (T)value(0));  // where no unit is, too
     each_part(at, [&](const size_t place, const int unit, const int count) {
@@ -112,7 +112,7 @@ inline bool is_any(const int (&of)[Layout::lanes])
 }
 // Where a unit is that has neighbours at all sides, and whether all such have the same value.
 inline size_t inside(const Layout& at) { return at.position(at.size > 2*at.cols ? at.cols + 1 : 1); }
-template <class T> inline bool same_inside(const T* from, const Layout& at)
+template <class T> inline __attribute__((always_inline)) bool same_inside(const T* from, const Layout& at)
 {
     const T value = from[inside(at)];
     bool other = false;
@@ -198,7 +198,7 @@ template <class T> inline void fill_edges(T* array, const Layout& at)
     fill_beyond(array + at.row(-1), array + at.row(0), true, at);
     fill_beyond(array + at.row(at.rows), array + at.row(at.rows - 1), false, at);
 }
-template <class T, class S> inline void bring_units(T* __restrict to, const S* __restrict from, const bool filled, const Layout& at)
+template <class T, class S> inline __attribute__((always_inline)) void bring_units(T* __restrict to, const S* __restrict from, const bool filled, const Layout& at)
 {
     if (!filled) return fill_units(to, [&](const int unit) { return from[unit]; }, at);
     each_part(at, [&](const size_t place, const int unit, const int count) {

@@ -13,6 +13,7 @@ from neuroglia_snn.emit.fused import FusedText
 from neuroglia_snn.emit.kernels import Text
 from neuroglia_snn.program.beside import rows, stride
 from neuroglia_snn.program.fuse import Fused, touched
+from neuroglia_snn.program.pools import Pool
 from neuroglia_snn.program.program import (
     Deliver,
     Generate,
@@ -62,7 +63,7 @@ def _least(step: Update | Threshold | Sum) -> str:
     return str(least(step.kernel)) if may_share(step) else "INT64_MAX"
 
 
-def _count(step: Update | Threshold | Sum, *others: Expression | Array) -> list[str]:
+def _count(step: Update | Threshold | Sum | Pool, *others: Expression | Array) -> list[str]:
     """How many units there are; ``others`` are values that the text around needs, too."""
     text = Text(Kernel((), ()), step.clock, (step.count, *others))
     return [*text.head(), f"const int64_t count = {text.value(step.count)};"]
@@ -233,6 +234,25 @@ def _(step: Total, number: int) -> list[str]:
         unit,
         *after.each(),
         "}",
+        "}",
+    ]
+
+
+@body.register
+def _(step: Pool, number: int) -> list[str]:
+    text = Text(step.kernel, step.clock, (step.target, step.index, step.first, step.terms))
+    target, index = f"a{step.target.number}", f"a{step.index.number}"
+    terms, first = f"a{step.terms.number}", f"a{step.first.number}"
+    beside = " + ".join(f"{terms}[u + {k}]" for k in range(step.length))
+    return [
+        *_count(step, step.target, step.start, step.stop),
+        f"for (int64_t k = {text.value(step.start)}; k < {text.value(step.stop)}; k++) {target}[k] = 0;",
+        "const int64_t first = 0, last = count;",
+        "{",
+        *_work(text, _loop(text, [*text.each(), f"{terms}[u] = {text.result('_synaptic_var')};"])),
+        f"for (int64_t u = 0; u < count; u++) {terms}[u] = {beside};",
+        f"const int64_t count = run.sizes[{step.index.number}], last = count;",
+        *_summed_in_runs(target, index, f"{terms}[{first}[u]]", []),
         "}",
     ]
 

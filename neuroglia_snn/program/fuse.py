@@ -21,6 +21,7 @@ from neuroglia_snn.program.gathers import Gather, gathered
 from neuroglia_snn.program.lattice import Lattice, Offset, recognised
 from neuroglia_snn.program.linear import Linearizer, canonical, shared
 from neuroglia_snn.program.operations import combined
+from neuroglia_snn.program.pools import Pool
 from neuroglia_snn.program.program import (
     Deliver,
     Generate,
@@ -349,7 +350,7 @@ def touched(step: Step) -> tuple[set[Array], set[Array]]:
         reads.add(step.events)
     elif isinstance(step, Deliver):
         reads.add(step.pathway.events)
-    elif isinstance(step, Sum):
+    elif isinstance(step, (Sum, Pool)):
         reads.add(step.index)
         writes.add(step.target)
         if isinstance(step, Total):

@@ -34,7 +34,7 @@ from neuroglia_snn.program.tree import (
 
 
 @dataclass(eq=False)
-class _Given:
+class Given:
     """Constant values of a group's units that Brian2 does not hold, in the form of its variables."""
 
     name: str
@@ -126,7 +126,7 @@ class Gathers:
         if key not in self._made:
             name = f"{kind} {offset[0]:+d} {offset[1]:+d}"
             values = values.astype(np.int32) if kind == "index" else values
-            variable = _Given(name, values, SimpleNamespace(name=group))
+            variable = Given(name, values, SimpleNamespace(name=group))
             self._made[key] = Array(len(self.arrays), variable, False)
             self.arrays.append(self._made[key])
         return self._made[key]

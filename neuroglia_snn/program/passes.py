@@ -12,6 +12,7 @@ import numpy as np
 from neuroglia_snn.program.beside import with_order, with_rows
 from neuroglia_snn.program.fuse import fused
 from neuroglia_snn.program.operations import OPERATIONS
+from neuroglia_snn.program.pools import pooled
 from neuroglia_snn.program.program import Kernel, Program, Sum
 from neuroglia_snn.program.totals import totalled
 from neuroglia_snn.program.tree import (
@@ -39,7 +40,7 @@ def simplified(program: Program) -> Program:
             read = {e.array for e in step.kernel.expressions() if isinstance(e, Cell)}
             change["grouped"] = step.target not in read and _is_grouped(step.index.values())
         steps.append(replace(step, **change))
-    return with_order(with_rows(fused(totalled(replace(program, steps=steps)))))
+    return with_order(with_rows(pooled(fused(totalled(replace(program, steps=steps))))))
 
 
 def _is_grouped(targets: np.ndarray) -> bool:
