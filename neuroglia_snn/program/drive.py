@@ -93,9 +93,13 @@ class Watch:
         self._next = 0.0
         self.found: str | None = None
 
+    def due(self, now: float) -> bool:
+        """Whether it is time to look: a second after the last time."""
+        return not self.found and now >= self._next
+
     def look(self, t: float, now: float) -> None:
-        """Look, unless it was done within the last second, and remember what was found first."""
-        if self.found or now < self._next:
+        """Look, and remember what was found first."""
+        if self.found:
             return
         self._next = now + 1.0
         for obj, name in self._watched:
@@ -143,10 +147,12 @@ class Drive:
         if now - self._looked < pause:
             return
         self._looked = now
-        if report.due(now):
+        watching = self._watch.due(now)
+        if watching or report.due(now):
             self._machine.settle()
         report.passing(self.t)
-        self._watch.look(self.t, now)
+        if watching:
+            self._watch.look(self.t, now)
         if self._limit is not None and now - self._began > self._limit:
             self._network._stopped = True
 
