@@ -30,7 +30,7 @@ from neuroglia_snn.program.tree import (
     walk,
 )
 
-#: Most vectors of a part of a row that are written out.
+#: Most vectors of a part of a row that are written out, where there are registers for it.
 _UNROLLED = 10
 
 
@@ -149,7 +149,7 @@ class Stages:
                 lines.append(f"A{array.number}[c] = {text};")
         lines += [f"C{k.number}[c] = {self.sums.text(local)};" for k, local in carried.items()]
         if self._step.above in values:
-            lines.append(f"any[lane] |= (int)x{self._step.above.number};")  # type: ignore[union-attr]
+            lines.append(f"any[lane] |= -(int)x{self._step.above.number};")  # type: ignore[union-attr]
         return lines
 
     def _assignments(
@@ -313,8 +313,9 @@ class Stages:
         real, width = self.real, self._step.order.width * lanes.LANES
         sections = self._sections()
         longest = max((last - first) // lanes.LANES for _, first, last in sections)
+        unrolled = ["#if defined(__AVX512F__)", f"#pragma GCC unroll {longest}", "#endif"]
         loop = [
-            *([f"#pragma GCC unroll {longest}"] if used and longest <= _UNROLLED else []),
+            *(unrolled if used and longest <= _UNROLLED else []),
             "for (int vector = from; vector < to; vector += Layout::lanes)",
             "#pragma GCC ivdep",
             "for (int lane = 0; lane < Layout::lanes; lane++)",
