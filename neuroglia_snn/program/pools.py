@@ -53,7 +53,7 @@ def pooled(program: Program) -> Program:
     steps: list[Step] = []
     arrays = list(program.arrays)
     for step in program.steps:
-        made = _pool(step, arrays) if isinstance(step, Sum) and step.grouped else None
+        made = _pool(step, arrays) if type(step) is Sum and step.grouped else None
         steps.append(made or step)
     return replace(program, steps=steps, arrays=arrays)
 
