@@ -130,7 +130,7 @@ class FusedText:
             ),
             *(f"{kind} own{n}[at.size] = {{}};" for n, kind in self._own().items()),
             "bool filled = false, stale = true, alike = false, settled = true;",
-            f"uint8_t newer[{max(1, len(self._arrays))}];",
+            f"uint8_t newer[{max(1, len(self._arrays))}] = {{}};",
             "int64_t ahead = 1;  // steps that may be made before anything else is due",
             "double until = 0;",
             "Counts counts;",
