@@ -18,7 +18,7 @@ from neuroglia_snn.errors import BackendError
 from neuroglia_snn.program import clocks as brian2_clocks
 from neuroglia_snn.program.beside import rows, stride
 from neuroglia_snn.program.edges import Edges
-from neuroglia_snn.program.fuse import Fused
+from neuroglia_snn.program.fuse import may_be_single
 from neuroglia_snn.program.machine import Made, Setting, Status
 from neuroglia_snn.program.passes import simplified
 from neuroglia_snn.program.program import Deliver, Program
@@ -116,7 +116,7 @@ class CppMachine:
         self.made = Made(
             hashlib.sha256(text.encode()).hexdigest(),
             not is_kept(text, flags),
-            setting.single and any(isinstance(step, Fused) for step in program.steps),
+            setting.single and any(may_be_single(program, step) for step in program.steps),
         )
         self._library = self._compiled(text, flags)
         self._library.advance.argtypes = [POINTER(_Run)]

@@ -12,7 +12,7 @@ from neuroglia_snn.emit.expressions import stored, type_of
 from neuroglia_snn.emit.fused import FusedText
 from neuroglia_snn.emit.kernels import Text
 from neuroglia_snn.program.beside import rows, stride
-from neuroglia_snn.program.fuse import Fused, touched
+from neuroglia_snn.program.fuse import Fused, may_be_single, touched
 from neuroglia_snn.program.pools import Pool
 from neuroglia_snn.program.program import (
     Deliver,
@@ -379,7 +379,7 @@ def _(step: RecordRate, number: int) -> list[str]:
 
 
 def functions(program: Program, single: bool) -> list[str]:
-    """All steps' functions; ``single``: fused steps compute in single precision."""
+    """All steps' functions; ``single``: fused steps that may be compute in single precision."""
     lines: list[str] = []
     records = program.records()
     fused = _fused(program)
@@ -388,7 +388,7 @@ def functions(program: Program, single: bool) -> list[str]:
             continue
         if isinstance(step, Fused):
             place = fused.index(step)
-            lines += FusedText(step, place, single).lines()
+            lines += FusedText(step, place, single and may_be_single(program, step)).lines()
             call = [f"return w{place}::step(*(w{place}::State*)run.states[{place}], run);"]
             lines += [f"static bool s{number}(Run& run)", "{", *call, "}"]
             continue

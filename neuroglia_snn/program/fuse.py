@@ -219,6 +219,17 @@ def _beat(clock: Any) -> tuple[float, int, int]:
     return (np.inf if dt is None else float(dt[0]), timestep, int(clock._i_end))
 
 
+def may_be_single(program: Program, step: Step) -> bool:
+    """Whether a step is a lattice that may be computed in single precision.
+
+    It is on the fastest clock: slow variables change by less in a step than single precision tells apart.
+    """
+    steps = [clocks.values(clock, "dt") for clock in program.clocks]
+    fastest = min((float(dt[0]) for dt in steps if dt is not None), default=0.0)
+    own = steps[step.clock]
+    return isinstance(step, Fused) and own is not None and float(own[0]) <= fastest * (1 + 1e-9)
+
+
 def _statements(step: Step) -> Iterator[Statement]:
     kernel = getattr(step, "kernel", None)
     if kernel is not None:

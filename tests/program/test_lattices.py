@@ -1,4 +1,4 @@
-# ruff: noqa: RUF059  (Brian2's `collect` finds objects in local variables)
+# ruff: noqa: F841, RUF059  (Brian2's `collect` finds objects in local variables)
 """Lattices: recognised from index arrays, computed row by row, equal to Brian2's runtime."""
 
 from __future__ import annotations
@@ -140,6 +140,21 @@ def test_single_precision_is_single_precision(name) -> None:
         if variable.endswith(".v"):
             apart = np.abs(values - single[variable]).max()
             assert 0 < apart < 1e-3, (variable, apart)
+
+
+def test_a_lattice_on_a_slower_clock_stays_in_double_precision(fused) -> None:
+    def make():
+        slow = lattices._waves(lattices.Lattice(6, 9, (False, False)), dt=1 * brian2.ms)
+        fast = brian2.NeuronGroup(3, "dx/dt = -x/ms : 1", method="euler")
+        net = brian2.Network(brian2.collect())
+        net.run(9 * brian2.ms)
+        return net
+
+    double = states(make, {"target": "cpp"})
+    single = states(make, {"target": "cpp", "precision": "float32"})
+    for name, values in double.items():
+        np.testing.assert_array_equal(single[name], values, err_msg=name)
+    assert fused == [1, 1]
 
 
 def test_a_precision_that_does_not_exist_is_refused() -> None:
