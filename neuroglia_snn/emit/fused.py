@@ -26,8 +26,9 @@ LEAST_UNITS = 2048
 class FusedText:
     """The text of one fused step, whose namespace has a ``number``."""
 
-    def __init__(self, step: Fused, number: int, single: bool) -> None:
-        self._step, self._number = step, number
+    def __init__(self, step: Fused, number: int, single: bool, own: list[bool]) -> None:
+        """``own`` says of each clock whether this step is all that happens on it."""
+        self._step, self._number, self._own_clocks = step, number, own
         self._arrays = step.arrays()
         self._stages = Stages(step, single)
         self._sums = self._stages.sums
@@ -71,7 +72,20 @@ class FusedText:
             "int64_t step;",
             "bool keep, all;  // whether values are kept that only the last step leaves, and whether stimuli are on",
             "};",
+            *self._clocks(),
             f"constexpr bool large = {'false' if self._varying() else f'{written} > {LARGE}'};",
+        ]
+
+    def _clocks(self) -> list[str]:
+        """Clocks that this step moves on where it makes several steps in one call."""
+        own = self._own_clocks
+        numbers = [k for k, is_own in enumerate(own) if is_own] or [self._step.clock]
+        return [
+            f"static constexpr bool own_clocks[] = {{{', '.join(str(o).lower() for o in own)}}};",
+            "static void set_clocks(Run& run, const int64_t step)",
+            "{",
+            f"for (const int k : {{{', '.join(map(str, numbers))}}}) set(run.clocks[k], step);",
+            "}",
         ]
 
     def _worker(self) -> list[str]:
@@ -252,16 +266,15 @@ class FusedText:
             "// Two steps, the second a few rows behind the first: rows come from memory once for both.",
             "template <bool keep, bool all> static void twice(State& s, const Shared& one, const Shared& two, Run& run)",
             "{",
-            f"Clock& clock = run.clocks[{self._step.clock}];",
             "Worker &w = *s.workers[0], &v = *s.other;",
             "v.events.clear();",
             *(f"w.{z}.begin(one.{z}); v.{z}.begin(two.{z});" for z in noises),
             "constexpr int behind = (reach/together + 1)*together;",
             "for (int first = 0; first < at.rows + reach + behind; first += together)",
             "{",
-            "set(clock, one.step);",
+            "set_clocks(run, one.step);",
             "rows<keep, all>(s, w, one, run, first);",
-            "set(clock, two.step);",
+            "set_clocks(run, two.step);",
             "if (first >= behind) rows<keep, all>(s, v, two, run, first - behind);",
             "}",
             "std::swap(s.workers[0], s.other);",
@@ -298,7 +311,7 @@ class FusedText:
             "// Steps that may be made in one call, as nothing else is due, and until when.",
             "static void go_on(State& s, const Run& run, const double until)",
             "{",
-            f"s.ahead = run.leaving || !run.current[{step.clock}] ? 1 : ahead(run, {step.clock});",
+            f"s.ahead = run.leaving || !run.current[{step.clock}] ? 1 : ahead(run, {step.clock}, own_clocks);",
             "s.until = until;",
             "}",
             "static bool step(State& s, Run& run)",
@@ -306,7 +319,7 @@ class FusedText:
             "bring(s, run);",
             *self._stages.heads([*once, *always]),
             *once,
-            f"Clock& clock = run.clocks[{step.clock}];",
+            f"const Clock& clock = run.clocks[{step.clock}];",
             "const auto prepare = [&]",
             "{",
             *always,
@@ -314,21 +327,21 @@ class FusedText:
             "shared.keep = run.leaving || *clock.timestep + 1 >= clock.end;",
             f"shared.all = {gates};",
             "};",
-            "for (;; tick(clock), s.ahead--)",
+            "for (;; set_clocks(run, *clock.timestep + 1), s.ahead--)",
             "{",
             "prepare();",
             "if (s.other && s.ahead > 1 && !shared.keep)",
             "{",
             "const Shared one = shared;",
-            "tick(clock);",
+            "set_clocks(run, one.step + 1);",
             "s.ahead--;",
             "prepare();",
             "if (!shared.keep && one.all == shared.all) twice(s, one, shared, run);",
             "else",
             "{",
-            "set(clock, one.step);",
+            "set_clocks(run, one.step);",
             "make(s, one, run);",
-            "set(clock, shared.step);",
+            "set_clocks(run, shared.step);",
             "make(s, shared, run);",
             "}",
             "}",

@@ -91,13 +91,13 @@ static bool choose(Run& run)
 }
 
 // Steps of a clock until another one is due, too.
-static int64_t ahead(const Run& run, const int64_t number)
+static int64_t ahead(const Run& run, const int64_t number, const bool* const own)
 {
     const Clock& clock = run.clocks[number];
     double next = INFINITY;
     for (int64_t k = 0; k < run.clock_count; k++)
     {
-        if (k == number) continue;
+        if (own[k]) continue;
         if (run.current[k] || !clock.dt) return 1;
         next = std::fmin(next, *run.clocks[k].t);
     }

@@ -388,7 +388,9 @@ def functions(program: Program, single: bool) -> list[str]:
             continue
         if isinstance(step, Fused):
             place = fused.index(step)
-            lines += FusedText(step, place, single and may_be_single(program, step)).lines()
+            lines += FusedText(
+                step, place, single and may_be_single(program, step), step.own_clocks(program)
+            ).lines()
             call = [f"return w{place}::step(*(w{place}::State*)run.states[{place}], run);"]
             lines += [f"static bool s{number}(Run& run)", "{", *call, "}"]
             continue

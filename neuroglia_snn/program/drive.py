@@ -28,8 +28,11 @@ logger = get_logger("brian2.devices.neuroglia")
 #: Brian2's own, for a warning of Brian2's.
 synapses_logger = get_logger("brian2.synapses.synapses")
 
-#: Seconds between two looks at the clock on the wall, at reports and at interrupts.
-PAUSE = 0.05
+#: Seconds between two looks at the clock on the wall, at reports and at interrupts: at least, and at most where
+#: that is fewer than so many steps.
+PAUSE, LONGEST_PAUSE, STEPS_OF_PAUSE = 0.05, 0.5, 64
+#: A look at all values may take this part of the time.
+SHARE_OF_LOOKS = 0.02
 
 
 class Report:
@@ -40,6 +43,8 @@ class Report:
         self._period, self._start, self._duration = float(period), start, duration
         self._began = time.time()
         self._next = self._began + self._period
+        #: Whether it may look at arrays; a function says that it does not by ``looks_at_arrays = False``.
+        self.looks = getattr(self._call, "looks_at_arrays", not isinstance(self._call, TextReport))
 
     def begin(self) -> None:
         if self._call:
@@ -94,14 +99,17 @@ class Watch:
         self.found: str | None = None
 
     def due(self, now: float) -> bool:
-        """Whether it is time to look: a second after the last time."""
+        """Whether it is time to look: a second after the last time, or later where a look takes long."""
         return not self.found and now >= self._next
 
-    def look(self, t: float, now: float) -> None:
+    def rest(self, now: float, spent: float) -> None:
+        """Take note of how long a look took."""
+        self._next = now + max(1.0, spent / SHARE_OF_LOOKS)
+
+    def look(self, t: float) -> None:
         """Look, and remember what was found first."""
         if self.found:
             return
-        self._next = now + 1.0
         for obj, name in self._watched:
             values = np.asarray(obj.variables[name].get_value())
             (wrong,) = np.nonzero(~np.isfinite(values))
@@ -126,11 +134,13 @@ class Drive:
 
     def go(self, report: Report) -> None:
         """Run to the end, or to where the network is stopped."""
-        pause = PAUSE if self._limit is None else min(PAUSE, self._limit / 8)
+        pause = self._pause(0.0, 0.0)
         while True:
             if self._network._stopped or Network._globally_stopped:
                 self._machine.stop()
+            began, t = time.time(), self.t
             status = self._machine.advance(pause)
+            pause = self._pause(time.time() - began, self.t - t)
             if status in (Status.DONE, Status.STOPPED):
                 return
             if status == Status.GROW:
@@ -141,6 +151,14 @@ class Drive:
                 self._call(self._program.steps[self._machine.position - 1])
             self._look_up(report, pause)
 
+    def _pause(self, elapsed: float, passed: float) -> float:
+        """Seconds to the next look, by what the time that has just passed took: steps before it are slower."""
+        steps = [clocks.values(clock, "dt") for clock in self._program.clocks]
+        shortest = min((float(dt[0]) for dt in steps if dt is not None), default=math.inf)
+        step = elapsed / max(1.0, passed / shortest)
+        pause = min(max(PAUSE, STEPS_OF_PAUSE * step), max(PAUSE, LONGEST_PAUSE))
+        return pause if self._limit is None else min(pause, self._limit / 8)
+
     def _look_up(self, report: Report, pause: float) -> None:
         """Report, and look for what should end the run, unless it was done just now."""
         now = time.time()
@@ -148,11 +166,12 @@ class Drive:
             return
         self._looked = now
         watching = self._watch.due(now)
-        if watching or report.due(now):
+        if watching or (report.looks and report.due(now)):
             self._machine.settle()
-        report.passing(self.t)
         if watching:
-            self._watch.look(self.t, now)
+            self._watch.look(self.t)
+            self._watch.rest(now, time.time() - now)
+        report.passing(self.t)
         if self._limit is not None and now - self._began > self._limit:
             self._network._stopped = True
 
@@ -180,7 +199,7 @@ class Drive:
 
     def say_not_finite(self) -> None:
         """Warn, in one sentence, of the first value that was seen not to be finite."""
-        self._watch.look(self.t, math.inf)
+        self._watch.look(self.t)
         if self._watch.found:
             logger.warn(f"Not finite: {self._watch.found}.", "not_finite")
 

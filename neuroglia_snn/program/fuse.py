@@ -106,6 +106,12 @@ class Fused(Step):
             found |= {e.array for e in cells_of_units(statement)}
         return sorted(found, key=lambda a: a.number)
 
+    def own_clocks(self, program: Program) -> list[bool]:
+        """Of each clock, whether these kernels are all that happens on it; all of theirs are due together."""
+        own = {self.clock, *(part.clock for part in self.parts)}
+        others = {step.clock for step in program.steps if step is not self}
+        return [number in own and not own & others for number in range(len(program.clocks))]
+
     def written(self) -> set[Array]:
         return {s.target.array for s in self._statements() if isinstance(s.target, Cell)}
 

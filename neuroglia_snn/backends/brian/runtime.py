@@ -97,6 +97,8 @@ def _numpy() -> Iterator[None]:
 class Loop:
     """What Brian2 reports to: passes progress on, and keeps the time of all parts of a run."""
 
+    looks_at_arrays = False
+
     def __init__(self, request: Request):
         self._request = request
         self._earlier = 0.0
