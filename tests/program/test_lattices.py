@@ -9,6 +9,8 @@ import pytest
 from program import lattices
 from program.test_zoo import different, states
 
+from neuroglia_snn import backends, load
+from neuroglia_snn.backends.base import Request, blank_images
 from neuroglia_snn.emit import fused as emitted
 from neuroglia_snn.emit import machine
 from neuroglia_snn.errors import UserError
@@ -155,6 +157,21 @@ def test_a_lattice_on_a_slower_clock_stays_in_double_precision(fused) -> None:
     for name, values in double.items():
         np.testing.assert_array_equal(single[name], values, err_msg=name)
     assert fused == [1, 1]
+
+
+def test_kernels_with_clocks_of_their_own_are_still_alone_in_most_steps(monkeypatch) -> None:
+    """Gathers, state update and corrector of a model have a clock each, all with the same step."""
+    own: list[list[bool]] = []
+    plain = machine.source
+
+    def source(program, single=False):
+        own.extend(s.own_clocks(program) for s in program.steps if isinstance(s, Fused))
+        return plain(program, single)
+
+    monkeypatch.setattr(machine, "source", source)
+    model = load("noise_induced_excitability", {"model.duration": "0.1 ms"})
+    backends.get("fused").run(Request(model, blank_images(model)))
+    assert len(own) == 1 and sum(own[0]) > 3
 
 
 def test_a_precision_that_does_not_exist_is_refused() -> None:
