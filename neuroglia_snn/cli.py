@@ -378,6 +378,9 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _copy(arguments: argparse.Namespace) -> None:
+    import shutil
+
+    from neuroglia_snn.catalog import data
     from neuroglia_snn.catalog.source import locate, read
 
     source = read(locate(arguments.model))
@@ -388,9 +391,17 @@ def _copy(arguments: argparse.Namespace) -> None:
         raise UserError(f"{source.path} extends '{parent}' beside it: copy it within its folder")
     if target.suffix != ".toml":
         raise UserError(f"{target}: a model file ends in .toml")
+    beside_it = data.copied(source, target.parent)
     try:
+        for old, new in beside_it.items():
+            if new.exists() and new.resolve() != old:
+                raise ResultError(f"{new} exists already; choose another folder")
         with target.open("x", encoding="utf-8") as file:
             file.write(source.text)
+        for old, new in beside_it.items():
+            if new.resolve() != old:
+                new.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(old, new)
     except FileExistsError:
         raise ResultError(f"{target} exists already; choose another name") from None
     except OSError as error:

@@ -235,7 +235,7 @@ def reads(own: Mapping[str, Equation], code: str) -> set[str]:
     return found
 
 
-def initial_order(own: Mapping[str, Equation], initial: Mapping[str, str]) -> list[str]:
+def initial_order(own: Mapping[str, Equation], initial: Mapping[str, spec.Value]) -> list[str]:
     """Names of initial values so that each stands after those that it reads, else as in the file.
 
     Raises
@@ -243,7 +243,10 @@ def initial_order(own: Mapping[str, Equation], initial: Mapping[str, str]) -> li
     EquationError
         For initial values that go in a circle.
     """
-    needed = {name: reads(own, text) & set(initial) for name, text in initial.items()}
+    needed = {
+        name: reads(own, text) & set(initial) if isinstance(text, str) else set()
+        for name, text in initial.items()
+    }
     order: list[str] = []
     while len(order) < len(needed):
         left = [name for name in needed if name not in order]
@@ -480,7 +483,7 @@ def without_noise(symbols: Symbols) -> Symbols:
 
 def texts(owner: spec.Population | spec.Projection) -> list[str]:
     """Every expression and every block of statements of a population or projection."""
-    found = [e.expression for e in parse(owner.equations).values()]
+    found: list[spec.Value | None] = [e.expression for e in parse(owner.equations).values()]
     if isinstance(owner, spec.Population):
         found += [owner.threshold, owner.reset, owner.refractory]
         found += [*owner.initial.values(), *(entry.code for entry in owner.regularly)]
@@ -489,7 +492,15 @@ def texts(owner: spec.Population | spec.Projection) -> list[str]:
         found += [*owner.on_pre.values(), *owner.on_post.values()]
         found += [*owner.delay.values(), *owner.initial.values()]
         found += [v for k, v in owner.connect.items() if isinstance(v, str) and k != "rule"]
-    return [text for text in found if text]
+    return [text for text in found if text and isinstance(text, str)]
+
+
+def _is_quantity(text: str) -> bool:
+    try:
+        parse_quantity(text)
+    except UserError:
+        return False
+    return True
 
 
 #: Gives another expression for one, and for the name of the variable that takes its value.
@@ -512,12 +523,13 @@ def with_changed(
             f"{target} {sign} {change(value, target)}" for target, sign, value in parts
         )
 
-    def value(text: str, name: str | None = None) -> str:
-        try:
-            parse_quantity(text)
-        except UserError:
-            return change(text, name)
-        return text
+    def value(text: spec.Value, name: str | None = None) -> spec.Value:
+        if isinstance(text, spec.Values) or _is_quantity(text):
+            return text
+        return change(text, name)
+
+    def refractory(text: str) -> str:
+        return text if _is_quantity(text) else change(text, None)
 
     own = parse(owner.equations)
     rates = {n: change(e.expression, n) for n, e in own.items() if e.expression is not None}
@@ -530,7 +542,7 @@ def with_changed(
             initial=initial,
             threshold=owner.threshold and change(owner.threshold, None),
             reset=owner.reset and code(owner.reset),
-            refractory=owner.refractory and value(owner.refractory),
+            refractory=owner.refractory and refractory(owner.refractory),
             regularly=tuple(replace(r, code=code(r.code)) for r in owner.regularly),
             events={
                 name: spec.Event(change(e.condition, None), code(e.action))

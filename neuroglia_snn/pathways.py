@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import numpy as np
 from brian2.codegen.permutation_analysis import OrderDependenceError, check_for_order_independence
 
 from neuroglia_snn import algebra, expressions, spec
@@ -144,8 +145,8 @@ def _is_unique(model: spec.Model, projection: spec.Projection, side: str) -> boo
         return True
     other = projection.source if post else projection.target
     if rule == "pairs":
-        units = [pair[1 if post else 0] for pair in projection.connect["pairs"]]
-        return len(set(units)) == len(units)
+        units = np.asarray(projection.connect["pairs"]).reshape(-1, 2)[:, 1 if post else 0]
+        return len(np.unique(units)) == len(units)
     alone = other.name in model.populations and model.populations[other.name].size == 1
     return alone and "n" not in projection.connect
 

@@ -5,10 +5,14 @@ Equations, conditions and expressions stay text (Brian2's syntax); numbers with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import ceil, prod
 from typing import Any
+
+import numpy as np
 
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.quantities import Amount
@@ -21,6 +25,52 @@ def steps(duration: float, dt: float) -> int:
     """Number of steps of ``dt`` in a run, as Brian2 counts them: what is left over is one step more."""
     whole = round(duration / dt)
     return whole if abs(whole * dt - duration) <= 1e-4 * dt else ceil(duration / dt)
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """Numbers of a data file: one for each unit or connection, in SI units, or a row for each pair of indices.
+
+    ``origin`` says where they stand. Two are equal if their numbers are.
+    """
+
+    numbers: np.ndarray
+    origin: str
+
+    @property
+    def flat(self) -> np.ndarray:
+        """The numbers of a lattice's units row by row."""
+        return self.numbers.ravel()
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of type, shape and numbers."""
+        array = np.ascontiguousarray(self.numbers)
+        content = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
+        content.update(array.data if array.size else b"")
+        return content.hexdigest()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.numbers, dtype)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.numbers.tolist())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Values) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __str__(self) -> str:
+        return f"{self.origin} ({' x '.join(map(str, self.numbers.shape))})"
+
+
+#: A quantity or an expression, or numbers of a data file.
+Value = str | Values
 
 
 @dataclass(frozen=True)
@@ -53,7 +103,7 @@ class Population:
     refractory: str | None
     integrator: str
     dt: float
-    initial: Mapping[str, str]
+    initial: Mapping[str, Value]
     regularly: tuple[Regularly, ...] = ()
     events: Mapping[str, Event] = field(default_factory=dict)
     ranges: Mapping[str, Range] = field(default_factory=dict)
@@ -117,11 +167,11 @@ class Projection:
     on_pre: Mapping[str, str]
     on_post: Mapping[str, str]
     on_event: Mapping[str, str]
-    delay: Mapping[str, str]
+    delay: Mapping[str, Value]
     connect: Mapping[str, Any]
     integrator: str
     dt: float
-    initial: Mapping[str, str]
+    initial: Mapping[str, Value]
 
 
 @dataclass(frozen=True)

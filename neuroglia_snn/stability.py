@@ -37,6 +37,9 @@ def initial_values(
         values |= dict.fromkeys(equation.noise_terms, 0.0)
     for name in eqs.initial_order(own, population.initial):
         text = population.initial[name]
+        if isinstance(text, spec.Values):
+            values[name] = float(text.flat[unit])
+            continue
         try:
             values[name] = parse_quantity(text).si
         except UserError:
@@ -44,7 +47,9 @@ def initial_values(
     return values  # type: ignore[return-value]
 
 
-def _initial_value(text: str, values: Mapping[str, object]) -> float:
+def _initial_value(text: spec.Value, values: Mapping[str, object]) -> float:
+    if isinstance(text, spec.Values):
+        return float(text.flat[0])
     try:
         return parse_quantity(text).si
     except UserError:
@@ -176,7 +181,7 @@ def links(model: spec.Model, projection: spec.Projection) -> Links | None:
         case "one-to-one":
             return Links(1, 1.0)  # a unit is its own neighbour
         case "pairs":
-            return Links(int(np.bincount([target for _, target in connect["pairs"]]).max()), -1.0)
+            return Links(int(np.bincount(np.asarray(connect["pairs"])[:, 1]).max()), -1.0)
         case "footprint":
             return Links(math.prod(connect["size"]), -1.0)
         case "first-footprint":
@@ -231,7 +236,11 @@ def _places(model: spec.Model, population: spec.Population) -> dict[str, np.ndar
         if equation.kind != "subexpression" and name not in population.initial
     }
     for name in eqs.initial_order(own, population.initial):
-        value = expressions.of_arrays(population.initial[name], {**scope, **found})
+        text = population.initial[name]
+        if isinstance(text, spec.Values):
+            found[name] = text.flat
+            continue
+        value = expressions.of_arrays(text, {**scope, **found})
         if value is not None:
             found[name] = np.broadcast_to(np.asarray(value, float), population.size)
     return found

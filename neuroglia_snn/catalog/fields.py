@@ -8,7 +8,8 @@ from typing import Any
 from brian2.units.allunits import second
 from brian2.units.fundamentalunits import Dimension
 
-from neuroglia_snn import algebra, equations, expressions
+from neuroglia_snn import algebra, equations, expressions, spec
+from neuroglia_snn.catalog import data
 from neuroglia_snn.catalog.schema import QUANTITY, TABLES, is_of, nearest, type_names
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import UserError, shown
@@ -216,14 +217,17 @@ def _by_name(document: Document, table: dict, key: str, *where: str) -> dict[str
     return dict(value)
 
 
-def values(document: Document, table: dict, key: str, *where: str) -> dict[str, str]:
-    """Quantities or expressions by name, as expressions (``initial``, ``delay``)."""
+def values(document: Document, table: dict, key: str, *where: str) -> dict[str, spec.Value]:
+    """Quantities, expressions or arrays of data files by name (``initial``, ``delay``)."""
     entries = table.get(key, {})
     if isinstance(entries, str):  # one delay, of the pathway 'pre'
         entries = {"pre": entries}
-    result = {}
+    result: dict[str, spec.Value] = {}
     for given, value in entries.items():
         check_name(document, given, *where, key)
+        if isinstance(value, dict):
+            result[given] = data.values(document, value, *where, key, given)
+            continue
         if not is_of(value, QUANTITY):
             raise document.error(f"'{key}.{given}' must be text, not {value!r}", *where, key, given)
         result[given] = code(document, "value", str(value), f"{key} {given}", *where, key, given)

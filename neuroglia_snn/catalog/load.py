@@ -116,8 +116,15 @@ def build(document: Document) -> spec.Model:
         },
         experiment=sections.experiment(document),
         precision=precision,
-        digest=hashlib.sha256(json.dumps(tables, default=str).encode()).hexdigest(),
+        digest=_digest(document),
     )
+
+
+def _digest(document: Document) -> str:
+    """Hash of the tables, and of the arrays that they name."""
+    said = json.dumps(document.tables, default=str)
+    said += json.dumps(document.data, sort_keys=True) if document.data else ""
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _override(document: Document, key: str, value: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neuroglia_snn import spec
-from neuroglia_snn.catalog import fields
+from neuroglia_snn.catalog import data, fields
 from neuroglia_snn.catalog.schema import CONNECT, is_of, nearest
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import shown
@@ -179,6 +179,8 @@ def _connect(document: Document, name: str, connect: Any, *where: str) -> dict[s
             raise document.error(
                 f"{shown(repr(pair))} is not a pair [source, target] of whole numbers", *where
             )
+    if rule == "pairs":
+        return data.pairs(document, connect, *where)
     kinds = {"condition": "expression", "p": "value", "n": "value"}
     return connect | {
         key: fields.code(document, kind, connect[key], f"connect {key}", *where)

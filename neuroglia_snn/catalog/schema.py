@@ -70,7 +70,7 @@ CONNECT: dict[str, dict[str, tuple[type, ...]]] = {
     "one-to-one": {},
     "all": {},
     "condition": {"condition": TEXT, "p": QUANTITY, "n": QUANTITY},
-    "pairs": {"pairs": LIST},
+    "pairs": {"pairs": LIST, "file": TEXT, "i": TEXT, "j": TEXT},
 }
 
 #: Keys of each kind of experiment.

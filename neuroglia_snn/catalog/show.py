@@ -113,7 +113,7 @@ def _record(r: spec.Record) -> str:
     return f"record {r.name}: {of} every {_ms(r.every)}{stride}"
 
 
-def _initial(values: Mapping[str, str]) -> list[str]:
+def _initial(values: Mapping[str, spec.Value]) -> list[str]:
     return [f"    initially {name} = {value}" for name, value in values.items()]
 
 

@@ -105,6 +105,8 @@ class Document:
     #: What a reader of the tables found wrong and read past, so that all is said at once.
     problems: list[ModelError] = field(default_factory=list)
     settings: dict[tuple[str, ...], str] = field(default_factory=dict)
+    #: Digests of what was read from data files, by the places that name it.
+    data: dict[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -125,6 +127,10 @@ class Document:
         source = self._stating(path, needles)
         line = source.line_of(path, *needles)
         return f"{source.path}:{line}" if line else f"{source.path}"
+
+    def stating(self, *path: str) -> Source:
+        """The nearest file that states a key; the one that was asked for where none does."""
+        return self._stating(path, ())
 
     def _stating(self, path: tuple[str, ...], needles: tuple[str, ...]) -> Source:
         stating = []

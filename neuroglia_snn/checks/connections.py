@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from neuroglia_snn import algebra, arithmetic, expressions, geometry, spec
@@ -78,13 +79,17 @@ def _footprint(
 
 def _pairs(reporter: Reporter, projection: spec.Projection, *path: str) -> None:
     pairs = projection.connect.get("pairs", [])
-    limits = _sizes(reporter.model, projection)
-    for pair in pairs:
-        if not all(v >= 0 and (m is None or v < m) for v, m in zip(pair, limits, strict=True)):
-            reporter.error(f"{pair} is not a pair [source, target] within the populations", *path)
-            return
-    if not pairs:
+    if not len(pairs):
         reporter.error("rule 'pairs' needs pairs = [[source, target], ...]", *path)
+        return
+    if not isinstance(pairs, spec.Values):  # whose numbers may have any number of digits
+        pairs = [[max(-1, min(n, 2**31)) for n in pair] for pair in pairs]
+    numbers = np.asarray(pairs, dtype=np.int64)
+    limits = [np.inf if m is None else m for m in _sizes(reporter.model, projection)]
+    outside = ((numbers < 0) | (numbers >= limits)).any(axis=1)
+    if outside.any():
+        pair = numbers[np.argmax(outside)].tolist()
+        reporter.error(f"{pair} is not a pair [source, target] within the populations", *path)
 
 
 def _condition(

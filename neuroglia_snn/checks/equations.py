@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from brian2.units.allunits import second
 
-from neuroglia_snn import algebra, arithmetic, expressions
+from neuroglia_snn import algebra, arithmetic, expressions, spec
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.catalog.schema import nearest
+from neuroglia_snn.checks import data
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.quantities import parse_quantity, unit_name
@@ -101,17 +102,17 @@ def _circles(
 
 def check_initial(
     reporter: Reporter,
-    initial: Mapping[str, str],
+    owner: spec.Population | spec.Projection,
     own: Equations,
     symbols: eqs.Symbols,
     *path: str,
 ) -> None:
     """Initial values: of variables, in their units, and none that reads itself in the end."""
     try:
-        eqs.initial_order(own, initial)
+        eqs.initial_order(own, owner.initial)
     except eqs.EquationError as error:
         reporter.error(str(error), *path, "initial", error.name)
-    for name, text in initial.items():
+    for name, text in owner.initial.items():
         place = (*path, "initial", name)
         if name not in own or own[name].kind == "subexpression":
             settable = [n for n, e in own.items() if e.kind != "subexpression"]
@@ -121,7 +122,10 @@ def check_initial(
                 *place,
             )
             continue
-        _initial(reporter, own[name], text, symbols, *place)
+        if isinstance(text, spec.Values):
+            data.initial(reporter, owner, own[name], text, *place)
+        else:
+            _initial(reporter, own[name], text, symbols, *place)
 
 
 def _initial(

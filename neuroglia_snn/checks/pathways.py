@@ -9,7 +9,7 @@ from brian2.units.allunits import second
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import nearest
-from neuroglia_snn.checks import equations
+from neuroglia_snn.checks import data, equations
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
 from neuroglia_snn.pathways import order_problem
@@ -40,7 +40,15 @@ def check(
             )
     for name, text in projection.delay.items():
         if name in pathways:
-            _delay(reporter, projection, name, text, symbols, *path, "delay")
+            place = (*path, "delay")
+            if isinstance(text, spec.Values):
+                dt, slower = _clock(reporter.model, projection, name)
+                label = f"delay {name}"
+                data.delay(
+                    reporter, projection, text, dt, slower, _LONGEST_DELAY, label, *place, name
+                )
+            else:
+                _delay(reporter, projection, name, text, symbols, *place)
 
 
 def _pathways(
@@ -124,10 +132,8 @@ def _on_steps(
     *place: str,
 ) -> None:
     """Brian2 keeps events on the clock of their source, so a delay is a number of its steps."""
-    ends = (projection.source, projection.target)
-    source, other = ends if name in projection.on_pre else reversed(ends)
-    dt = reporter.model.populations[source.name].dt
-    slower = dt > min(_dt(reporter.model, other), projection.dt) * (1 + 1e-9)
+    source = projection.source if name in projection.on_pre else projection.target
+    dt, slower = _clock(reporter.model, projection, name)
     count = None if value is None else round(value / dt)
     if value is not None and count is not None and abs(count * dt - value) <= 1e-4 * dt:
         return
@@ -146,6 +152,14 @@ def _on_steps(
             f" {count * dt * 1e3:.9g} ms",
             *place,
         )
+
+
+def _clock(model: spec.Model, projection: spec.Projection, name: str) -> tuple[float, bool]:
+    """The step of a pathway's events, and whether what they change has a shorter one."""
+    ends = (projection.source, projection.target)
+    source, other = ends if name in projection.on_pre else reversed(ends)
+    dt = model.populations[source.name].dt
+    return dt, dt > min(_dt(model, other), projection.dt) * (1 + 1e-9)
 
 
 def _dt(model: spec.Model, endpoint: spec.Endpoint) -> float:

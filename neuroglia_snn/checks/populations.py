@@ -24,7 +24,7 @@ def check(reporter: Reporter, population: spec.Population) -> None:
     symbols = eqs.without_noise(symbols)
     variables = {n for n, e in own.items() if e.kind != "subexpression"}
     _spike(reporter, population, symbols, variables, *path)
-    equations.check_initial(reporter, population.initial, own, symbols, *path)
+    equations.check_initial(reporter, population, own, symbols, *path)
     for entry in population.regularly:
         reporter.statements(
             population, entry.code, symbols, variables, "regularly", *path, "regularly", shared=True

@@ -21,7 +21,7 @@ def check(reporter: Reporter, projection: spec.Projection) -> None:
     numerics.check_integrator(reporter, clocked, projection.integrator, *path)
     symbols = eqs.without_noise(symbols)
     pathways.check(reporter, projection, own, symbols, *path)
-    equations.check_initial(reporter, projection.initial, own, symbols, *path)
+    equations.check_initial(reporter, projection, own, symbols, *path)
     connections.check(reporter, projection, symbols, *path, "connect")
 
 

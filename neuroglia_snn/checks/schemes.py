@@ -16,7 +16,7 @@ from brian2.core.functions import Function
 from brian2.stateupdaters.base import UnsupportedEquationsException
 from brian2.stateupdaters.exact import linear as solve
 
-from neuroglia_snn import algebra, expressions, stability, stages
+from neuroglia_snn import algebra, expressions, spec, stability, stages
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
@@ -36,7 +36,10 @@ def check(reporter: Reporter) -> None:
     model = reporter.model
     for population in model.populations.values():
         own, symbols = eqs.parse(population.equations), eqs.population_symbols(model, population)
-        indexed = any(re.search(r"\bi\b", text) for text in population.initial.values())
+        indexed = any(
+            isinstance(text, spec.Values) or re.search(r"\bi\b", text)
+            for text in population.initial.values()
+        )
         units = np.linspace(0, population.size - 1, UNITS if indexed else 1).astype(int)
         values = [stability.initial_values(model, population, int(unit)) for unit in set(units)]
         path = ("population", population.name)

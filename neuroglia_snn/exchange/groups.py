@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn import couplings, spec, stages
 from neuroglia_snn import equations as eqs
@@ -35,6 +36,11 @@ class Context:
         """The ``dt`` argument of what is not on the default clock."""
         return [] if dt == self.model.dt else [f"dt={text.time(dt)}"]
 
+    def array(self, key: str, numbers: np.ndarray, dimensions: Dimension) -> str:
+        """An array of the file beside the script, with its unit."""
+        self.data[key] = numbers
+        return f"data[{key!r}]{text.times(dimensions)}"
+
     def method(self, scheme: schemes.Scheme) -> list[str]:
         """The ``method`` argument; the script then has the scheme's definition."""
         if scheme.lines:
@@ -53,7 +59,7 @@ def population(context: Context, p: spec.Population) -> list[str]:
         text.call("NeuronGroup", _arguments(context, p, again, stimulated), to=name),
         *(f"{variable(name, image)} = {values}" for image, values in stimulated.images.items()),
         *_statements(name, p, again),
-        *initial(name, p),
+        *initial(context, name, p),
     ]
 
 
@@ -94,10 +100,19 @@ def _statements(name: str, p: spec.Population, again: list[couplings.Sum]) -> li
     return lines
 
 
-def initial(name: str, owner: spec.Population | spec.Projection) -> list[str]:
+def initial(context: Context, name: str, owner: spec.Population | spec.Projection) -> list[str]:
     """Initial values, each after those that it reads."""
-    order = eqs.initial_order(eqs.parse(owner.equations), owner.initial)
-    return [f"{variable(name, n)} = {text.value(owner.initial[n])}" for n in order]
+    own, lines = eqs.parse(owner.equations), []
+    for n in eqs.initial_order(own, owner.initial):
+        given = owner.initial[n]
+        if isinstance(given, spec.Values):
+            values = context.array(f"initial.{owner.name}.{n}", given.flat, own[n].dimensions)
+            if own[n].type != eqs.FLOAT:
+                values += f".astype({'bool' if own[n].type == eqs.BOOLEAN else 'int'})"
+        else:
+            values = text.value(given)
+        lines.append(f"{variable(name, n)} = {values}")
+    return lines
 
 
 def _between_stages(model: spec.Model, p: spec.Population, again: list[couplings.Sum]) -> list[str]:

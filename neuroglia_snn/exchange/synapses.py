@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from brian2.units.allunits import second
 
 from neuroglia_snn import algebra, couplings, spec, stages
 from neuroglia_snn import equations as eqs
@@ -25,14 +26,14 @@ def projection(context: Context, p: spec.Projection) -> list[str]:
     again = [one for one in recomputed if one.projection.name == p.name]
     at_once = reads_what_it_changes(context.model, p)
     warning = f"'{at_once}' acts synapse after synapse: not with prefs.codegen.target = 'numpy'"
-    delays = [(n, d) for n, d in p.delay.items() if text.quantity(d) is None]
+    delays = {n: _delay(context, p, n, d) for n, d in p.delay.items()}
     return [
         *(text.comment(warning) if at_once else []),
         text.call("Synapses", _arguments(context, p, again), to=name),
         *_turns(context, p, again),
         *_connections(context, p),
-        *initial(name, p),
-        *(f"{name}.{pathway(n)}.delay = {text.code(delay)}" for n, delay in delays),
+        *initial(context, name, p),
+        *(f"{name}.{pathway(n)}.delay = {delay}" for n, delay in delays.items() if delay),
     ]
 
 
@@ -47,7 +48,7 @@ def _arguments(context: Context, p: spec.Projection, again: list[couplings.Sum])
     events = {pathway(n): p.on_event.get(n, "spike") for n in (*p.on_pre, *p.on_post)}
     if any(event != "spike" for event in events.values()):
         arguments.append(f"on_event={events!r}")
-    fixed = {pathway(n): text.quantity(d) for n, d in p.delay.items() if text.quantity(d)}
+    fixed = {pathway(n): _fixed(d) for n, d in p.delay.items() if _fixed(d)}
     if fixed:
         delays = ", ".join(f"{n!r}: {delay}" for n, delay in fixed.items())
         alone = list(fixed) == ["pre"] and [*p.on_pre, *p.on_post] == ["pre"]
@@ -55,6 +56,18 @@ def _arguments(context: Context, p: spec.Projection, again: list[couplings.Sum])
     arguments += context.method(schemes.scheme(p))
     arguments += context.clock(p.dt) if _has_a_clock(context.model, p) else []
     return [*arguments, f"name={context.names.label(p.name)!r}"]
+
+
+def _fixed(delay: spec.Value) -> str | None:
+    """A delay that all synapses have."""
+    return text.quantity(delay) if isinstance(delay, str) else None
+
+
+def _delay(context: Context, p: spec.Projection, name: str, delay: spec.Value) -> str | None:
+    """Delays that synapses have each of their own."""
+    if isinstance(delay, spec.Values):
+        return context.array(f"delay.{p.name}.{name}", delay.flat, second.dim)
+    return None if _fixed(delay) else text.code(delay)
 
 
 def _has_a_clock(model: spec.Model, p: spec.Projection) -> bool:

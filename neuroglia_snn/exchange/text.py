@@ -137,6 +137,14 @@ def base_unit(dimensions: Dimension) -> str:
     return "*".join(f"{n}**{p:g}" if p != 1 else n for n, p in powers.items() if p)
 
 
+def times(dimensions: Dimension) -> str:
+    """What makes numbers in SI units a quantity: ``*volt``."""
+    unit = base_unit(dimensions)
+    if unit == "1":
+        return ""
+    return f"*{unit}" if unit.isalpha() else f"*({unit})"
+
+
 #: Units of the SI, with what Brian2 calls their dimensions.
 _SI = {
     **{"metre": "length", "kilogram": "mass", "second": "time", "amp": "current"},

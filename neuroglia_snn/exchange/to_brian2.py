@@ -180,8 +180,5 @@ def _table(context: Context, name: str, table: spec.Table) -> list[str]:
         key = f"table.{name}"
         context.data[key] = np.array(numbers)
         values = f"data[{key!r}]"
-    dimensions = table.values[0].dimensions
-    if not dimensions.is_dimensionless:
-        unit = text.base_unit(dimensions)
-        values += f"*{unit}" if unit.isalpha() else f"*({unit})"
+    values += text.times(table.values[0].dimensions)
     return [text.call("TimedArray", [values, f"dt={text.time(table.dt)}"], to=name)]

@@ -158,7 +158,11 @@ def _initial(
     for name, equation in scope.own.items():
         if equation.kind == "subexpression" or name in without:
             continue
-        text = as_expression(population.initial.get(name, "0"))
+        given = population.initial.get(name, "0")
+        if isinstance(given, spec.Values):
+            values[name] = given.flat.copy()
+            continue
+        text = as_expression(given)
         used = algebra.names(text)
         if used & expressions.RANDOM:
             raise BackendError(

@@ -405,7 +405,9 @@ def _connect(network: Network, projection: spec.Projection) -> None:
 def _delays(synapses: brian2.Synapses, projection: spec.Projection) -> None:
     """Delays by an expression, which may read the initial values of synapses."""
     for pathway, text in projection.delay.items():
-        if _number(text) is None:
+        if isinstance(text, spec.Values):
+            getattr(synapses, _pathway(pathway)).delay = text.flat * SECOND
+        elif _number(text) is None:
             getattr(synapses, _pathway(pathway)).delay = text
 
 
@@ -435,8 +437,10 @@ def pairs(model: spec.Model, projection: spec.Projection) -> tuple[np.ndarray, n
     return index[slot, target], target
 
 
-def _number(text: str) -> float | Quantity | None:
-    """A number with its units; None for an expression."""
+def _number(text: spec.Value) -> float | Quantity | None:
+    """A number with its units; None for an expression, or for an array."""
+    if isinstance(text, spec.Values):
+        return None
     try:
         amount = parse_quantity(text)
     except UserError:
@@ -448,6 +452,10 @@ def _number(text: str) -> float | Quantity | None:
 def _initial(group: brian2.Group, owner: spec.Population | spec.Projection) -> None:
     for name in eqs.initial_order(eqs.parse(owner.equations), owner.initial):
         text = owner.initial[name]
+        if isinstance(text, spec.Values):
+            variable = group.variables[name]
+            group.state(name)[:] = Quantity(text.flat.astype(variable.dtype), dim=variable.dim)
+            continue
         number = _number(text)
         group.state(name)[:] = text if number is None else number  # whatever the variable is called
 

@@ -113,6 +113,10 @@ class System:
             text = initial[name]
             if name not in state:
                 continue
+            if isinstance(text, spec.Values):
+                state[name] = torch.as_tensor(text.flat, dtype=dtype, device=device)
+                state[name] = state[name].expand(tuple(shape)).clone()
+                continue
             values = self._scope(state, generator) | {"i": unit, "N": unit.numel()}
             self._translate([f"value_ = {_as_number(text)}"], "i", "N").run(values)
             filled = torch.as_tensor(values["value_"], dtype=dtype, device=device)
