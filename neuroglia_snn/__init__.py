@@ -24,12 +24,21 @@ if TYPE_CHECKING:
     from neuroglia_snn.backends.brian.network import state_updater
     from neuroglia_snn.catalog.load import load
     from neuroglia_snn.checks import check_file
-    from neuroglia_snn.exchange import export
+    from neuroglia_snn.exchange import export, from_brian2
     from neuroglia_snn.experiments.modulation import AstrocyteModulated as AstrocyteModulated
     from neuroglia_snn.options import Options
     from neuroglia_snn.runs import run
 
-__all__ = ["Options", "UserError", "check_file", "export", "load", "run", "state_updater"]
+__all__ = [
+    "Options",
+    "UserError",
+    "check_file",
+    "export",
+    "from_brian2",
+    "load",
+    "run",
+    "state_updater",
+]
 
 #: Public names, with the module that defines each. One that needs another package (PyTorch) is not in
 #: ``__all__``, so that ``import *`` works without it.
@@ -38,6 +47,7 @@ _LAZY = {
     "Options": "neuroglia_snn.options",
     "check_file": "neuroglia_snn.checks",
     "export": "neuroglia_snn.exchange",
+    "from_brian2": "neuroglia_snn.exchange",
     "load": "neuroglia_snn.catalog.load",
     "run": "neuroglia_snn.runs",
     "state_updater": "neuroglia_snn.backends.brian.network",

@@ -1,5 +1,5 @@
-"""The command line: ``neuroglia list | show | check | copy | diff | run | build | export | sweep |
-map | reproduce | report | doctor``.
+"""The command line: ``neuroglia list | show | check | copy | diff | run | build | export | import |
+sweep | map | reproduce | report | doctor``.
 
 Exit status: 0 done, 1 our error, 2 the user's mistake, 130 interrupted.
 """
@@ -82,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("export", _export, "write a model as a Brian2 script that needs no other package")
     sub.add_argument("model", metavar="MODEL", help=_MODEL)
     _add_export(sub)
+    sub = command("import", _import, "write the network of a Brian2 script as a model file")
+    _add_import(sub)
     sub = command("sweep", _sweep, "run a model over a grid of settings and seeds, side by side")
     sub.add_argument("model", metavar="MODEL", help=_MODEL)
     _add_sweep(sub)
@@ -286,6 +288,23 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
             f"--{name}", type=Path, metavar="IMG", help=f"{text} of a memory, as for run"
         )
     parser.add_argument("--resize", action="store_true", help="scale images to the lattice")
+    parser.add_argument("--json", action="store_true", help="print the summary on stdout")
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "example: neuroglia import script.py --out model.toml && neuroglia run model.toml; the script is run"
+        " up to its first run()"
+    )
+    parser.add_argument("script", type=Path, metavar="SCRIPT", help="a Brian2 script (.py)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the model file (.toml); arrays go to the .npz file beside it",
+    )
+    parser.add_argument("--force", action="store_true", help="write over FILE")
     parser.add_argument("--json", action="store_true", help="print the summary on stdout")
 
 
@@ -606,6 +625,22 @@ def _export(arguments: argparse.Namespace) -> None:
         return
     for path in filter(None, (summary["script"], summary["data"])):
         print(path)
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    from neuroglia_snn.exchange import from_brian2
+    from neuroglia_snn.results import dumps
+
+    summary = from_brian2(arguments.script, arguments.out, force=arguments.force)
+    if arguments.json:
+        print(dumps(summary))
+        return
+    for note in summary["notes"]:
+        _say(f"to note: {note}")
+    for path in filter(None, (summary["model"], summary["data"])):
+        print(path)
+    seed = "" if summary["seed"] is None else f" --seed {summary['seed']}"
+    print(f"neuroglia run {summary['model']}{seed}")
 
 
 def _map(arguments: argparse.Namespace) -> None:
