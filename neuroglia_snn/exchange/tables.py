@@ -34,7 +34,7 @@ from neuroglia_snn.quantities import UNITS, parse_quantity
 
 #: Units that a number is written in, if it is short in one of them.
 _USUAL = (
-    *("ms", "second", "us", "mV", "volt", "uV", "nA", "pA", "uA", "amp", "nS", "uS", "msiemens"),
+    *("ms", "second", "us", "mV", "volt", "nA", "pA", "uA", "amp", "nS", "uS", "msiemens"),
     *("siemens", "pF", "nF", "uF", "farad", "Mohm", "Gohm", "ohm", "Hz", "kHz", "um", "mm", "cm"),
     *("meter", "mM", "uM", "nM"),
 )
@@ -148,10 +148,10 @@ class _Importer:
         for name, one in self.captured.namespace.items():
             if isinstance(one, brian2.BrianObject) and names.refusal(name) is None:
                 script.setdefault(one.name, name)
-        used: set[str] = set()
-        for choice in (script, {}):
-            self.names, used = {}, set()
+        for of_synapses in (script, {}):
+            used: set[str] = set()
             for one in self.objects:
+                choice = of_synapses if one in self.synapses else script
                 name = choice.get(one.name) or _plain(one.name)
                 number, free = 2, name
                 while free in used:
@@ -237,10 +237,8 @@ class _Importer:
         if one.values.ndim > 1:
             self.refuse(f"'{name}'", "a TimedArray of two dimensions")
             return {}
-        unit = text.base_unit(one.dim)
-        values = [repr(float(v)) if unit == "1" else f"{float(v)!r} {unit}" for v in one.values]
-        if unit == "1":
-            return {"values": [float(v) for v in one.values], "dt": _time(float(one.dt))}
+        bare = one.dim.is_dimensionless
+        values = [float(v) if bare else amount(float(v), one.dim) for v in one.values]
         return {"values": values, "dt": _time(float(one.dt))}
 
     def equations(self, group: Any, found: Any, without: set[str]) -> str:
@@ -324,6 +322,8 @@ class _Importer:
         for one in group.contained_objects:
             label = f"'{one.name}'"
             when = places.get(type(one), "start")
+            if getattr(one, "event", "spike") != "spike":
+                when = f"after_{when}"
             if isinstance(one, Subgroup) or (
                 type(one) not in places and type(one) is not CodeRunner
             ):
@@ -587,10 +587,9 @@ class _Importer:
             return table | {"events": True}
         if isinstance(monitor, brian2.EventMonitor):
             table["events"] = True if monitor.event == "spike" else monitor.event
-            if monitor.when not in ("after_thresholds", "thresholds", "after_end") and not (
-                monitor.event == "spike" and monitor.when == "thresholds"
-            ):
-                self.refuse(label, f"a record of events at '{monitor.when}'")
+            when = owner.thresholder[monitor.event].when
+            if monitor.when != when or monitor.order < 1:
+                self.refuse(label, f"a record of events at another turn than after '{when}'")
             variables = sorted(set(monitor.record_variables) - {"i", "t"})
             return table | ({"variables": variables} if variables else {})
         if monitor.when != "start":
@@ -656,9 +655,8 @@ def amount(si: float, dimensions: Dimension) -> str:
     if dimensions.is_dimensionless:
         return repr(si)
     for unit in _USUAL:
-        one = UNITS[unit]
-        if one.dim is dimensions:
-            number = float(f"{si / float(one):.12g}")
+        if UNITS[unit].dim is dimensions:
+            number = float(f"{si / float(UNITS[unit]):.12g}")
             written = f"{number:.12g} {unit}"
             if (0.1 <= abs(number) < 1000 or not number) and parse_quantity(written).si == si:
                 return written

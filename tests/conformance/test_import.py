@@ -1,0 +1,311 @@
+"""Imported scripts: our run of the model file is the script's own run, to rounding."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+
+import brian2
+import numpy as np
+import pytest
+
+from neuroglia_snn import backends, export, from_brian2, load
+from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.backends.brian.apart import apart
+
+START = "from brian2 import *\nseed(7)\n"
+#: Every script has a network whose run nothing random decides, but initial values and connections.
+SCRIPTS = {
+    "exact": """
+tau = 10*ms; rest = -65*mV
+cell = NeuronGroup(5, 'dv/dt = (rest - v + drive)/tau : volt\\ndrive : volt (constant)',
+                   threshold='v > -50*mV', reset='v = rest', method='exact')
+cell.v = rest
+cell.drive = 'i*6*mV'
+spikes = SpikeMonitor(cell, variables='v')
+trace = StateMonitor(cell, 'v', record=True)
+run(60*ms)
+""",
+    "no method": """
+cell = NeuronGroup(3, 'dv/dt = (1.5 - v)/(10*ms) : 1', threshold='v > 1', reset='v = 0')
+spikes = SpikeMonitor(cell)
+run(40*ms)
+""",
+    "rk4": """
+cell = NeuronGroup(2, '''dx/dt = (x - x**3/3 - y)/(0.1*ms) : 1
+                          dy/dt = (x + a)/(1*ms) : 1
+                          a : 1''', method='rk4')
+cell.a = [0.5, 0.7]
+cell.x = -1
+defaultclock.dt = 0.01*ms
+trace = StateMonitor(cell, ['x', 'y'], record=[1], dt=0.1*ms)
+run(5*ms)
+""",
+    "euler and clocks": """
+fast = NeuronGroup(3, 'dv/dt = (2 - v)/(5*ms) : 1', threshold='v > 1', reset='v = 0', method='euler')
+slow = NeuronGroup(2, 'dc/dt = -c/(20*ms) : 1', method='euler', dt=0.5*ms)
+link = Synapses(fast, slow, on_pre='c_post += 0.3')
+link.connect(i=[0, 1, 2], j=[0, 0, 1])
+trace = StateMonitor(slow, 'c', record=True)
+run(30*ms)
+""",
+    "refractory": """
+hold = 3*ms
+cell = NeuronGroup(4, '''dv/dt = (2 + 0.1*i - v)/(5*ms) : 1 (unless refractory)
+                          period : second''',
+                   threshold='v > 1', reset='v = 0', refractory='period', method='exact')
+cell.period = 'hold + i*ms'
+spikes = SpikeMonitor(cell)
+run(40*ms)
+""",
+    "a condition as refractoriness": """
+cell = NeuronGroup(2, 'dv/dt = (2 - v)/(5*ms) : 1', threshold='v > 1', refractory='v > 0.5',
+                   reset='v = -1*i', method='euler')
+spikes = SpikeMonitor(cell)
+run(40*ms)
+""",
+    "random connections": """
+cell = NeuronGroup(20, 'dv/dt = (1.2 - v)/(10*ms) : 1', threshold='v > 1', reset='v = 0', method='exact')
+cell.v = 'rand()'
+link = Synapses(cell, cell, 'w : 1', on_pre='v_post += w', delay=1.5*ms)
+link.connect(condition='i != j', p=0.3)
+link.w = '0.05*rand()'
+spikes = SpikeMonitor(cell)
+run(40*ms)
+""",
+    "weights and delays from arrays": """
+cell = NeuronGroup(6, 'dv/dt = (1.2 - v)/(10*ms) : 1', threshold='v > 1', reset='v = 0', method='exact')
+cell.v = np.linspace(0, 0.9, 6)
+link = Synapses(cell, cell, 'w : 1', on_pre='v_post += w')
+link.connect(condition='i < j')
+link.w = np.linspace(0, 0.2, len(link.w))
+link.delay = np.linspace(0.2, 3, len(link.w))*ms
+spikes = SpikeMonitor(cell)
+run(40*ms)
+""",
+    "delays by an expression": """
+cell = NeuronGroup(6, 'dv/dt = (1.2 - v)/(10*ms) : 1', threshold='v > 1', reset='v = 0', method='exact')
+cell.v = 'i/6.0'
+link = Synapses(cell, cell, on_pre='v_post += 0.1')
+link.connect(j='k for k in range(i - 1, i + 2) if k != i', skip_if_invalid=True)
+link.delay = '(i + 1)*ms'
+spikes = SpikeMonitor(cell)
+run(40*ms)
+""",
+    "plasticity": """
+taupre = taupost = 20*ms
+top = 0.3
+cell = NeuronGroup(8, 'dv/dt = (1.1 + 0.05*i - v)/(10*ms) : 1', threshold='v > 1', reset='v = 0',
+                   method='exact')
+link = Synapses(cell, cell, '''w : 1
+    dapre/dt = -apre/taupre : 1 (event-driven)
+    dapost/dt = -apost/taupost : 1 (event-driven)''',
+    on_pre='''v_post += w
+              apre += 0.01
+              w = clip(w + apost, 0, top)''',
+    on_post='''apost -= 0.012
+               w = clip(w + apre, 0, top)''')
+link.connect(condition='i != j')
+link.w = 0.1
+spikes = SpikeMonitor(cell)
+run(60*ms)
+""",
+    "sums": """
+cell = NeuronGroup(4, '''dv/dt = (drive + total - v)/(10*ms) : 1
+                          total : 1
+                          drive : 1''', method='rk2')
+cell.drive = 'i'
+link = Synapses(cell, cell, '''w : 1
+                               total_post = w*(v_pre - v_post) : 1 (summed)''')
+link.connect(condition='abs(i - j) == 1')
+link.w = '0.2 + 0.1*i'
+trace = StateMonitor(cell, 'v', record=True)
+run(20*ms)
+""",
+    "a conductance that moves": """
+cell = NeuronGroup(3, 'dv/dt = (1.5 + g - v)/(10*ms) : 1\\ng : 1', threshold='v > 1', reset='v = 0',
+                   method='euler')
+link = Synapses(cell, cell, '''ds/dt = -s/(5*ms) : 1 (clock-driven)
+                               g_post = s : 1 (summed)''', on_pre='s += 0.2', method='euler')
+link.connect(condition='i != j')
+cell.v = '0.2*i'
+trace = StateMonitor(cell, 'v', record=True)
+run(30*ms)
+""",
+    "parts of a group": """
+cell = NeuronGroup(10, 'dv/dt = (1.2 - v)/(10*ms) : 1', threshold='v > 1', reset='v = 0', method='exact')
+first, last = cell[:6], cell[6:]
+first.v = 0.5
+out = Synapses(first, last, on_pre='v_post += 0.02')
+out.connect()
+back = Synapses(last, first, on_pre='v_post -= 0.1')
+back.connect(i=[0, 1, 2, 3], j=[5, 4, 3, 2])
+spikes = SpikeMonitor(cell)
+run(40*ms)
+""",
+    "custom events": """
+cell = NeuronGroup(3, 'dv/dt = (2 - v)/(10*ms) : 1\\nn : integer', events={'high': 'v > 1 + 0.1*i'},
+                   method='euler')
+cell.run_on_event('high', '''v = 0
+                             n += 1''')
+other = NeuronGroup(3, 'got : 1')
+link = Synapses(cell, other, on_pre='got_post += 1', on_event='high')
+link.connect(j='i')
+seen = EventMonitor(cell, 'high')
+run(40*ms)
+""",
+    "pathways": """
+cell = NeuronGroup(3, 'dv/dt = (1.3 - v)/(10*ms) : 1\\na : 1\\nb : 1', threshold='v > 1', reset='v = 0',
+                   method='exact')
+cell.v = 'i*0.3'
+link = Synapses(cell, cell, on_pre={'now': 'a_post += 1', 'later': 'b_post += 1'},
+                delay={'later': 4*ms})
+link.connect()
+trace = StateMonitor(cell, ['a', 'b'], record=True)
+run(40*ms)
+""",
+    "tables": """
+drive = TimedArray([0, 2, 1, 3]*nA, dt=5*ms)
+cell = NeuronGroup(2, 'dv/dt = (100*Mohm*drive(t) - v)/(10*ms) : volt', method='euler')
+trace = StateMonitor(cell, 'v', record=0)
+run(25*ms)
+""",
+    "statements now and then": """
+cell = NeuronGroup(3, 'dv/dt = -v/(10*ms) : 1\\nkick : 1 (constant)', method='exact')
+cell.kick = [0.5, 1, 2]
+cell.run_regularly('v += kick', dt=5*ms)
+trace = StateMonitor(cell, 'v', record=True, order=-1)
+run(22*ms)
+""",
+    "shared and constant over dt": """
+cell = NeuronGroup(3, '''dv/dt = (level + w - v)/(5*ms) : 1
+                          level = 0.5*v : 1 (constant over dt)
+                          w : 1 (shared)
+                          flag : boolean''', method='euler')
+cell.w = 2
+cell.flag = 'i > 0'
+trace = StateMonitor(cell, ['v', 'level'], record=True)
+run(10*ms)
+""",
+    "names that mean two things": """
+def build(strength, count):
+    group = NeuronGroup(count, 'dv/dt = (strength - v)/(5*ms) : 1', method='euler',
+                        namespace={'strength': strength})
+    return group
+one, two = build(1.0, 2), build(3.0, 2)
+strength = 5.0
+three = NeuronGroup(2, 'dv/dt = (strength + w - v)/(5*ms) : 1\\nw : 1', method='euler')
+w = 0.3
+three.v = 'w'
+link = Synapses(one, two, 'u : 1', on_pre='')
+traces = StateMonitor(two, 'v', record=True)
+network = Network(one, two, three, traces)
+network.run(10*ms)
+""",
+    "values that changed": """
+v0 = 1.0
+cell = NeuronGroup(4, 'dv/dt = (v0 - v)/(5*ms) : 1\\nw : 1', method='euler')
+cell.w = '2*i'
+cell.v = 'v0 + w'
+cell.w = '3*i'
+cell.v[2:] = 0
+cell.v['i == 1'] = 5
+v0 = 2.0
+trace = StateMonitor(cell, 'v', record=True)
+run(10*ms)
+""",
+    "lattice": """
+rows, columns = 4, 5
+site = np.arange(rows*columns).reshape(rows, columns)
+a = np.concatenate([site[:-1].ravel(), site[:, :-1].ravel()])
+b = np.concatenate([site[1:].ravel(), site[:, 1:].ravel()])
+cell = NeuronGroup(20, 'dv/dt = (total - v)/(10*ms) : 1\\ntotal : 1', method='euler')
+link = Synapses(cell, cell, 'total_post = v_pre - v_post : 1 (summed)')
+link.connect(i=np.concatenate([a, b]), j=np.concatenate([b, a]))
+cell.v[7] = 1
+trace = StateMonitor(cell, 'v', record=True)
+run(10*ms)
+""",
+    "another device": """
+set_device('cpp_standalone', directory=None, build_on_run=False)
+cell = NeuronGroup(4, 'dv/dt = -v/(5*ms) : 1', method='exact')
+cell.v = 'i'
+run(10*ms)
+device.build()
+""",
+    "a model of the scheme": """
+from neuroglia_snn import state_updater
+cell = NeuronGroup(4, 'dv/dt = (1 - v**2)/(5*ms) : 1', method=state_updater('heun'))
+cell.v = '0.1*i'
+run(10*ms)
+""",
+}
+#: What is to be seen in the model file.
+WORDS = {
+    "lattice": ['rule = "lattice", neighbours = 4', "shape = [4, 5]"],
+    "custom events": ['connect = { rule = "one-to-one" }'],
+    "parts of a group": ['from = "cell[0:6]"', 'connect = { rule = "all" }'],
+    "random connections": ['condition = "i != j", p = 0.3', 'w = "0.05*rand()"'],
+    "weights and delays from arrays": ['{ file = "model.npz", array = "link.w" }'],
+    "delays by an expression": ['delay = { pre = "(i + 1)*ms" }', 'v = "i/6.0"'],
+    "names that mean two things": ['strength_2 = "3.0"', 'strength_3 = "5.0"'],
+    "a model of the scheme": ['integrator = "heun"'],
+    "no method": ['integrator = "exact"'],
+    "tables": ['values = ["0 nA", "2 nA", "1 nA", "3 nA"]'],
+}
+
+
+def own_run(script: Path) -> dict:
+    """What a script holds after its run on Brian2's runtime."""
+    target, brian2.prefs.codegen.target = brian2.prefs.codegen.target, "numpy"
+    try:
+        with apart("runtime"):
+            brian2.defaultclock.dt = 0.1 * brian2.ms
+            return runpy.run_path(str(script), run_name="__main__")
+    finally:
+        brian2.prefs.codegen.target = target
+
+
+def require_equal(ours: Outcome, theirs: Mapping[str, object], at_least: int = 0) -> None:
+    """Every group of the script, and all that it recorded."""
+    compared = 0
+    for name, one in theirs.items():
+        if isinstance(one, brian2.NeuronGroup) and name in ours.final:
+            for variable, values in ours.final[name].items():
+                expected = one.variables[variable].get_value()
+                np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-12, err_msg=name)
+                compared += 1
+        elif isinstance(one, brian2.EventMonitor):
+            times, units = ours.events[name]
+            assert len(units) > 2
+            np.testing.assert_allclose(times, one.t_, rtol=1e-12)
+            np.testing.assert_array_equal(units, one.i)
+            for variable in set(one.record_variables) - {"i", "t"}:
+                values = ours.event_values[name][variable]
+                np.testing.assert_allclose(values, getattr(one, f"{variable}_"), rtol=1e-9)
+            compared += 1
+        elif isinstance(one, brian2.StateMonitor):
+            record = ours.records[name]
+            np.testing.assert_allclose(record.times, one.t_, rtol=1e-12)
+            kept = np.searchsorted(record.indices, one.record)
+            for variable, values in record.values.items():
+                expected = getattr(one, f"{variable}_").T
+                np.testing.assert_allclose(values[:, kept], expected, rtol=1e-9, atol=1e-12)
+                compared += 1
+    assert compared > at_least
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_run_of_the_model_file_is_that_of_the_script(name, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(START + SCRIPTS[name])
+    summary = from_brian2(script, tmp_path / "model.toml")
+    written = (tmp_path / "model.toml").read_text()
+    for words in WORDS.get(name, []):
+        assert words in written
+    assert summary["seed"] == 7
+    if "set_device" in SCRIPTS[name]:
+        script.write_text(START + "\n".join(SCRIPTS[name].split("\n")[2:-2]))
+    ours = backends.get("numpy").run(Request(load(tmp_path / "model.toml"), seed=7))
+    require_equal(ours, own_run(script))
