@@ -74,7 +74,11 @@ class _Importer:
     def __init__(self, captured: Captured, data: str) -> None:
         self.captured, self.data = captured, data
         self.made = Imported(seed=captured.log.seed)
-        self.objects = sorted(captured.network.objects, key=lambda one: one.name)
+        order = [getattr(one, "name", None) for one in captured.namespace.values()]
+        places = {name: place for place, name in reversed([*enumerate(order)])}
+        self.objects = sorted(  # as the script made them, as far as is known
+            captured.network.objects, key=lambda one: (places.get(one.name, len(order)), one.name)
+        )
         self.groups = [one for one in self.objects if type(one) is brian2.NeuronGroup]
         self.synapses = [one for one in self.objects if type(one) is brian2.Synapses]
         self.parameters: dict[str, tuple[float, Dimension]] = {}
@@ -88,6 +92,10 @@ class _Importer:
             if not variable.startswith("_")
         }
         self.names: dict[str, str] = {}
+        self.means = self._means()
+        for synapses in self.means.values():
+            self.synapses.remove(synapses)
+            self.groups.remove(synapses.target)
 
     # ------------------------------------------------------------------------------- the whole
 
@@ -160,11 +168,13 @@ class _Importer:
                 self.names[one.name] = free
             if self._in_turn():
                 return
-        self.names |= {s.name: f"s{n:03}_{_plain(s.name)}" for n, s in enumerate(self.synapses)}
+        by_name = sorted(self.synapses, key=lambda one: one.name)
+        self.names |= {s.name: f"s{n:03}_{_plain(s.name)}" for n, s in enumerate(by_name)}
 
     def _in_turn(self) -> bool:
         """Whether projections take turns as the synapses do, by name."""
-        given = [self.names[s.name] for s in self.synapses]
+        by_name = sorted(self.synapses, key=lambda one: one.name)
+        given = [self.names[s.name] for s in by_name]
         return given == sorted(given)
 
     def _in_order(self) -> list[Any]:
@@ -271,7 +281,7 @@ class _Importer:
         table["equations"] = self.equations(group, own, without)
         if "spike" in group.events:
             table["threshold"] = self.code(group, group.events["spike"])
-        if "spike" in group.event_codes:
+        if group.event_codes.get("spike", "").strip():
             table["reset"] = self.code(group, group.event_codes["spike"])
         table |= self._refractory(group)
         if scheme:
@@ -365,9 +375,10 @@ class _Importer:
     # ------------------------------------------------------------------------------- values
 
     def _initial(self, group: Any, equations: list[Any]) -> dict[str, Any]:
-        """Initial values: expressions, numbers, or arrays."""
+        """Initial values: expressions, numbers, or arrays; what random numbers they draw in its order."""
         initial = {}
-        for one in equations:
+        turns = {variable: n for n, variable in enumerate(self.captured.log.given)}
+        for one in sorted(equations, key=lambda e: turns.get(group.variables[e.varname], -1)):
             variable = group.variables[one.varname]
             if "linked" in one.flags or "summed" in one.flags:
                 continue
@@ -508,7 +519,7 @@ class _Importer:
             if list(codes) == [side]:
                 table[f"on_{side}"] = codes[side]
             elif codes:
-                table[f"on_{side}"] = Inline({k: v.replace("\n", "; ") for k, v in codes.items()})
+                table[f"on_{side}"] = codes
             events |= {_plain(one.objname): one.event for one in found if one.event != "spike"}
         if events:
             table["on_event"] = Inline(events)
@@ -572,6 +583,11 @@ class _Importer:
 
     def _record(self, monitor: Any) -> dict[str, Any] | None:
         label, group = f"'{monitor.name}'", monitor.source
+        if monitor.name in self.means:
+            synapses = self.means[monitor.name]
+            table = {"population": self.names[synapses.source.name], "reduce": "mean"}
+            table["variables"] = list(monitor.record_variables)
+            return table | {"every": _time(float(monitor.clock.dt))}
         owner = _owner(group)
         if not isinstance(owner, brian2.NeuronGroup):
             self.refuse(label, f"a record of {type(owner).__name__} '{owner.name}'")
@@ -606,10 +622,9 @@ class _Importer:
         recorded = np.asarray(monitor.record).ravel() if monitor.record is not True else None
         table["variables"] = list(monitor.record_variables)
         if recorded is not None and len(recorded) != len(owner):
-            steps = np.unique(np.diff(recorded))
-            stride = int(steps[0]) if len(steps) == 1 and steps[0] > 0 else 0
-            every = stride and np.array_equal(recorded, np.arange(0, len(owner), stride))
-            if every and owner is group and owner.name not in self.shapes:
+            stride = int(recorded[1] - recorded[0]) if len(recorded) > 1 else 0
+            shape = self.shapes.get(owner.name, [len(owner)])
+            if owner is group and stride > 1 and np.array_equal(recorded, _every(shape, stride)):
                 table["stride"] = stride
             elif owner is group:
                 count = f"{len(recorded)} unit" + ("s" if len(recorded) > 1 else "")
@@ -620,12 +635,45 @@ class _Importer:
             table["every"] = _time(float(monitor.clock.dt))
         return table
 
+    def _means(self) -> dict[str, Any]:
+        """Synapses that take the mean over a group for a monitor, by its name, as exported scripts do."""
+        found = {}
+        for monitor in self.objects:
+            if isinstance(monitor, brian2.StateMonitor) and monitor.when == "end":
+                into = [s for s in self.synapses if s.target is monitor.source]
+                if len(into) == 1 and _is_mean(into[0], monitor):
+                    found[monitor.name] = into[0]
+        return found
+
     def note(self, name: str, what: str) -> None:
         """Say what differs from the script."""
         self.made.notes.append(f"record '{name}' {what}")
 
 
 _MONITORS = (brian2.StateMonitor, brian2.EventMonitor, brian2.PopulationRateMonitor)
+
+
+def _every(shape: list[int], stride: int) -> np.ndarray:
+    """Units of each stride-th row and column."""
+    units = np.arange(np.prod(shape)).reshape(shape)
+    return units[tuple(slice(None, None, stride) for _ in shape)].ravel()
+
+
+def _is_mean(synapses: Any, monitor: Any) -> bool:
+    """Whether synapses give the mean over their source, taken at the start of a step, to a unit."""
+    source, updaters = synapses.source, synapses.summed_updaters
+    wanted = {f"{v}_post": f"1.0*{v}_pre/N_incoming" for v in monitor.record_variables}
+    return (
+        type(source) is brian2.NeuronGroup
+        and len(synapses.target) == 1
+        and len(synapses.equations) == 0
+        and not (synapses._pathways or synapses.target.events)
+        and not synapses.target.equations.diff_eq_names
+        and {n: u.expression.code.replace(" ", "") for n, u in updaters.items()} == wanted
+        and all((u.when, u.order) == ("start", -1) for u in updaters.values())
+        and {float(u.clock.dt) for u in updaters.values()} == {float(monitor.clock.dt)}
+        and np.array_equal(np.asarray(synapses.i[:]), np.arange(len(source)))
+    )
 
 
 def _owner(side: Any) -> Any:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import brian2
 import numpy as np
 import pytest
 
-from neuroglia_snn import backends, export, from_brian2, load
+from neuroglia_snn import backends, checks, from_brian2, load, spec
 from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.backends.brian.apart import apart
+from neuroglia_snn.catalog import files
+from neuroglia_snn.exchange import to_brian2, write
 
 START = "from brian2 import *\nseed(7)\n"
 #: Every script has a network whose run nothing random decides, but initial values and connections.
@@ -309,3 +312,54 @@ def test_a_run_of_the_model_file_is_that_of_the_script(name, tmp_path):
         script.write_text(START + "\n".join(SCRIPTS[name].split("\n")[2:-2]))
     ours = backends.get("numpy").run(Request(load(tmp_path / "model.toml"), seed=7))
     require_equal(ours, own_run(script))
+
+
+#: Models of the catalogue, with so many seconds of their runs as have a step of all their clocks.
+CATALOGUE = {
+    "fep_canonical": 2.0,
+    "fep_culture": 0.06,
+    "fhn_astrocytes": 2e-3,
+    "fhn_classifier": 2e-3,
+    "fhn_excitable": 2e-2,
+    "noise_induced_excitability": 5e-4,
+    "noise_induced_memory": 2e-4,
+    "noise_induced_memory_long_drive": 2e-4,
+    "noise_induced_memory_program": 2e-4,
+    "noise_induced_memory_tonic": 2e-4,
+    "tripartite_coba": 2e-2,
+}
+
+
+def test_the_catalogue_is_all_there():
+    assert files.names("models") == sorted(CATALOGUE)
+
+
+def there_and_back(model: spec.Model, folder: Path) -> tuple[Outcome, Outcome]:
+    """Our runs of a model, and of the import of its exported script."""
+    images = {n: np.indices(shape).sum(0) % 2 > 0 for n, shape in model.images().items()}
+    write(to_brian2.script(model, images, seed=3), folder / "script.py")
+    from_brian2(folder / "script.py", folder / "model.toml")
+    again, _ = checks.load_checked(folder / "model.toml")
+    numpy = backends.get("numpy")
+    return numpy.run(Request(model, images, seed=3)), numpy.run(Request(again, seed=3))
+
+
+def require_same(ours: Outcome, again: Outcome) -> None:
+    for population, variables in ours.final.items():
+        for variable, values in variables.items():
+            found = again.final[population][variable]
+            np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-300, err_msg=variable)
+    for name, (times, units) in ours.events.items():
+        np.testing.assert_array_equal(again.events[name][0], times)
+        np.testing.assert_array_equal(again.events[name][1], units)
+    for name, record in ours.records.items():
+        for variable, values in record.values.items():
+            found = again.records[name].values[variable]
+            np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-300, err_msg=variable)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_a_model_comes_back_from_its_script(name, tmp_path):
+    """With its noise: the same equations and names have the same random numbers."""
+    model = replace(load(name), experiment={}, duration=CATALOGUE[name])
+    require_same(*there_and_back(model, tmp_path))
