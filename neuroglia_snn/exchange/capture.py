@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from brian2 import defaultclock
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.core.namespace import get_local_namespace
 from brian2.core.variables import ArrayVariable, VariableView
@@ -215,7 +216,7 @@ def _described(error: BaseException, script: Path) -> str:
 def _in_place(recorder: Recorder, script: Path) -> Iterator[None]:
     """The recorder as whatever device the script may choose, and Python as it is for a script."""
     known, arguments, path = dict(all_devices), sys.argv, sys.path[:]
-    backend = os.environ.get("MPLBACKEND")
+    backend, dt = os.environ.get("MPLBACKEND"), defaultclock.dt
     with apart(recorder):
         chosen = previous_devices[:]
         recorder.defaultclock.dt = 0.1 * ms  # whatever a session has
@@ -226,6 +227,7 @@ def _in_place(recorder: Recorder, script: Path) -> Iterator[None]:
         try:
             yield
         finally:
+            recorder.defaultclock.dt = dt  # which the device of before takes over
             sys.argv, sys.path[:] = arguments, path
             all_devices.clear()
             all_devices.update(known)

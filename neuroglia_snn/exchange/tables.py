@@ -139,6 +139,7 @@ class _Importer:
         self.made.problems.append(f"{name}: a model file cannot say {what}{hint}")
 
     def _refuse_others(self) -> None:
+        parts = {part.name for one in self.objects for part in one.contained_objects}
         for one in self.objects:
             kind = type(one).__name__
             if type(one) in (brian2.NeuronGroup, brian2.Synapses) or isinstance(one, _MONITORS):
@@ -146,7 +147,7 @@ class _Importer:
                     self.refuse(f"'{one.name}'", "that it is not active")
             elif isinstance(one, brian2.NetworkOperation):
                 self.refuse(f"'{one.name}'", "what a network_operation of Python does")
-            elif not isinstance(one, (CodeRunner, Subgroup)):
+            elif one.name not in parts and not isinstance(one, Subgroup):
                 article = "an" if kind[0] in "AEIOU" else "a"
                 self.refuse(f"'{one.name}'", f"{article} {kind}")
 
