@@ -44,12 +44,16 @@ MAX_PAIRS = 50
 
 @dataclass
 class Imported:
-    """Tables and arrays; ``problems`` are sentences on what a model file cannot say, ``notes`` on what differs."""
+    """Tables and arrays, with the names in them by Brian2's.
+
+    ``problems`` are sentences on what a model file cannot say, ``notes`` on what differs.
+    """
 
     tables: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
     seed: int | None = None
 
 
@@ -74,10 +78,11 @@ class _Importer:
     def __init__(self, captured: Captured, data: str) -> None:
         self.captured, self.data = captured, data
         self.made = Imported(seed=captured.log.seed)
-        order = [getattr(one, "name", None) for one in captured.namespace.values()]
-        places = {name: place for place, name in reversed([*enumerate(order)])}
+        self.places = {name: place for place, name in enumerate(captured.namespace)}
+        found = [o for o in captured.namespace.values() if isinstance(o, brian2.BrianObject)]
+        order = {one.name: place for place, one in reversed([*enumerate(found)])}
         self.objects = sorted(  # as the script made them, as far as is known
-            captured.network.objects, key=lambda one: (places.get(one.name, len(order)), one.name)
+            captured.network.objects, key=lambda one: (order.get(one.name, len(found)), one.name)
         )
         self.groups = [one for one in self.objects if type(one) is brian2.NeuronGroup]
         self.synapses = [one for one in self.objects if type(one) is brian2.Synapses]
@@ -91,7 +96,7 @@ class _Importer:
             for variable in group.variables
             if not variable.startswith("_")
         }
-        self.names: dict[str, str] = {}
+        self.names = self.made.names
         self.means = self._means()
         for synapses in self.means.values():
             self.synapses.remove(synapses)
@@ -122,11 +127,11 @@ class _Importer:
             self.refuse("the network", "an earlier run()")
         if not self.groups:
             self.refuse("the network", "no NeuronGroup")
-        parameters = {n: Inline(value=amount(*v)) for n, v in self.parameters.items()}
+        parameters = sorted(self.parameters, key=lambda n: self.places.get(n, len(self.places)))
         tables = {n: self._table(n, one) for n, one in self.timed.items()}
         made = self.made.tables
         made["model"] = model
-        made["parameters"] = {n: v["value"] for n, v in parameters.items()}
+        made["parameters"] = {n: amount(*self.parameters[n]) for n in parameters}
         made["table"], made["population"] = tables, populations
         made["projection"], made["record"] = projections, records
         self.made.tables = {k: v for k, v in made.items() if v}

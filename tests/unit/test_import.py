@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from pathlib import Path
 
 import brian2
 import pytest
@@ -308,3 +310,12 @@ VALUES = st.recursive(
 @given(st.dictionaries(TEXT, VALUES | st.dictionaries(TEXT, VALUES, max_size=3), max_size=4))
 def test_every_text_comes_back_from_a_file_as_it_was(tables):
     assert tomllib.loads(toml.document(tables)) == tables
+
+
+def test_the_example_of_the_documentation(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text(encoding="utf-8")
+    _, _, text = text.partition("# A Brian2 script as a model")
+    script, shown = re.findall(r"\n```\n(.*?)```", text, re.DOTALL)[1:3]
+    imported(tmp_path, script)
+    written = (tmp_path / "model.toml").read_text(encoding="utf-8")
+    assert written.endswith(shown)
