@@ -134,7 +134,7 @@ class _Importer:
         made["parameters"] = {n: amount(*self.parameters[n]) for n in parameters}
         made["table"], made["population"] = tables, populations
         made["projection"], made["record"] = projections, records
-        self.made.tables = {k: v for k, v in made.items() if v}
+        self.made.tables = {k: _lined(v) for k, v in made.items() if v}
         self.made.problems = list(dict.fromkeys(self.made.problems))
         return self.made
 
@@ -663,6 +663,15 @@ def _every(shape: list[int], stride: int) -> np.ndarray:
     """Units of each stride-th row and column."""
     units = np.arange(np.prod(shape)).reshape(shape)
     return units[tuple(slice(None, None, stride) for _ in shape)].ravel()
+
+
+def _lined(given: Any) -> Any:
+    """Tables with a line end behind every text of several lines."""
+    if isinstance(given, dict):
+        return type(given)({k: _lined(v) for k, v in given.items()})
+    if isinstance(given, list):
+        return [_lined(v) for v in given]
+    return f"{given}\n" if isinstance(given, str) and "\n" in given else given
 
 
 def _is_mean(synapses: Any, monitor: Any) -> bool:

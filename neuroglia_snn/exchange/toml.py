@@ -37,7 +37,7 @@ def key(name: str) -> str:
 def value(given: object) -> str:
     """A value: text, a number, true or false, a list, or a table on one line."""
     if isinstance(given, str):
-        return block(given) if "\n" in given else quoted(given)
+        return block(given) if given.endswith("\n") else quoted(given)
     if isinstance(given, bool):
         return "true" if given else "false"
     if isinstance(given, (int, float)):
@@ -57,8 +57,8 @@ def quoted(text: str) -> str:
 
 
 def block(text: str) -> str:
-    """Text on several lines, each of the text's own."""
-    return '"""\n' + "\n".join(map(_escaped, text.split("\n"))) + '\n"""'
+    """Text that ends with a line, a line each."""
+    return '"""\n' + "\n".join(map(_escaped, text.split("\n"))) + '"""'
 
 
 def _escaped(text: str) -> str:
