@@ -18,7 +18,8 @@ from neuroglia_snn.backends.base import Request
 from neuroglia_snn.errors import ResultError, UserError, printable, shown
 from neuroglia_snn.exchange import capture, toml
 from neuroglia_snn.exchange.capture import Captured
-from neuroglia_snn.exchange.tables import Imported, imported, require_said
+from neuroglia_snn.exchange.reading import Imported, require_said
+from neuroglia_snn.exchange.tables import imported
 from neuroglia_snn.exchange.to_brian2 import DEVICES, Script, script
 from neuroglia_snn.experiments import memory
 from neuroglia_snn.options import as_flags, command

@@ -17,7 +17,7 @@ from neuroglia_snn import UserError, backends, checks, from_brian2, load, noise,
 from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.backends.brian.apart import apart
 from neuroglia_snn.catalog import files
-from neuroglia_snn.exchange import capture, tables, to_brian2, toml, write
+from neuroglia_snn.exchange import capture, reading, tables, to_brian2, toml, write
 
 START = "from brian2 import *\nseed(7)\n"
 #: Every script has a network whose run nothing random decides, but initial values and connections.
@@ -157,6 +157,8 @@ cell.run_on_event('high', '''v = 0
 other = NeuronGroup(3, 'got : 1')
 link = Synapses(cell, other, on_pre='got_post += 1', on_event='high')
 link.connect(j='i')
+watched = NeuronGroup(2, 'dv/dt = 1/ms : 1', events={'unheard': 'v > 3 + i'}, method='euler')
+heard = EventMonitor(watched, 'unheard')
 seen = EventMonitor(cell, 'high')
 run(40*ms)
 """,
@@ -440,7 +442,7 @@ def test_networks_of_the_zoo_are_said_or_refused(name, tmp_path):
     def receive(captured: capture.Captured) -> None:
         made = tables.imported(captured, name, "", "model.npz")
         named.extend(made.names[n] for n in places(captured.network))
-        tables.require_said(made)
+        reading.require_said(made)
         write(to_brian2.Script(toml.document(made.tables), made.arrays), tmp_path / "model.toml")
         checks.load_checked(tmp_path / "model.toml")
 

@@ -131,6 +131,10 @@ REFUSED = {
         "m = SpatialNeuron(Soma(diameter=30*um), 'Im = 0*amp/meter**2 : amp/meter**2', name='m')",
         "'m': a model file cannot say a SpatialNeuron",
     ),
+    "a constant": (
+        "big = float('nan')\ng = NeuronGroup(1, 'dv/dt = big/ms : 1', method='euler', name='g')",
+        "'g': a model file cannot say the constant 'big', which is not finite",
+    ),
     "a name": (
         "g = NeuronGroup(1, 'double : 1', name='g')",
         "a model file cannot say this: ",
@@ -234,6 +238,19 @@ def test_a_record_of_less_than_the_format_can_say_is_noted(tmp_path):
         "record 's' keeps all of 'cell', of which the script records a part",
     ]
     assert not check_file(tmp_path / "model.toml")
+
+
+def test_constants_of_any_name_get_one_that_a_file_may_have(tmp_path):
+    names = ["_under", "a" * 70, "double", "v", "trailing_"]
+    lines = [f"{n} = {k + 2}.5" for k, n in enumerate(names)]
+    group = (
+        "g = NeuronGroup(1, 'dx/dt = ("
+        + " + ".join(n for n in names if n != "v")
+        + ")/ms : 1', method='euler')"
+    )
+    imported(tmp_path, "\n".join((CELL, *lines, group, "run(1*ms)")))
+    values = sorted(p.value.si for p in load(tmp_path / "model.toml").parameters.values())
+    assert values == [2.5, 3.5, 4.5, 6.5]
 
 
 def test_a_network_in_python(tmp_path):
