@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import random
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from neuroglia_snn import backends, checks, cli
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.catalog.load import load
+from neuroglia_snn.errors import ModelError
 from neuroglia_snn.exchange import export
 
 MODEL = """\
@@ -172,6 +175,15 @@ def test_nothing_is_unpickled(write, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_what_is_no_array_in_the_file_is_none(write, tmp_path):
+    path = write()
+    for name in ("v", "v.npy"):
+        with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
+            archive.writestr(name, b"no array")
+        (message,) = found(path)
+        assert "not a file of arrays" in message
+
+
 def test_a_link_leads_nowhere_else(write, tmp_path):
     path = write()
     inner = tmp_path / "inner"
@@ -202,3 +214,22 @@ def test_an_exported_script_has_the_data_too(write, tmp_path):
     script = (tmp_path / "script.py").read_text()
     assert "near.w = data['initial.near.w']*volt" in script
     assert "cell.n = data['initial.cell.n'].astype(int)" in script
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_damaged_file_costs_a_sentence(write, tmp_path, compressed):
+    path = write()
+    (np.savez_compressed if compressed else np.savez)(tmp_path / "d.npz", **DATA)
+    whole, chance = (tmp_path / "d.npz").read_bytes(), random.Random(5)
+    said = set()
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(chance.choice((1, 4, 30))):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        (tmp_path / "d.npz").write_bytes(data[: chance.choice((len(data), len(data) // 2))])
+        try:
+            load(path)
+        except ModelError as error:
+            assert "\n" not in str(error)
+            said.add(str(error).split(": ", 1)[1])
+    assert len(said) > 1
