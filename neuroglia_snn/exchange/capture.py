@@ -38,10 +38,11 @@ class Given:
 
 @dataclass
 class Connected:
-    """The arguments of a call of `connect`, and the values of what their texts name."""
+    """The arguments of a call of `connect`, what their texts name, and the values of variables among it."""
 
     arguments: dict[str, Any]
     external: dict[str, Any]
+    read: dict[Any, np.ndarray]
 
 
 @dataclass
@@ -96,15 +97,11 @@ class Recorder(RuntimeDevice):
         self.log.given.pop(view.variable, None)
         group, names = view.group, get_identifiers(code)
         found = group.resolve_all(names, run_namespace, user_identifiers=set())
-        read = {
-            variable: variable.get_value().copy()
-            for name, variable in found.items()
-            if isinstance(variable, ArrayVariable) and not variable.read_only
-        }
+        read = _values(found)
         external = {n: v for n, v in found.items() if n not in group.variables}
         original = VariableView.set_with_expression_conditional.original_function
         original(view, cond, code, run_namespace, check_units=check_units)
-        if cond == "True":
+        if cond == "True" and view.index_var in ("_idx", "0"):  # neither of a part, nor by synapses
             values = view.variable.get_value().copy()
             self.log.given[view.variable] = Given(code, external, values, read)
 
@@ -132,15 +129,17 @@ class Recorder(RuntimeDevice):
             namespace = get_local_namespace(level=level + 2)
         given = {"condition": condition, "i": i, "j": j, "p": p, "n": n}
         texts = " ".join(v for v in given.values() if isinstance(v, str))
-        external: dict[str, Any] = {}
-        for name in get_identifiers(texts) - set(synapses.variables):
+        found: dict[str, Any] = {}
+        for name in get_identifiers(texts):
             with contextlib.suppress(KeyError):  # of a generator's own variable
-                external |= synapses.resolve_all({name}, namespace, user_identifiers=set())
+                found |= synapses.resolve_all({name}, namespace, user_identifiers=set())
+        external = {n: v for n, v in found.items() if n not in synapses.variables}
+        read = _values(found)
         Synapses.connect.original_function(
             synapses, condition, i, j, p, n, skip_if_invalid, namespace
         )
         given["skip_if_invalid"] = skip_if_invalid
-        self.log.connected.setdefault(synapses.name, []).append(Connected(given, external))
+        self.log.connected.setdefault(synapses.name, []).append(Connected(given, external, read))
 
     def network_run(
         self,
@@ -159,6 +158,15 @@ class Recorder(RuntimeDevice):
             dt = float(self.defaultclock.dt)
             self._receive(Captured(network, float(duration), namespace, dt, self.log))
         raise _Stopped
+
+
+def _values(found: dict[str, Any]) -> dict[Any, np.ndarray]:
+    """Values of the variables that a text names and that may change."""
+    return {
+        variable: variable.get_value().copy()
+        for variable in found.values()
+        if isinstance(variable, ArrayVariable) and not variable.read_only
+    }
 
 
 def first_run(script: Path, receive: Callable[[Captured], None]) -> None:

@@ -22,6 +22,7 @@ from neuroglia_snn.exchange.reading import (
     owner_of,
     plain,
     time,
+    unchanged,
 )
 from neuroglia_snn.exchange.toml import Inline
 
@@ -191,7 +192,8 @@ def _connect(reader: Reader, synapses: Any, arrays: bool) -> dict[str, Any]:
 
 def _by_condition(reader: Reader, synapses: Any, call: Any) -> dict[str, Any] | None:
     given, external = call.arguments, call.external
-    if given["i"] is not None or given["j"] is not None or given["skip_if_invalid"]:
+    by_index = given["i"] is not None or given["j"] is not None or given["skip_if_invalid"]
+    if by_index or not unchanged(call.read):
         return None
     condition = given["condition"]
     rule: dict[str, Any] = {"rule": "condition"}

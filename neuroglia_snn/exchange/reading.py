@@ -221,9 +221,12 @@ def owner_of(side: Any) -> Any:
 
 def _stands(given: Given, values: np.ndarray) -> bool:
     """Whether an expression still says what a variable is, and what it reads."""
-    if not np.array_equal(np.asarray(given.values).ravel(), values):
-        return False
-    return all(np.array_equal(v.get_value(), before) for v, before in given.read.items())
+    return np.array_equal(np.asarray(given.values).ravel(), values) and unchanged(given.read)
+
+
+def unchanged(read: dict[Any, np.ndarray]) -> bool:
+    """Whether variables still have the values with which a text was worked out."""
+    return all(np.array_equal(v.get_value(), before) for v, before in read.items())
 
 
 def plain(name: str) -> str:

@@ -141,11 +141,12 @@ run(30*ms)
     "parts of a group": """
 cell = NeuronGroup(10, 'dv/dt = (1.2 - v)/(10*ms) : 1', threshold='v > 1', reset='v = 0', method='exact')
 first, last = cell[:6], cell[6:]
-first.v = 0.5
+first.v = '0.1*i'
 out = Synapses(first, last, on_pre='v_post += 0.02')
 out.connect()
 back = Synapses(last, first, on_pre='v_post -= 0.1')
 back.connect(i=[0, 1, 2, 3], j=[5, 4, 3, 2])
+back.v_pre = '0.03*j'
 spikes = SpikeMonitor(cell)
 run(40*ms)
 """,
@@ -219,6 +220,10 @@ cell.w = '3*i'
 cell.v[2:] = 0
 cell.v['i == 1'] = 5
 v0 = 2.0
+x0 = NeuronGroup(4, 'x : 1', threshold='t < 1*ms')
+link = Synapses(x0, cell, on_pre='v_post += 0.25')
+link.connect('x_pre < 1 + j - j')
+x0.x = 'i'
 trace = StateMonitor(cell, 'v', record=True)
 run(10*ms)
 """,
@@ -259,6 +264,7 @@ WORDS = {
     "names that mean two things": ['strength_2 = "3.0"', 'strength_3 = "5.0"'],
     "a model of the scheme": ['integrator = "heun"'],
     "no method": ['integrator = "exact"'],
+    "values that changed": ['connect = { rule = "all" }', "v = { file"],
     "tables": ['values = ["0 nA", "2 nA", "1 nA", "3 nA"]'],
 }
 
@@ -381,6 +387,16 @@ def test_everything_of_the_format_comes_back(tmp_path, monkeypatch):
     monkeypatch.setattr(noise, "gaussian", lambda seed, stream, place, step: np.cos(place + step))
     model = replace(load(Path(__file__).with_name("everything.toml")), experiment={})
     require_same(*there_and_back(model, tmp_path))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["weights and delays from arrays", "plasticity", "pathways", "parts of a group", "tables"],
+)
+def test_a_script_comes_back_from_its_model_file(name, tmp_path):
+    (tmp_path / "first.py").write_text(START + SCRIPTS[name])
+    from_brian2(tmp_path / "first.py", tmp_path / "first.toml")
+    require_same(*there_and_back(load(tmp_path / "first.toml"), tmp_path))
 
 
 # --------------------------------------------------------------- networks of other tests

@@ -15,6 +15,7 @@ from neuroglia_snn.backends.base import Request
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import ModelError
 from neuroglia_snn.exchange import export
+from neuroglia_snn.lowering.model import lower
 
 MODEL = """\
 [model]
@@ -101,6 +102,23 @@ def test_a_run_is_that_of_the_same_numbers_in_the_file(write, backend):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_allclose(a.final["cell"]["v"], b.final["cell"]["v"], rtol=1e-12)
     np.testing.assert_array_equal(a.final["cell"]["n"], range(6))
+
+
+def test_a_lowered_population_has_the_same_initial_values(write):
+    """As Lava and fused-cuda take it."""
+    text = MODEL.partition("[projection.near]")[0]
+    lowered = []
+    for edit in ((), LISTED.items()):
+        path = write()
+        cut = text
+        for old, new in edit:
+            cut = cut.replace(old, new)
+        cut = cut.replace("n : integer", "n : 1")  # which has no lowering
+        path.write_text(cut, encoding="utf-8")
+        lowered.append(lower(load(path), {}).populations["cell"].initial)
+    assert lowered[0].keys() == lowered[1].keys()
+    for name, values in lowered[0].items():
+        np.testing.assert_allclose(values, lowered[1][name])
 
 
 def test_the_digest_follows_the_numbers(write):
