@@ -10,7 +10,7 @@ from typing import Any
 from fuzz import grammar, injections, whole
 from neuroglia_snn.catalog.schema import TABLES
 
-MODELS = {name: tables for name, tables in whole.models().items() if name != "variant"}
+MODELS = {n: tables for n, tables in whole.models().items() if n not in ("variant", "listed")}
 #: Keys that stand somewhere in the format, to be put where they do not belong.
 KEYS = sorted({key for known in TABLES.values() for key in known})
 

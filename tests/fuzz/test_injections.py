@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fuzz import injections, sources, whole
@@ -73,7 +74,8 @@ def test_the_models_hold_every_key_of_the_format(tmp_path):
 
 
 def _written(folder: Path, tables: whole.Tables) -> Path:
-    """A model file in a folder of its own, beside the one that a variant extends."""
+    """A model file in a folder of its own, beside the one that a variant extends, and a data file."""
+    np.savez(folder / whole.DATA, **{n: np.array(v) for n, v in whole.ARRAYS.items()})
     (folder / "base.toml").write_text(whole.WHOLE)
     path = folder / "model.toml"
     path.write_text(whole.dumps(tables), encoding="utf-8")
@@ -103,7 +105,7 @@ def _feed(
         tables = whole.renamed(MODELS[name], str(path[-1]), str(value))
     else:
         tables = whole.changed(MODELS[name], path, value)
-    with untouched(folder, ("model.toml", "base.toml")):
+    with untouched(folder, ("model.toml", "base.toml", whole.DATA)):
         file = _written(folder, tables)
         model = check(file)
         if model is not None:

@@ -303,6 +303,33 @@ VARIANT = """
 extends = "base.toml"
 remove = ["record.mean"]
 """
+#: Names arrays of the file `DATA` beside it.
+LISTED = """
+[model]
+integrator = "euler"
+dt = "0.1 ms"
+duration = "1 ms"
+[population.cell]
+size = 3
+equations = "dv/dt = (1 - v)/(5*ms) : 1"
+threshold = "v > 0.5"
+reset = "v = 0"
+initial = { v = { file = "data.npz", array = "v" } }
+[projection.near]
+from = "cell"
+to = "cell"
+equations = "w : 1"
+on_pre = "v_post += w"
+connect = { rule = "pairs", file = "data.npz", i = "i", j = "j" }
+delay = { pre = { file = "data.npz", array = "delay" } }
+initial = { w = { file = "data.npz", array = "w" } }
+"""
+#: The name of a data file, and its arrays.
+DATA = "data.npz"
+ARRAYS: dict[str, list[float] | list[int]] = {
+    **{"v": [0.1, 0.2, 0.6], "i": [0, 1], "j": [1, 2]},
+    **{"w": [0.1, 0.3], "delay": [1e-4, 2e-4]},
+}
 
 
 def tables(text: str) -> Tables:
@@ -326,7 +353,7 @@ def _with(base: str, *more: str) -> Tables:
 
 
 def models() -> dict[str, Tables]:
-    """Every model by name; each passes `check`, the variant beside a file ``base.toml``."""
+    """Every model by name; each passes `check`, beside the files ``base.toml`` and `DATA`."""
     lowered = tables(LOOPED)
     sheet = lowered["population"]["sheet"]
     sheet |= {"regularly": [], "reset": "x = 0"}
@@ -340,6 +367,7 @@ def models() -> dict[str, Tables]:
         "lowered": lowered,
         "first-footprint": _with(LOOPED, FIRST_FOOTPRINT),
         "variant": tables(VARIANT),
+        "listed": tables(LISTED),
         **{kind: _with(LOOPED, text) for kind, text in EXPERIMENT.items()},
         "canonical-network": tables(CANONICAL),
     }
