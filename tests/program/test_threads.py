@@ -27,7 +27,7 @@ from brian2 import (
     ms,
     seed,
 )
-from brian2.utils.logger import catch_logs
+from brian2.utils.logger import BrianLogger, catch_logs
 
 import neuroglia_snn.brian
 from neuroglia_snn.errors import BackendError, UserError
@@ -373,6 +373,7 @@ def _told(make) -> str:
     """What is said of a run of two threads."""
     brian2.set_device("neuroglia", threads=2)
     group, others = make()
+    BrianLogger._log_messages.clear()  # a session says the same once
     with catch_logs(log_level=logging.INFO) as logs:
         run_of = Network(group, *others)
         run_of.run(0.1 * ms)
