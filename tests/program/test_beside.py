@@ -107,6 +107,7 @@ def test_nothing_is_moved_where_python_takes_part(monkeypatch):
 def test_a_report_sees_values_as_they_are(monkeypatch):
     """Also those that it writes count."""
     monkeypatch.setattr(drive, "PAUSE", 0.0)
+    monkeypatch.setattr(drive, "STEPS_OF_PAUSE", 0)
     network, synapses = _network()
     sums = []
 
