@@ -99,8 +99,6 @@ CASES: dict[str, Callable[[int], float] | None] = {
     "fused float64, 2 threads": backend_step("fused", 2, "float64", 40),
     "fused float32, 1 thread": backend_step("fused", 1, "float32", 40),
     "fused float32, 2 threads": backend_step("fused", 2, "float32", 40),
-    "program float64, 1 thread": backend_step("program", 1, "float64", 40),
-    "program float32, 1 thread": backend_step("program", 1, "float32", 40),
 }
 
 
