@@ -1,7 +1,8 @@
 """Sums over synapses that connect all with all: one total, and no list of synapses.
 
 Where the value of a synapse is a value of its source times one of its target, and every source is connected
-once to every target, or to all but itself, the values of the sources are added up once for all targets.
+once to every target, the values of the sources are added up once for all targets. (Of all but itself, a
+target's sum would be a difference of large numbers.)
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def totalled(program: Program) -> Program:
 
 
 def _total(step: Sum, parameters: list[float | int | bool]) -> Total | None:
-    value = inlined(step)
+    value = inlined(step) if step.target.dtype.kind == "f" else None
     found = None if value is None else _factors(value, step.index)
     if value is None or found is None:
         return None
@@ -65,15 +66,11 @@ def _total(step: Sum, parameters: list[float | int | bool]) -> Total | None:
     ends = all_with_all(source.values(), step.index.values())
     if ends is None:
         return None
-    sources, targets, but_itself = ends
-    if but_itself and any(_owner(c.array) != _owner(step.target) for c in _units(of_source)):
-        return None
+    sources, targets = ends
     own = _of_unit(of_source, source)
     free = step.kernel.first_free()
     first, total = Local(free, own.dtype, False), Local(free + 1, step.target.dtype, False)
     result: Expression = total
-    if but_itself:
-        result = _applied("-", result, own)
     for operation, factor in factors:
         result = _applied(operation, result, _of_unit(factor, step.index))
     bounds = [_added(parameters, n) for n in (*sources, *targets)]
@@ -95,29 +92,18 @@ def _total(step: Sum, parameters: list[float | int | bool]) -> Total | None:
 
 def all_with_all(
     sources: np.ndarray, targets: np.ndarray
-) -> tuple[tuple[int, int], tuple[int, int], bool] | None:
-    """The sources and the targets (first, last + 1) that are all connected, in Brian2's order.
-
-    The last value says that they are all but themselves; None if they are not connected so.
-    """
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The sources and the targets (first, last + 1) that are all connected, in Brian2's order, or None."""
     if len(sources) < 2:
         return None
     low, high = int(sources[0]), int(sources[-1]) + 1
     first, last = int(targets.min()), int(targets.max()) + 1
     rows, columns = high - low, last - first
-    if len(sources) == rows * columns:
-        pre, post = sources.reshape(rows, columns), targets.reshape(rows, columns)
-        whole = (pre == np.arange(low, high)[:, None]).all() and (
-            post == np.arange(first, last)
-        ).all()
-        return ((low, high), (first, last), False) if whole else None
-    if (low, high) != (first, last) or len(sources) != rows * (rows - 1):
+    if len(sources) != rows * columns:
         return None
-    pre, post = sources.reshape(rows, rows - 1), targets.reshape(rows, rows - 1)
-    units = np.arange(low, high)
-    others = units[None, :-1] + (units[None, :-1] >= units[:, None])
-    whole = (pre == units[:, None]).all() and (post == others).all()
-    return ((low, high), (first, last), True) if whole else None
+    pre, post = sources.reshape(rows, columns), targets.reshape(rows, columns)
+    whole = (pre == np.arange(low, high)[:, None]).all() and (post == np.arange(first, last)).all()
+    return ((low, high), (first, last)) if whole else None
 
 
 def _factors(value: Expression, target: Array) -> tuple[Expression, list[Factor]] | None:
@@ -162,11 +148,6 @@ def _source(value: Expression, target: Array) -> Array | None:
             return None
         found.add(cell.index.array)
     return found.pop() if len(found) == 1 and target not in found else None
-
-
-def _owner(array: Array) -> str | None:
-    """The name of the group whose units an array's elements are."""
-    return getattr(array.variable.owner, "name", None)
 
 
 def _of_unit(value: Expression, index: Array) -> Expression:

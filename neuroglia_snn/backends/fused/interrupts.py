@@ -12,9 +12,11 @@ from contextlib import contextmanager
 def interruptible(stop: Callable[[], bool]) -> Iterator[None]:
     """Let the first interrupt call ``stop``; the next one, or one that it does not heed, is as usual.
 
-    Only in the main thread, which alone is told of interrupts.
+    Only in the main thread, which alone is told of interrupts, and where they are not ignored.
     """
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    heeded = before not in (None, signal.SIG_IGN)
+    if not heeded or threading.current_thread() is not threading.main_thread():
         yield
         return
 
@@ -23,7 +25,7 @@ def interruptible(stop: Callable[[], bool]) -> Iterator[None]:
         if not stop():
             raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, once)
+    signal.signal(signal.SIGINT, once)
     try:
         yield
     finally:

@@ -34,7 +34,7 @@ class Kept:
         arrays |= {_TIME: np.array(network.t_), _PROGRAM: np.array(digest)}
         partial = self._path.with_suffix(".partial")
         with partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            np.savez(file, **arrays)
         os.replace(partial, self._path)
 
     def restore(self, network: brian2.Network) -> bool:

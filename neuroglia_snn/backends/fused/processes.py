@@ -29,8 +29,9 @@ def side_by_side(backend: Backend, requests: Sequence[Request], workers: int) ->
         If a worker ended, as the operating system ends a process that takes too much memory.
     """
     context = multiprocessing.get_context("spawn")  # a fork would not take threads along
-    said = context.SimpleQueue()
-    listener = threading.Thread(target=_listen, args=(said, requests), daemon=True)
+    said, before = context.SimpleQueue(), set(multiprocessing.active_children())
+    failed: list[Exception] = []
+    listener = threading.Thread(target=_listen, args=(said, requests, failed), daemon=True)
     listener.start()
     pool = ProcessPoolExecutor(workers, context, _begin, (said,))
     jobs = [
@@ -38,7 +39,12 @@ def side_by_side(backend: Backend, requests: Sequence[Request], workers: int) ->
         for number, request in enumerate(requests)
     ]
     try:
-        return [job.result() for job in jobs]
+        outcomes = [job.result() for job in jobs]
+        if any(outcome.reached is not None for outcome in outcomes):
+            raise KeyboardInterrupt
+        if failed:
+            raise failed[0]
+        return outcomes
     except BrokenProcessPool:
         raise BackendError(
             f"one of {workers} worker processes ended; fewer --workers need less memory"
@@ -46,11 +52,12 @@ def side_by_side(backend: Backend, requests: Sequence[Request], workers: int) ->
     finally:
         unfinished = [job for job in jobs if not job.done()]
         if unfinished:
-            for child in multiprocessing.active_children():
+            for child in set(multiprocessing.active_children()) - before:
                 child.terminate()
         pool.shutdown(cancel_futures=True)
-        said.put(None)
-        listener.join()
+        if not unfinished:  # a worker that was ended may hold the queue
+            said.put(None)
+            listener.join()
 
 
 def _begin(said: Any) -> None:
@@ -66,9 +73,12 @@ def _run(backend: Backend, request: Request, number: int) -> Outcome:
     return backend.run(replace(request, progress=progress))
 
 
-def _listen(said: Any, requests: Sequence[Request]) -> None:
-    """Pass on what the workers say, until there is no more."""
+def _listen(said: Any, requests: Sequence[Request], failed: list[Exception]) -> None:
+    """Pass on what the workers say, until there is no more, also if a watcher fails: they would wait."""
     while (message := said.get()) is not None:
         number, fraction, model_time = message
         if watcher := requests[number].progress:
-            watcher(fraction, model_time)
+            try:
+                watcher(fraction, model_time)
+            except Exception as error:
+                failed.append(error)
