@@ -374,7 +374,13 @@ def require_same(ours: Outcome, again: Outcome) -> None:
             np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-300, err_msg=variable)
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.thorough) if n == "tripartite_coba" else n
+        for n in CATALOGUE
+    ],
+)
 def test_a_model_comes_back_from_its_script(name, tmp_path):
     """With its noise, which follows from names, and from shapes that a script has only where it has a lattice."""
     model = load(name, {"sigma": "0"} if name == "fep_culture" else {})
