@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import re
@@ -29,6 +30,7 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX", "g++")) or shutil.which("c++")
 
 
+@functools.cache
 def compiler_version(compiler: str) -> str:
     """First line of ``compiler --version``."""
     output = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True)

@@ -54,9 +54,8 @@ class Report:
         """Whether it is time to report."""
         return self._call is not None and now > self._next
 
-    def passing(self, t: float) -> None:
+    def passing(self, t: float, now: float) -> None:
         """Report where it is time to."""
-        now = time.time()
         if self._call and self.due(now):
             done = (t - float(self._start)) / float(self._duration)
             self._call((now - self._began) * second, done, self._start, self._duration)
@@ -131,6 +130,8 @@ class Drive:
         self._python: dict[str, float] = defaultdict(float)
         self._watch = Watch(network.sorted_objects)
         self._began = self._looked = time.time()
+        steps = [clocks.values(clock, "dt") for clock in machine.program.clocks]
+        self._shortest = min((float(dt[0]) for dt in steps if dt is not None), default=math.inf)
 
     def go(self, report: Report) -> None:
         """Run to the end, or to where the network is stopped."""
@@ -138,24 +139,23 @@ class Drive:
         while True:
             if self._network._stopped or Network._globally_stopped:
                 self._machine.stop()
-            began, t = time.time(), self.t
+            began, t = time.time(), self._network.t_
             status = self._machine.advance(pause)
-            pause = self._pause(time.time() - began, self.t - t)
             if status in (Status.DONE, Status.STOPPED):
                 return
             if status == Status.GROW:
                 self._growth.grow(self._machine.position)
                 continue
             self._network.t_ = self.t
+            if status == Status.PAUSED:
+                pause = self._pause(time.time() - began, self._network.t_ - t)
             if status == Status.PYTHON:
                 self._call(self._program.steps[self._machine.position - 1])
             self._look_up(report, pause)
 
     def _pause(self, elapsed: float, passed: float) -> float:
         """Seconds to the next look, by what the time that has just passed took: steps before it are slower."""
-        steps = [clocks.values(clock, "dt") for clock in self._program.clocks]
-        shortest = min((float(dt[0]) for dt in steps if dt is not None), default=math.inf)
-        step = elapsed / max(1.0, passed / shortest)
+        step = elapsed / max(1.0, passed / self._shortest)
         pause = min(max(PAUSE, STEPS_OF_PAUSE * step), max(PAUSE, LONGEST_PAUSE))
         return pause if self._limit is None else min(pause, self._limit / 8)
 
@@ -171,7 +171,7 @@ class Drive:
         if watching:
             self._watch.look(self.t)
             self._watch.rest(now, time.time() - now)
-        report.passing(self.t)
+        report.passing(self.t, now)
         if self._limit is not None and now - self._began > self._limit:
             self._network._stopped = True
 

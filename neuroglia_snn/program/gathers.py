@@ -111,9 +111,10 @@ class Gathers:
         """The value of the synapse from the unit at an offset, 0 where there is none."""
         index = self._given(source, offset, "index", group, lattice.neighbours(offset))
         there = lattice.present(offset)
-        term = _placed(value, target, source, Cell(index, None))
+        own = placed(value, target, None)
+        term = placed(own, source, Cell(index, None))
         straight = not all(offset)  # a missing unit at a corner is not the unit itself
-        if there.all() or (straight and _vanishes(_placed(value, target, source, None))):
+        if there.all() or (straight and _vanishes(placed(own, source, None))):
             return term
         mask = self._given(source, offset, "mask", group, there)
         parts = (Cell(mask, None), term, Literal(0, term.dtype))
@@ -168,15 +169,12 @@ def _source(value: Expression, target: Array, group: str) -> Array | None:
     return found.pop() if allowed(value) and len(found) == 1 else None
 
 
-def _placed(value: Expression, target: Array, source: Array, index: Cell | None) -> Expression:
-    """The value with its target as the unit itself, and its source at an index (None: the unit, too)."""
+def placed(value: Expression, indices: Array, index: Cell | None) -> Expression:
+    """The value with what ``indices`` lead to at another index; None is the unit itself."""
 
     def change(e: Expression) -> Expression:
-        if isinstance(e, Cell) and isinstance(e.index, Cell):
-            if e.index.array is target:
-                return Cell(e.array, None)
-            if e.index.array is source:
-                return Cell(e.array, index)
+        if isinstance(e, Cell) and isinstance(e.index, Cell) and e.index.array is indices:
+            return Cell(e.array, index)
         return e
 
     return rewritten(value, change)

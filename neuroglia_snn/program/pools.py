@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from neuroglia_snn.program.gathers import Given, inlined
+from neuroglia_snn.program.gathers import Given, inlined, placed
 from neuroglia_snn.program.program import Kernel, Program, Step, Sum
 from neuroglia_snn.program.tree import (
     FLOAT64,
@@ -25,7 +25,6 @@ from neuroglia_snn.program.tree import (
     Local,
     Parameter,
     Statement,
-    rewritten,
 )
 
 
@@ -77,10 +76,8 @@ def _pool(step: Sum, arrays: list[Array]) -> Pool | None:
         return arrays[-1]
 
     count = int(sources.max()) + 1
-    unit = rewritten(value, lambda e: _of_unit(e, source))
-    names = [e.number for e in step.kernel.expressions() if isinstance(e, Local)]
-    result = Local(1 + max(names, default=-1), value.dtype, False)
-    each = (Statement(result, None, unit),)
+    result = Local(step.kernel.first_free(), value.dtype, False)
+    each = (Statement(result, None, placed(value, source, None)),)
     return Pool(
         step.owner,
         step.clock,
@@ -113,12 +110,6 @@ def _source(value: Expression) -> Array | None:
         )
 
     return found.pop() if allowed(value) and len(found) == 1 else None
-
-
-def _of_unit(e: Expression, source: Array) -> Expression:
-    if isinstance(e, Cell) and isinstance(e.index, Cell) and e.index.array is source:
-        return Cell(e.array, None)
-    return e
 
 
 def _length(sources: np.ndarray, targets: np.ndarray) -> int:

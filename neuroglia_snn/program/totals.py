@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neuroglia_snn.program.gathers import inlined
+from neuroglia_snn.program.gathers import inlined, placed
 from neuroglia_snn.program.operations import OPERATIONS
 from neuroglia_snn.program.program import Kernel, Program, Sum
 from neuroglia_snn.program.tree import (
@@ -23,7 +23,6 @@ from neuroglia_snn.program.tree import (
     Local,
     Parameter,
     Statement,
-    rewritten,
     walk,
 )
 
@@ -67,12 +66,12 @@ def _total(step: Sum, parameters: list[float | int | bool]) -> Total | None:
     if ends is None:
         return None
     sources, targets = ends
-    own = _of_unit(of_source, source)
+    own = placed(of_source, source, None)
     free = step.kernel.first_free()
     first, total = Local(free, own.dtype, False), Local(free + 1, step.target.dtype, False)
     result: Expression = total
     for operation, factor in factors:
-        result = _applied(operation, result, _of_unit(factor, step.index))
+        result = _applied(operation, result, placed(factor, step.index, None))
     bounds = [_added(parameters, n) for n in (*sources, *targets)]
     return Total(
         step.owner,
@@ -148,15 +147,6 @@ def _source(value: Expression, target: Array) -> Array | None:
             return None
         found.add(cell.index.array)
     return found.pop() if len(found) == 1 and target not in found else None
-
-
-def _of_unit(value: Expression, index: Array) -> Expression:
-    """The value for the unit itself."""
-
-    def own(e: Expression) -> Expression:
-        return Cell(e.array, None) if isinstance(e, Cell) and _is_of(e, index) else e
-
-    return rewritten(value, own)
 
 
 def _applied(operation: str, one: Expression, other: Expression) -> Apply:

@@ -19,9 +19,9 @@ _scopes = itertools.count(-1, -1)
 def apart(device: Device | str, **options: Any) -> Iterator[None]:
     """A device and a scope of our own; device, scope and random numbers of before come back after it."""
     scope, numbers = BrianObject._scope_current_key, runtime_device.get_random_state()
-    brian2.set_device(device, **options)
-    BrianObject._scope_current_key = next(_scopes)
     try:
+        brian2.set_device(device, **options)
+        BrianObject._scope_current_key = next(_scopes)
         yield
     finally:
         BrianObject._scope_current_key = scope

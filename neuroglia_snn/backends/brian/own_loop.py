@@ -25,7 +25,7 @@ _FLAGS = {"shared", "constant over dt", "unless refractory"}
 
 
 def reason(model: spec.Model) -> str | None:
-    """the first thing in a model that they cannot do, naming its equation; or None."""
+    """The first thing in a model that they cannot do, naming its equation; or None."""
     said = _reason(inputs.separate(model))
     return said and inputs.in_the_files_words(said)
 

@@ -111,8 +111,5 @@ class Loop:
     def __call__(self, elapsed, completed, start, length) -> None:
         self.seconds = self._earlier + float(elapsed)
         if self._request.progress:
-            time, end = (
-                float(start) + float(completed) * float(length),
-                self._request.model.duration,
-            )
-            self._request.progress(time / end, time)
+            reached = float(start) + float(completed) * float(length)
+            self._request.progress(reached / self._request.model.duration, reached)

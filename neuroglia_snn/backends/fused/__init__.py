@@ -92,7 +92,9 @@ class FusedBackend:
 
 def _warnings(request: Request) -> tuple[str, ...]:
     if request.precision == "float32" and not device.made.single:
-        return (f"precision float32: '{request.model.name}' has no lattice, all is in float64",)
+        return (
+            f"precision float32: '{request.model.name}' has no lattice on its fastest clock, all is in float64",
+        )
     return ()
 
 
