@@ -2,7 +2,8 @@
 # make test    checks and tests, in a quarter of an hour
 # make test-thorough   the tests that take minutes each, an hour in all; CI leaves out the exhaustive ones
 #                  (THOROUGH=thorough)
-# make test-cuda   compiles a model with brian2cuda (minutes), in an environment of its own: .venv-cuda
+# make test-cuda   compiles networks and models for a GPU, and a model with brian2cuda (minutes), which has an
+#                  environment of its own: .venv-cuda
 # make test-lava   all of Lava's tests on Python 3.10, the one that it declares (.venv-lava), where there
 #                  is one; `make test` has the quick ones of them
 # make test-brian2  Brian2's own tests on the device `neuroglia`
@@ -36,30 +37,35 @@ $(READY): pyproject.toml
 # lava-nc declares Python 3.10 alone, but runs on newer ones: docs/lava.md
 $(TESTED): $(READY)
 	@echo 'Installing what the tests need (PyTorch and nvcc among it) ...'
-	@$(BIN)/python -m pip install --quiet --editable '.[nvcc,sweep,test,torch]'
+	@$(BIN)/python -m pip install --quiet --editable '.[nvcc,sanafe,sweep,test,torch]'
 	@$(BIN)/python -m pip install --quiet --ignore-requires-python --no-deps lava-nc==0.10.0 asteval
 	@touch $(TESTED)
 
 demo: $(READY)
 	@$(BIN)/$(DEMO)
 
+# What tests compile is kept by its content, so that the next run, and the thorough tests after the quick
+# ones, do not compile it again.
+test test-thorough test-cuda test-lava: export NEUROGLIA_CACHE ?= $(CURDIR)/build/tests
+
 test: $(TESTED)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo 'not formatted: make format' >&2; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST_FLAGS)
-	@$(MAKE) --no-print-directory test-lava LAVA_FLAGS='-m "not slow"'
+	@$(MAKE) --no-print-directory test-lava LAVA_FLAGS='-m "not slow and not thorough and not exhaustive"'
 
 THOROUGH ?= thorough or exhaustive
 test-thorough: $(TESTED)
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "$(THOROUGH)" $(PYTEST_FLAGS)
 
 # brian2cuda pins a Brian2 of its own.
-test-cuda:
+test-cuda: $(TESTED)
+	@$(BIN)/pytest -q -m cuda tests/program/test_cuda.py $(PYTEST_FLAGS)
 	@test -x .venv-cuda/bin/pip || $(PYTHON) -m venv --clear .venv-cuda
 	@.venv-cuda/bin/python -m pip install --quiet --upgrade pip
 	@.venv-cuda/bin/python -m pip install --quiet --editable '.[cuda,test]'
-	@.venv-cuda/bin/pytest -q tests/unit/test_cuda.py $(PYTEST_FLAGS)
+	@.venv-cuda/bin/pytest -q tests/unit/test_cuda.py tests/unit/test_cuda_patches.py $(PYTEST_FLAGS)
 
 PYTHON310 ?= $(firstword $(wildcard $(shell pyenv root 2>/dev/null)/versions/3.10*/bin/python) \
   $(shell python3.10 -c 'import sys; print(sys.executable)' 2>/dev/null))

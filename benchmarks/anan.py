@@ -14,9 +14,8 @@ from collections.abc import Callable
 
 import torch
 
-from neuroglia_snn import AstrocyteModulated
-from neuroglia_snn.experiments.modulation import reference
-from neuroglia_snn.experiments.modulation.networks import ConvolutionalNetwork
+from neuroglia_snn.papers.anan import AstrocyteModulated, reference
+from neuroglia_snn.papers.anan.networks import ConvolutionalNetwork
 
 #: Name, channels, side and kernel of the study's networks.
 NETWORKS = (("digits", 1, 8, 3), ("28 px, 3 x 3", 3, 28, 3), ("28 px, 5 x 5", 3, 28, 5))

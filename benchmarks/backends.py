@@ -28,10 +28,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from rounds import in_turn, ratio, spread
 
-from neuroglia_snn import backends, load
+from neuroglia_snn import backends
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import network
 from neuroglia_snn.backends.brian.quiet import hush
+from neuroglia_snn.catalog.load import load
 
 
 def request(

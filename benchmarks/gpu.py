@@ -1,27 +1,33 @@
-"""Everything that takes a GPU: microseconds a step, agreement with the processor, memory checks.
+"""Everything that takes a GPU: agreement with the processor, memory checks, microseconds a step.
 
-    python benchmarks/gpu.py [--out DIR] [--quick] [--minutes 9] [--only TEXT]
+    python benchmarks/gpu.py [--out DIR] [--minutes 11.5] [--only TEXT] [--jobs N] [--target cuda] [--dry]
 
-Needs a GPU, a C++ compiler, make, ``nvcc`` with its headers (of the system, or ``pip install
-'neuroglia_snn[nvcc]'``); brian2cuda's part needs the extra ``cuda``, the comparison of
-distributions SciPy, the checks of memory compute-sanitizer. A part that fails, or takes longer than
-it may, is noted and the next begins; what does not fit into the minutes is left out, and said.
-``gpu.json`` and ``gpu.md`` (the table of docs/performance.md) in DIR are written anew after every
-part.
+Needs a GPU, a C++ compiler, make and ``nvcc`` with its headers (of the system, or ``pip install
+'neuroglia_snn[nvcc]'``); brian2cuda's rows need the extra ``cuda``, the checks of memory
+compute-sanitizer. All ends within the minutes. Every part is a process of its own (``on_gpu.py``) with
+a limit of time, so that one that hangs or crashes costs that part alone; what does not fit is left out, and
+said. ``DIR/gpu.json`` and ``DIR/gpu.md`` (the table of docs/performance.md) are written anew after each part,
+and the same command goes on where it was: parts that it holds are not run again, failed ones are.
 
-- Time of the loop alone, as the program takes it, launched in each of three ways (step by step, as a
-  graph, many steps in one cooperative launch), and which is best: one network of 130 x 130, 1024 x 1024
-  and 4096 x 4096 neurons, and 256 networks of 130 x 130; where the states do not fit in caches, as a
-  share of a copy of memory measured in the same run. A neuron's step reads and writes its state and reads
-  its input, 20 bytes in single precision.
-- Agreement: `fused-cuda` against `fused` without noise (float64, to rounding; events), and in 20 seeds
-  each with noise (float32): spikes, mean potential and its variance, two-sample Kolmogorov-Smirnov tests
-  at 1 %. Networks of one launch against the same alone: equal bits. The ways to launch against each
-  other, over a short time: to rounding (they are compiled apart).
-- compute-sanitizer's memcheck, racecheck, initcheck and synccheck on a small network.
-- brian2cuda's step of the same network.
+First all programs are compiled, ``--jobs`` at a time, into DIR: only the figures under "compile" are taken
+then. The parts follow one by one, the most telling first:
 
-Exit status 1 says that something is not as it should be.
+- a copy of memory, and a step of one lattice of 130 x 130 (the memory model);
+- agreement with the loop in C++ (float64): COBA, STDP, the lattice and `tripartite_coba` to rounding where
+  there is no noise, or for as long as sums in another order allow, then rates; the lattice with noise by the means
+  of its states;
+- compute-sanitizer's memcheck and racecheck on COBA and a lattice;
+- microseconds a step, of the loop alone: brian2cuda's four published networks (COBAHH, Brunel with 10^7
+  synapses, the mushroom body, STDP), COBA and `tripartite_coba` beside brian2cuda, lattices of 1024^2 and 4096^2
+  and 256 of 130 x 130, and then larger ones. Medians of rounds, and the fastest and the slowest.
+
+Networks are those of ``networks/in_brian.py`` in float64, lattices in float32, too. "ns/neuron" is a step's time over all neurons; the share
+of the bandwidth is that of the values that a lattice's step must read and write at least (five numbers a neuron)
+and there is none where these are fewer than 200 MB, which caches hold. Ratios are brian2cuda's time over ours;
+there is none where the rates of the two differ by more than a fifth.
+
+``--dry`` does every part with a small network on the target ``cpp``, where there is no GPU, to try the script.
+Exit status 1 says that a part failed or that something is not as it should be.
 """
 
 from __future__ import annotations
@@ -31,357 +37,367 @@ import contextlib
 import datetime
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
-from neuroglia_snn import backends, load
-from neuroglia_snn.backends import toolkit
-from neuroglia_snn.backends.base import Outcome, Request
-from neuroglia_snn.backends.brian.quiet import hush
-from neuroglia_snn.errors import BackendError, UserError
-
-BYTES = 20  # U and V read and written, I_astro read: 4 bytes each
-#: Beyond the caches of any GPU: only then is a share of the memory's bandwidth meant.
+CHILD = Path(__file__).with_name("on_gpu.py")
+#: Seconds that are worth beginning a part for, and that compiling everything may take.
+SHORTEST, COMPILING = 5.0, 200.0
+#: Bytes beyond the caches of any GPU.
 LARGE = 200e6
-BARE = """
-[model]
-extends = "noise_induced_memory"
-remove = ["record.frames", "record.traces", "record.calcium", "experiment"]
-"""
-EVENTS = """
-[record.spikes]
-population = "neuron"
-events = true
-"""
-LATE = {"stimulus.train.start": "1 second"}  # no stimulus in short runs
-LAUNCHES = ("step", "graph", "cooperative")
-MILLISECOND = 500  # steps
-TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
-SHORTEST = 5.0  # seconds that are worth beginning a part
-MANY = 10000  # steps so cheap that they are timed twice
-#: Neurons a side, networks, precision: steps.
-SIZES = {
-    (130, 1, "float32"): 20000,
-    (130, 256, "float32"): 2000,
-    (130, 1, "float64"): 20000,
-    (1024, 1, "float32"): 2000,
-    (4096, 1, "float32"): 500,
-}
-QUICK = {(130, 1, "float32"): 5000, (130, 64, "float32"): 500, (1024, 1, "float32"): 500}
+#: By how much rates may differ where times are compared.
+RATES = 0.2
+Row = dict[str, object]
 
 
-def network(
-    folder: Path, side: int, steps: int, seed: int, precision: str, more: str = "", **changes
-) -> Request:
-    """The memory model on a lattice of another size; a rectangle is shown from its start."""
-    file = folder / "bare.toml"
-    file.write_text(BARE + more)
-    astrocytes = (side - 4) // 3 + 1
-    settings = {
-        "population.neuron.shape": f"[{side}, {side}]",
-        "population.astrocyte.shape": f"[{astrocytes}, {astrocytes}]",
-        "model.duration": f"{steps / MILLISECOND} ms",
-        **changes,
+@dataclass(frozen=True)
+class Part:
+    """A part: the function of ``on_gpu.py``, what it is given, and seconds at most.
+
+    ``small`` is what is given otherwise in a dry run, ``compiling`` what a run is given that only compiles;
+    None where that is not done beforehand. ``beside`` is the part that a peer's time is compared with.
+    """
+
+    name: str
+    do: str
+    given: Row
+    seconds: float
+    small: Row = field(default_factory=dict)
+    compiling: Row | None = None
+    beside: str | None = None
+
+
+QUICKLY: Row = {"steps": 60, "count": 1}
+TINY_COBA: Row = {"name": "coba", "size": 400}
+
+
+def lattice(side: int, networks: int = 1, precision: str = "float64") -> Part:
+    """A step of the memory model, whose code is another for each shape."""
+    title = f"lattice {side:,} x {side:,}" + (f", {networks} of them" if networks > 1 else "")
+    given: Row = {"name": "lattice", "size": side, "networks": networks}
+    if precision != "float64":
+        title, given = f"{title}, {precision}", {**given, "precision": precision}
+    small: Row = {"size": 22, "networks": min(networks, 2), "steps": 100, "count": 2}
+    if networks > 1:  # the code is that of one, and each network takes a third of a second to make
+        return Part(title, "model_step", given, 240, small)
+    return Part(title, "model_step", given, 60, small, QUICKLY)
+
+
+def network(name: str, size: int, title: str, steps: int, seconds: float = 60) -> Part:
+    """A step of a network of Brian2's; larger ones run the code of the smallest."""
+    given: Row = {"name": name, "size": size, "steps": steps}
+    first = size <= 10_000
+    small: Row = {"size": 200, "steps": 100, "count": 2}
+    return Part(title, "step", given, seconds, small, QUICKLY if first else None)
+
+
+def tripartite(astrocytes: int, steps: int, count: int, seconds: float = 60) -> Part:
+    """A step of the model of the catalogue, whose astrocytes find each other among all pairs."""
+    given: Row = {"name": "tripartite_coba", "size": astrocytes, "steps": steps, "count": count}
+    small: Row = {"size": 100, "steps": 100, "count": 2}
+    compiling = QUICKLY if astrocytes <= 10_000 else None
+    title = f"tripartite_coba, {astrocytes:,} astrocytes"
+    return Part(title, "model_step", given, seconds, small, compiling)
+
+
+def peer(of: Part, seconds: float = 90) -> Part:
+    """The same in brian2cuda, whose code is another for each size."""
+    do = "model_peer" if of.do == "model_step" else "peer"
+    given: Row = {"steps": 2000} | {
+        k: of.given[k] for k in ("name", "size", "steps") if k in of.given
     }
-    image = np.zeros((side, side), bool)
-    image[side // 4 : 3 * side // 4, side // 3 : 2 * side // 3] = True
-    return Request(load(str(file), settings), {"train": image, "test": image}, seed, 1, precision)
+    compiling: Row = {"count": 0 if do == "peer" else 1}  # its code holds the number of steps
+    small: Row = {"size": of.small["size"], "steps": 50, "count": 1}
+    return Part(f"{of.name}, brian2cuda", do, given, seconds, small, compiling, of.name)
 
 
-@contextlib.contextmanager
-def environment(**values: str) -> Iterator[None]:
-    """Environment variables, and all as it was afterwards."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
+def agreement() -> list[Part]:
+    """The target beside the processor."""
+    few: Row = {"steps": 60, "later": 100}
+    coba: Row = {"name": "coba", "size": 1000, "steps": 200, "later": 10_000}
+    stdp: Row = {"name": "stdp", "size": 1000, "steps": 2000, "later": 10_000}
+    field: Row = {"name": "lattice", "size": 52, "steps": 10_000}
+    glia: Row = {"name": "tripartite_coba", "size": 400, "steps": 150}
+    tiny: Row = {"size": 22, "steps": 60}
+    return [
+        Part("agreement, COBA", "agree", coba, 60, {"size": 200, **few}),
+        Part(
+            "agreement, lattice",
+            "agree_model",
+            {**field, "sigma2": "0"},
+            60,
+            {**tiny, "sigma2": "0"},
+        ),
+        Part("agreement, lattice with noise", "agree_model", {**field, "noisy": True}, 60, tiny),
+        Part("agreement, STDP", "agree", stdp, 60, {"size": 100, **few}),
+        Part("agreement, tripartite_coba", "agree_model", glia, 60, {"size": 100, "steps": 60}),
+    ]
 
 
-def run(requests: list[Request], launch: str = "cooperative") -> list[Outcome]:
-    """Run networks together."""
-    with environment(NEUROGLIA_LAUNCH=launch):
-        return backends.get("fused-cuda").run_many(requests, os.cpu_count() or 1)
+def sanitizer() -> list[Part]:
+    """Checks of memory; one round of few steps."""
+    coba: Row = {"part": "step", "given": {**TINY_COBA, **QUICKLY}}
+    tiny = {"name": "lattice", "size": 22, **QUICKLY}
+    on = {"COBA": coba, "lattice": {"part": "model_step", "given": tiny}}
+    return [
+        Part(f"{tool}, {name}", "sanitise", {"tool": tool, **given}, 90)
+        for tool in ("memcheck", "racecheck")
+        for name, given in on.items()
+    ]
 
 
-# ------------------------------------------------------------------------ parts
+def parts() -> list[Part]:
+    """All, the most telling first."""
+    coba, cobahh = (network(n, 4000, f"{n.upper()}, 4,000", 5000) for n in ("coba", "cobahh"))
+    stdp = network("stdp", 1000, "STDP", 5000)
+    mushroom = network("mushroom_body", 2500, "mushroom body", 5000)
+    brunel = network("brunel", 10_000, "Brunel, 10^7 synapses", 2000)
+    many = [network(n, 10**5, f"{n.upper()}, 10^5", 1000) for n in ("coba", "cobahh")]
+    most = [network(n, 10**6, f"{n.upper()}, 10^6", 300) for n in ("coba", "cobahh")]
+    glia = tripartite(3200, 2000, 3)
+    return [
+        Part("copy", "copy", {}, 60, {"size": 1 << 24}),
+        lattice(130),
+        *agreement(),
+        *sanitizer(),
+        *(coba, peer(coba), cobahh, peer(cobahh), stdp, peer(stdp), mushroom, peer(mushroom)),
+        *(brunel, peer(brunel), lattice(4096), lattice(1024), glia, peer(glia)),
+        *(lattice(side, precision="float32") for side in (130, 4096, 1024)),
+        *(lattice(130, 256), *many, *map(peer, many)),
+        *(*most, network("brunel", 31_623, "Brunel, 10^8 synapses", 500, 90)),
+        *(peer(lattice(130)), *(peer(p, 120) for p in most), tripartite(100_000, 500, 1, 240)),
+    ]
 
 
-@dataclass
-class Bench:
-    """What all parts use; each part gives a row of results, ``good`` where it can be judged."""
-
-    folder: Path
-    tools: toolkit.Toolkit
-    architecture: str
-    quick: bool
-    peak: float | None = None
-    sanitised: Path | None = None
-
-    def copy(self) -> dict:
-        """The memory's bandwidth."""
-        program, source = self.folder / "copy", Path(__file__).with_name("copy.cu")
-        command = [str(self.tools.nvcc), "-O3", f"-arch={self.architecture}"]
-        command += [f"-L{self.tools.libraries}", str(source), "-o", str(program)]
-        subprocess.run(command, check=True)
-        done = subprocess.run([program], check=True, capture_output=True, text=True)
-        self.peak = float(done.stdout)
-        return {"bytes a second": self.peak}
-
-    def step(self, side: int, networks: int, precision: str, steps: int) -> dict:
-        """Microseconds of a step of the loop, all networks together; what is there when time is up."""
-        requests = [
-            network(self.folder, side, steps, seed, precision, **LATE) for seed in range(networks)
-        ]
-        row: dict[str, object] = {"steps": steps}
-        taken: dict[str, float] = {}
-        for launch in LAUNCHES:
-            try:
-                outcomes = [run(requests, launch)[0] for _ in range(2 if steps > MANY else 1)]
-            except TimeoutError as error:
-                if not taken:
-                    raise
-                row["stopped"] = str(error)
-                break
-            taken[launch] = min(o.loop_seconds or np.inf for o in outcomes) / steps * 1e6
-            row[f"{launch}, us"] = round(taken[launch], 3)
-            row["GPU memory, MiB"] = int(str(outcomes[0].details["gpu_memory_bytes"])) >> 20
-            print(f"    {launch:12} {taken[launch]:10.2f} us a step", flush=True)
-        row["best"] = min(taken, key=lambda launch: taken[launch])
-        moved = networks * side**2 * BYTES * (1 if precision == "float32" else 2)
-        if moved > LARGE and self.peak:
-            row["of the bandwidth"] = round(moved / self.peak * 1e6 / min(taken.values()), 3)
-        return row
-
-    def without_noise(self) -> dict:
-        """The processor's potentials to rounding, and its events."""
-        quiet = network(self.folder, 52, 10000, 1, "float64", EVENTS, sigma2="0")
-        gpu, cpu = run([quiet])[0], backends.get("fused").run(quiet)
-        worst = max(
-            float(np.abs(gpu.final["neuron"][v] - cpu.final["neuron"][v]).max())
-            for v in ("U", "V", "n_spikes")
-        )
-        pairs = zip(gpu.events["spikes"], cpu.events["spikes"], strict=True)
-        same = all(np.array_equal(a, b) for a, b in pairs)
-        number = int(gpu.events["spikes"][0].size)
-        return {"largest difference": worst, "events": number, "good": worst < 1e-9 and same}
-
-    def ways_to_launch(self) -> dict:
-        """The same networks, launched in every way and alone."""
-        requests = [network(self.folder, 52, 200, seed, "float64") for seed in range(3)]
-        final = {x: [o.final["neuron"]["V"] for o in run(requests, x)] for x in LAUNCHES}
-        alone = run(requests[-1:])[0].final["neuron"]["V"]
-        bits = bool(np.array_equal(alone, final["cooperative"][-1]))
-        others = np.array([final[x] for x in LAUNCHES])
-        worst = float(np.abs(others - others[-1]).max())
-        return {
-            "alone: equal bits": bits,
-            "largest difference": worst,
-            "good": bits and worst < 1e-9,
-        }
-
-    def distributions(self) -> dict:
-        """Spikes and potentials of independent samples of both."""
-        from scipy import stats
-
-        seeds = range(5 if self.quick else 20)
-        requests = [network(self.folder, 52, 20000, seed, "float32") for seed in seeds]
-        later = [replace(r, seed=r.seed + 1000) for r in requests]
-        ours = _measured(run(requests))
-        others = _measured(backends.get("fused").run_many(later, os.cpu_count() or 1))
-        row: dict[str, object] = {}
-        p = {m: float(stats.ks_2samp(values, others[m]).pvalue) for m, values in ours.items()}
-        for measure in ours:
-            row[f"{measure}, fused-cuda"] = [np.mean(ours[measure]), np.std(ours[measure], ddof=1)]
-            row[f"{measure}, fused"] = [np.mean(others[measure]), np.std(others[measure], ddof=1)]
-            row[f"{measure}, p"] = p[measure]
-        return row | {"good": min(p.values()) > 0.01}
-
-    def sanitise(self, tool: str) -> dict:
-        """What compute-sanitizer says of a small network that spikes, launched in every way.
-
-        The backend runs its program as ever; in a build cache of its own, the program is a script
-        that runs the compiled one under the tool.
-        """
-        checker = shutil.which("compute-sanitizer")
-        if checker is None:
-            return {"said": "compute-sanitizer is not installed"}
-        tiny = network(self.folder, 22, 300, 1, "float32", EVENTS)
-        cache, log = self.folder / "sanitised", self.folder / "sanitizer.log"
-        row: dict[str, object] = {}
-        good = True
-        with environment(NEUROGLIA_CACHE=str(cache)):
-            if self.sanitised is None:
-                run([tiny])
-                (program,) = cache.glob("*/main")
-                program.rename(program.with_name("main.compiled"))
-                self.sanitised = program
-            for launch in LAUNCHES:
-                log.unlink(missing_ok=True)
-                self.sanitised.write_text(
-                    f"#!/bin/sh\nexec {checker} --tool {tool} --error-exitcode 9 --log-file {log}"
-                    f' {self.sanitised}.compiled "$@"\n'
-                )
-                self.sanitised.chmod(0o755)
-                try:
-                    run([tiny], launch)
-                except BackendError as error:
-                    good, row[f"{launch}, error"] = False, str(error)
-                said = log.read_text().splitlines() if log.exists() else []
-                summaries = [x.strip("= ") for x in said if "SUMMARY" in x]
-                row[launch] = summaries[-1] if summaries else "nothing"
-                good = good and bool(summaries)
-        return row | {"good": good}
-
-    def brian2cuda(self) -> dict:
-        """Microseconds of a step of brian2cuda's program (float64), of its loop as it takes it itself."""
-        steps = 5000
-        request = network(self.folder, 130, steps, 1, "float64", **LATE)
-        taken = [
-            (backends.get("cuda").run(request).loop_seconds or np.inf) / steps * 1e6
-            for _ in range(3)  # the first compiles
-        ]
-        low, middle, high = sorted(taken)
-        return {"steps": steps, "us": round(middle, 2), "range": [round(low, 2), round(high, 2)]}
-
-
-def _measured(outcomes: list[Outcome]) -> dict[str, list[float]]:
-    finals = [o.final["neuron"] for o in outcomes]
-    return {
-        "spikes a neuron": [float(f["n_spikes"].mean()) for f in finals],
-        "mean of V": [float(f["V"].mean()) for f in finals],
-        "variance of V": [float(f["V"].var()) for f in finals],
-    }
-
-
-def parts(bench: Bench, sizes: dict) -> dict[str, tuple[float, Callable[[], dict]]]:
-    """What is done, in order of worth: name to (seconds at most, what does it)."""
-
-    def timing(case: tuple[int, int, str], steps: int) -> Callable[[], dict]:
-        return lambda: bench.step(*case, steps)
-
-    steps = {f"{n} x {s} x {s}, {p}": timing((s, n, p), k) for (s, n, p), k in sizes.items()}
-    first, *rest = steps
-    several = {f"compute-sanitizer {tool}": tool for tool in TOOLS}
-    return {
-        "copy": (60, bench.copy),
-        first: (120, steps[first]),
-        "without noise": (90, bench.without_noise),
-        "ways to launch": (90, bench.ways_to_launch),
-        **{name: (180, steps[name]) for name in rest},
-        "distributions": (120, bench.distributions),
-        **{n: (100, lambda tool=t: bench.sanitise(tool)) for n, t in several.items()},
-        "brian2cuda, 130 x 130, float64": (240, bench.brian2cuda),
-    }
+def dry(part: Part) -> Part:
+    """The same with a small network, which takes a moment."""
+    return replace(part, given={**part.given, **part.small})
 
 
 # ------------------------------------------------------------------------ carrying out
 
 
-@contextlib.contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """Stop what is within when its time is up; a program that runs then is killed."""
+@dataclass
+class Bench:
+    """A folder of results, which goes on from what it holds."""
 
-    def stop(*_: object) -> None:
-        raise TimeoutError(f"took more than {seconds:.0f} s")
+    folder: Path
+    target: str
+    head: Row
+    rows: dict[str, Row] = field(default_factory=dict)
+    compiled: dict[str, Row] = field(default_factory=dict)
 
-    signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    def resume(self) -> None:
+        """Take up the rows of an earlier command.
+
+        Raises
+        ------
+        SystemExit
+            If they are of another machine or target.
+        """
+        file = self.folder / "gpu.json"
+        if not file.exists():
+            return
+        found = json.loads(file.read_text())
+        for key in ("GPU", "target", "dry"):
+            if found.get(key) != self.head.get(key):
+                raise SystemExit(
+                    f"gpu.py: {file} is of {key} {found.get(key)}, this is {self.head.get(key)}:"
+                    " name another folder, --out DIR"
+                )
+        done = found["parts"].items()
+        self.rows = {n: r for n, r in done if not ("failed" in r or "not offered" in r)}
+        if (self.folder / "cache").exists():  # else the files came here alone
+            self.compiled = {n: r for n, r in found["compiled"].items() if "failed" not in r}
+
+    def compile(self, work: Sequence[Part], jobs: int, end: float) -> None:
+        """Compile what is not compiled yet, several at a time."""
+        done = {*self.compiled, *self.rows}
+        todo = [p for p in work if p.compiling is not None and p.name not in done]
+        end = min(end, time.monotonic() + COMPILING)
+
+        def one(part: Part) -> None:
+            assert part.compiling is not None
+            row = self._child(replace(part, given={**part.given, **part.compiling}), end)
+            kept = {k: row[k] for k in ("before s", "failed", "not offered") if k in row}
+            self.compiled[part.name] = {**kept, "at a time": jobs}
+            print(f"compiled {part.name}: {json.dumps(kept)}", flush=True)
+
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(one, todo))
+        self.write()
+
+    def carry_out(self, work: Sequence[Part], end: float) -> None:
+        """Every part that is not there yet within its time, and all within theirs."""
+        for part in work:
+            if part.name in self.rows:
+                continue
+            print(f"{part.name} ...", flush=True)
+            began = time.monotonic()
+            row = self._child(part, end)
+            self.rows[part.name] = {**row, "seconds": round(time.monotonic() - began, 1)}
+            print(f"  {json.dumps(self.rows[part.name])}", flush=True)
+            self.write()
+
+    def _child(self, part: Part, end: float) -> Row:
+        """What a part prints, or why it does not."""
+        left = min(part.seconds, end - time.monotonic())
+        if left < SHORTEST:
+            return {"failed": "left out: no time was left"}
+        given = dict(part.given)
+        if part.do == "peer":
+            given["folder"] = str(self.folder / "peers")
+        command = [sys.executable, str(CHILD), part.do, json.dumps(given), self.target]
+        environment = {
+            **os.environ,
+            "NEUROGLIA_CACHE": str((self.folder / "cache").resolve()),
+            "CUDA_MODULE_LOADING": "EAGER",  # not within the loop that is timed
+        }
+        with subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as child:
+            try:
+                said, wrong = child.communicate(timeout=left)
+            except BaseException as reason:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)  # and what it started
+                if not isinstance(reason, subprocess.TimeoutExpired):
+                    raise
+                child.communicate()
+                return {"failed": f"took more than {left:.0f} s"}
+        if child.returncode:
+            last = [line for line in wrong.splitlines() if line.strip()] or ["nothing said"]
+            return {"failed": f"ended with {child.returncode}: {last[-1][:500]}"}
+        return json.loads(said.splitlines()[-1])
+
+    def write(self) -> None:
+        """The files, each at once; rows in the order of the parts."""
+        places = {part.name: number for number, part in enumerate(parts())}
+        self.rows = dict(sorted(self.rows.items(), key=lambda row: places.get(row[0], len(places))))
+        text = json.dumps({**self.head, "parts": self.rows, "compiled": self.compiled}, indent=1)
+        for name, content in (("gpu.json", text + "\n"), ("gpu.md", self.table())):
+            partial = self.folder / f"{name}.partial"
+            partial.write_text(content)
+            partial.replace(self.folder / name)
+
+    # ------------------------------------------------------------------------ the table
+
+    def table(self) -> str:
+        """All rows as Markdown."""
+        beside = {p.beside: p.name for p in parts() if p.beside}
+        lines = [f"{key}: {value}  " for key, value in self.head.items()]
+        lines += [
+            "",
+            "| network | neurons | synapses | us a step | ns/neuron | of the bandwidth "
+            "| GPU MiB | Hz | compile s | brian2cuda, us | its compile s | ratio |",
+            "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        ]
+        timed = [n for n, r in self.rows.items() if "us" in r and n not in beside.values()]
+        lines += [self._line(name, beside.get(name, "")) for name in timed]
+        lines.append("")
+        for name, row in self.rows.items():
+            if "us" not in row:
+                mark = {True: "as it should be: ", False: "NOT as it should be: "}
+                said = "; ".join(f"{k} {v}" for k, v in row.items() if k != "good")
+                lines.append(f"- {name}: {mark.get(row.get('good'), '')}{said}")  # type: ignore[call-overload]
+        return "\n".join(lines) + "\n"
+
+    def _line(self, name: str, peer: str) -> str:
+        row, other = self.rows[name], self.rows.get(peer, {})
+        us, neurons = float(row["us"]), int(row["neurons"])  # type: ignore[arg-type, call-overload]
+        peak, moved = self.rows.get("copy", {}).get("bytes a second"), row.get("bytes", 0)
+        share = ""
+        if peak and float(moved) > LARGE:  # type: ignore[arg-type]
+            share = f"{float(moved) / us * 1e6 / float(peak):.0%}"  # type: ignore[arg-type]
+        cells = [
+            name,
+            f"{neurons:,}",
+            f"{row['synapses']:,}" if "synapses" in row else "",
+            _spread(row),
+            f"{us * 1e3 / neurons:.3g}",
+            share,
+            row.get("GPU MiB"),
+            row.get("Hz"),
+            self.compiled.get(name, {}).get("before s"),
+            _spread(other) if "us" in other else other.get("failed", other.get("not offered")),
+            self.compiled.get(peer, {}).get("before s"),
+            _ratio(row, other),
+        ]
+        return f"| {' | '.join('' if cell is None else str(cell) for cell in cells)} |"
 
 
-def carry_out(
-    work: dict[str, tuple[float, Callable[[], dict]]], minutes: float, write: Callable[[dict], None]
-) -> dict[str, dict]:
-    """Every part within its time and all within theirs; ``write`` is given the rows after each."""
-    end = time.monotonic() + 60 * minutes
-    rows: dict[str, dict] = {}
-    for name, (seconds, part) in work.items():
-        begin = time.monotonic()
-        left = min(seconds, end - begin)
-        print(f"{name} ...", flush=True)
-        try:
-            if left <= SHORTEST:
-                raise TimeoutError("left out: no time was left")
-            with at_most(left):
-                rows[name] = part()
-        except Exception as error:  # the other parts still count
-            rows[name] = {"failed": f"{type(error).__name__}: {error}"[:500], "good": False}
-        rows[name]["seconds"] = round(time.monotonic() - begin, 1)
-        print(f"  {json.dumps(rows[name], default=float)}", flush=True)
-        write(rows)
-    return rows
+def _spread(row: Row) -> str:
+    low, high = row["range"]  # type: ignore[misc]
+    return f"{row['us']:,} ({low:,} to {high:,})"  # type: ignore[has-type]
 
 
-def table(head: dict, rows: dict[str, dict]) -> str:
-    """All rows as Markdown."""
-    lines = [f"{key}: {value}  " for key, value in head.items()]
-    lines += ["", "| | step, us | graph, us | cooperative, us | best | of the bandwidth |"]
-    lines += ["|---|---|---|---|---|---|"]
-    for name, row in rows.items():
-        if "best" in row:
-            share = f"{row['of the bandwidth']:.0%}" if "of the bandwidth" in row else ""
-            times = " | ".join(str(row.get(f"{launch}, us", "")) for launch in LAUNCHES)
-            lines.append(f"| {name} | {times} | {row['best']} | {share} |")
-    lines.append("")
-    for name, row in rows.items():
-        if "best" not in row:
-            mark = {True: "as it should be: ", False: "NOT as it should be: "}.get(
-                row.get("good"), ""
-            )
-            said = (f"{k} {v}" for k, v in row.items() if k != "good")
-            lines.append(f"- {name}: {mark}{'; '.join(said)}")
-    return "\n".join(lines) + "\n"
+def _ratio(row: Row, other: Row) -> str:
+    """How many times as long brian2cuda takes, or why that is not said."""
+    if "us" not in other:
+        return ""
+    ours, theirs = row.get("Hz"), other.get("Hz")
+    if ours is not None and theirs is not None:
+        apart = abs(float(ours) - float(theirs))  # type: ignore[arg-type]
+        if apart > RATES * float(ours):  # type: ignore[arg-type]
+            return f"none: {theirs} Hz are not {ours} Hz"
+    return f"x {float(other['us']) / float(row['us']):.2f}"  # type: ignore[arg-type]
+
+
+def head(target: str, small: bool) -> Row:
+    """What a table says of the machine."""
+    from neuroglia_snn.backends import toolkit
+    from neuroglia_snn.toolchain import compiler_line
+
+    found: Row = {"GPU": None, "target": target, "dry": small, "date": str(datetime.date.today())}
+    if target == "cuda":
+        gpu, tools = toolkit.gpu(), toolkit.find()
+        toolkit.require_driver(gpu, tools)
+        found |= {"GPU": gpu.name, "nvcc": tools.line}
+    return {**found, "compiler": compiler_line(), "cores": os.cpu_count()}
 
 
 def main() -> int:
-    """Read the options and run; 1 if anything is not as it should be."""
-    hush()
+    """Read the options and run; 1 if anything failed or is not as it should be."""
+    from neuroglia_snn.errors import UserError
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("gpu"))
-    parser.add_argument("--quick", action="store_true", help="fewer seeds, sizes and steps")
-    parser.add_argument("--minutes", type=float, default=9, help="in which all ends (default 9)")
+    parser.add_argument("--out", type=Path, default=Path("gpu"), metavar="DIR")
+    parser.add_argument("--minutes", type=float, default=11.5, help="in which all ends")
     parser.add_argument("--only", default="", metavar="TEXT", help="parts whose names hold it")
-    arguments = parser.parse_args()
+    parser.add_argument("--jobs", type=int, default=max(1, min(8, (os.cpu_count() or 1) // 2)))
+    parser.add_argument("--target", choices=["cuda", "cpp"])
+    parser.add_argument("--dry", action="store_true", help="small networks, on the target cpp")
+    given = parser.parse_args()
+    end = time.monotonic() + 60 * given.minutes
+    target = given.target or ("cpp" if given.dry else "cuda")
     try:
-        gpu, tools = toolkit.gpu(), toolkit.find()
-        toolkit.require_driver(gpu, tools)
+        bench = Bench(given.out, target, head(target, given.dry))
     except UserError as error:
         print(f"gpu.py: {error}", file=sys.stderr)
         return 2
-    os.environ["CUDA_MODULE_LOADING"] = "EAGER"  # not within the loop that is timed
-    head = {"GPU": gpu.name, "compiler": tools.line, "date": str(datetime.date.today())}
-    print(", ".join(head.values()), flush=True)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-
-    def write(rows: dict[str, dict]) -> None:
-        text = json.dumps({**head, "parts": rows}, indent=2, default=float)
-        (arguments.out / "gpu.json").write_text(text + "\n")
-        (arguments.out / "gpu.md").write_text(table(head, rows))
-
-    with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
-        bench = Bench(Path(scratch), tools, gpu.architecture, arguments.quick)
-        work = parts(bench, QUICK if arguments.quick else SIZES)
-        work = {name: part for name, part in work.items() if arguments.only in name}
-        rows = carry_out(work, arguments.minutes, write)
-    print((arguments.out / "gpu.md").read_text() if rows else "no such part")
-    good = bool(rows) and all(row.get("good", True) for row in rows.values())
+    work = [p for p in parts() if given.only in p.name]
+    if not work:
+        print(f"gpu.py: no part's name holds '{given.only}'", file=sys.stderr)
+        return 2
+    work = [dry(p) for p in work] if given.dry else work
+    given.out.mkdir(parents=True, exist_ok=True)
+    bench.resume()
+    bench.compile(work, given.jobs, end)
+    bench.carry_out(work, end)
+    print((given.out / "gpu.md").read_text())
+    rows = [bench.rows[p.name] for p in work]
+    good = all(row.get("good", "failed" not in row) for row in rows)
     print("all as it should be" if good else "NOT all as it should be")
     return 0 if good else 1
 

@@ -18,7 +18,9 @@ a PYTHON to name, ``DIR/bin/python``; and for COBA a plain loop by hand in C (``
 -ffast-math). Every run is a process of its own; in each round all run in turn, every other round from the
 last to the first.
 
-"us a step" is the time loop alone, by each simulator's process; the same over all neurons, and over all
+"us a step" is the time loop alone, by each simulator's process: of one thread in processor time, which is what
+Brian2's standalone takes, so that nobody pays for cores that other programs use; of two in time by the clock on
+the wall, as Brian2 has it then. The same over all neurons, and over all
 events that reach a synapse, stands beside it. "before" are the seconds from the process's start to the
 first step (with what is done after the loop, until the run returns): of the first round, which begins
 with empty caches, and the median of the others. "first" is the whole first run. Memory is the largest of the

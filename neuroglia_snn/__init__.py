@@ -1,62 +1,69 @@
 """Networks of neurons and glia from one equation file, on every target.
 
-The public interface: load and check model files, run them, use our integration schemes in Brian2.
-What a name needs is imported when it is first asked for: a Brian2 script on our device needs none of it.
+The public interface: load, check, run and compare models, sweep over them, add measures, figures and
+experiments. What a name needs is imported when it is first asked for: a Brian2 script on our device needs
+none of it.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import TYPE_CHECKING
+
+from neuroglia_snn import hook
+from neuroglia_snn.errors import UserError
 
 __version__ = "0.2.0"
 
-_hook_before = sys.excepthook
-
-from neuroglia_snn.errors import UserError
-from neuroglia_snn.hook import keep_hook
-
-keep_hook(_hook_before)
-del keep_hook
-
 if TYPE_CHECKING:
+    from neuroglia_snn.api import check, diff, doctor, map, report, reproduce, run, sweep
     from neuroglia_snn.backends.brian.network import state_updater
-    from neuroglia_snn.catalog.load import load
-    from neuroglia_snn.checks import check_file
-    from neuroglia_snn.exchange import export, from_brian2
-    from neuroglia_snn.experiments.modulation import AstrocyteModulated as AstrocyteModulated
-    from neuroglia_snn.options import Options
-    from neuroglia_snn.runs import run
+    from neuroglia_snn.exchange import export, from_brian2, from_nir
+    from neuroglia_snn.experiments import Experiment, experiment, figure, measure
+    from neuroglia_snn.model import Model, load
+    from neuroglia_snn.results import Result
 
 __all__ = [
-    "Options",
+    "Experiment",
+    "Model",
+    "Result",
     "UserError",
-    "check_file",
+    "check",
+    "diff",
+    "doctor",
+    "experiment",
     "export",
+    "figure",
     "from_brian2",
+    "from_nir",
     "load",
+    "map",
+    "measure",
+    "report",
+    "reproduce",
     "run",
     "state_updater",
+    "sweep",
 ]
 
-#: Public names, with the module that defines each. One that needs another package (PyTorch) is not in
-#: ``__all__``, so that ``import *`` works without it.
+#: Public names, with the module that defines each.
 _LAZY = {
-    "AstrocyteModulated": "neuroglia_snn.experiments.modulation",
-    "Options": "neuroglia_snn.options",
-    "check_file": "neuroglia_snn.checks",
-    "export": "neuroglia_snn.exchange",
-    "from_brian2": "neuroglia_snn.exchange",
-    "load": "neuroglia_snn.catalog.load",
-    "run": "neuroglia_snn.runs",
+    **dict.fromkeys(
+        ("check", "diff", "doctor", "map", "report", "reproduce", "run", "sweep"),
+        "neuroglia_snn.api",
+    ),
+    **dict.fromkeys(("export", "from_brian2", "from_nir"), "neuroglia_snn.exchange"),
+    **dict.fromkeys(("Experiment", "experiment", "figure", "measure"), "neuroglia_snn.experiments"),
+    **dict.fromkeys(("Model", "load"), "neuroglia_snn.model"),
+    "Result": "neuroglia_snn.results",
     "state_updater": "neuroglia_snn.backends.brian.network",
 }
 
 
 def __getattr__(name: str) -> object:
     if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+        with hook.kept():
+            return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 

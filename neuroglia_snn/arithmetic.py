@@ -168,19 +168,20 @@ def bounds(node: ast.expr, symbols: eqs.Symbols, bits: bool = False) -> Bounds |
             return inner and ((-inner[1], -inner[0]) if isinstance(sign, ast.USub) else inner)
         case ast.BinOp(left=left, op=operator, right=right):
             a, b = bounds(left, symbols, bits), bounds(right, symbols, bits)
-            return a and b and _of_operation(a, operator, b)
+            whole = getattr(node, "dtype", None) == eqs.INTEGER
+            return a and b and _of_operation(a, operator, b, whole)
         case ast.Call(func=ast.Name(id="int" | "floor" | "ceil"), args=[argument]):
             return bounds(argument, symbols, bits)
     return None
 
 
-def _of_operation(a: Bounds, operator: ast.operator, b: Bounds) -> Bounds | None:
+def _of_operation(a: Bounds, operator: ast.operator, b: Bounds, whole: bool) -> Bounds | None:
     if isinstance(operator, (ast.Div, ast.FloorDiv, ast.Mod)) and b[0] <= 0 <= b[1]:
         return None
     if isinstance(operator, ast.Pow) and not (a[0] >= 0 and b[0] == b[1] >= 0):
         return None
-    if isinstance(operator, ast.Mod):
-        return min(0, b[0]), max(0, b[1])
+    if isinstance(operator, ast.Mod):  # a whole remainder is one less than its divisor at most
+        return min(0, b[0] + whole), max(0, b[1] - whole)
     work = {
         ast.Add: lambda x, y: x + y,
         ast.Sub: lambda x, y: x - y,
@@ -294,7 +295,9 @@ class _Settling(ast.NodeTransformer):
         if isinstance(table, eqs.TableFunction) and ast.unparse(node.args[0]) != "t":
             # places in a table are counted in 32 bits or in 64
             bounds = (ast.parse(f"{end!r}*second", mode="eval").body for end in (0.0, table.end))
-            arguments = [self._call(CLIP, *arguments, *bounds)]
+            arguments = [self._call(CLIP, arguments[0], *bounds), *arguments[1:]]
+        if isinstance(table, eqs.TableFunction) and any(map(self._is_floating, arguments[1:])):
+            arguments = [arguments[0], self._call(WHOLE, arguments[1])]  # of a column
         result: Any = ast.Call(node.func, arguments, [])
         result.floating = node.func.id != "int" and any(map(self._is_floating, arguments))
         return result
@@ -373,7 +376,7 @@ def settle(model: spec.Model) -> spec.Model:
             for name, p in model.populations.items()
         },
         projections={
-            name: _owner(p, eqs.projection_symbols(model, p))
+            name: _owner(p, eqs.generator_symbols(p, eqs.projection_symbols(model, p)))
             for name, p in model.projections.items()
         },
         stimuli={n: _stimulus(model, s) for n, s in model.stimuli.items()},
@@ -386,6 +389,7 @@ def _owner(owner: eqs.Owner, symbols: eqs.Symbols) -> eqs.Owner:
         for name, e in eqs.parse(owner.equations).items()
         if e.type == eqs.INTEGER or (e.kind == "subexpression" and "summed" not in e.flags)
     }
+    types |= {f"connect {key}": eqs.INTEGER for key in eqs.GENERATED}
     return eqs.with_changed(
         owner,
         lambda text, name: settled(text, symbols, types.get(name or "")),

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from brian2.core.functions import Function
 from brian2.core.variables import Variable
@@ -28,7 +28,7 @@ from brian2.equations.equations import (
 from brian2.units.allunits import second
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_unit
 
-from neuroglia_snn import algebra, expressions, noise, spec
+from neuroglia_snn import algebra, experiments, expressions, noise, spec
 from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.names import made, refusal
 from neuroglia_snn.quantities import (
@@ -73,7 +73,7 @@ _STATEMENT = re.compile(
 _LEFT = re.compile(r"(?:d([A-Za-z_]\w*)\s*/\s*dt|([A-Za-z_]\w*))\s*(?:=(?!=)|:)", re.ASCII)
 _BEGINS = re.compile(r"(?:d[A-Za-z]\w*\s*/\s*dt|[A-Za-z]\w*)\s*=(?!=)", re.ASCII)
 _FLAGS = {"constant", "shared", "summed", "event-driven", "clock-driven"}
-_FLAGS |= {"unless refractory", "constant over dt"}
+_FLAGS |= {"unless refractory", "constant over dt", "linked"}
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,11 @@ class Equation:
         """Names of the white noises in it (``xi``, ``xi_1``...)."""
         used = algebra.names(self.expression) if self.expression else set()
         return {n for n in used if is_noise(n)}
+
+    @property
+    def settable(self) -> bool:
+        """Whether it holds a value of its own, which code may set."""
+        return self.kind != "subexpression" and "linked" not in self.flags
 
     @property
     def code(self) -> str:
@@ -197,12 +202,6 @@ def _parse_one(name: str, line: str) -> Equation:
         raise EquationError(name, f"unit of '{name}': {error}") from None
     flags = tuple(f.strip() for f in (match["flags"] or "").split(",") if f.strip())
     for flag in flags:
-        if flag == "linked":
-            raise EquationError(
-                name,
-                f"'{name}' has the flag 'linked', which nothing in a model file can fill: write"
-                f" '{name} : {unit}' and a projection with '{name}_post = x_pre : {unit} (summed)'",
-            )
         if flag not in _FLAGS:
             raise EquationError(
                 name, f"'{name}' has the unknown flag '{flag}' (known: {', '.join(sorted(_FLAGS))})"
@@ -395,8 +394,14 @@ class TableFunction(Function):
     """A table for checks, without its values; at ``end``, in seconds, it has its last one for ever."""
 
     def __init__(self, table: spec.Table):
-        unit = get_unit(table.values[0].dimensions)
-        super().__init__(lambda t: t, arg_units=[second], return_unit=unit, arg_names=["t"])
+        unit, self.columns = get_unit(table.dimensions), table.columns
+        names = ["t"] if table.columns is None else ["t", "i"]
+        super().__init__(
+            lambda *given: given[0],
+            arg_units=[second, 1][: len(names)],
+            return_unit=unit,
+            arg_names=names,
+        )
         self.end = len(table.values) * table.dt
 
 
@@ -411,11 +416,15 @@ def _usual_symbols() -> Symbols:
     return symbols | {"t": variable("t", second.dim, shared=True)}
 
 
+def constant_symbols(parameters: Mapping[str, Dimension]) -> Symbols:
+    """What every expression may name: functions, units, constants, time, and these parameters."""
+    known = {n: variable(n, d, shared=True, constant=True) for n, d in parameters.items()}
+    return {**_usual_symbols(), **known}
+
+
 def base_symbols(model: spec.Model) -> Symbols:
     """What every expression may name: functions, units, constants, parameters, tables, time."""
-    symbols = dict(_usual_symbols())
-    known = {n: p.value.dimensions for n, p in model.parameters.items()}
-    symbols |= {n: variable(n, d, shared=True, constant=True) for n, d in known.items()}
+    symbols = constant_symbols({n: p.value.dimensions for n, p in model.parameters.items()})
     for name, table in model.tables.items():
         symbols[name] = TableFunction(table)
     return symbols
@@ -474,6 +483,27 @@ def projection_symbols(model: spec.Model, projection: spec.Projection) -> Symbol
         for xi in equation.noise_terms:
             symbols[xi] = variable(xi, (second**-0.5).dim)
     return symbols
+
+
+#: Parts of a generator of connections that are whole numbers.
+GENERATED = ("element", "low", "high", "step", "size")
+
+
+def generator(connect: Mapping[str, Any]) -> str:
+    """The text of a generator of connections as Brian2 reads it."""
+    variable, iterator = connect["iterator"]
+    arguments = [connect[key] for key in ("low", "high", "step") if key in connect]
+    arguments += [f"{key}={connect[key]}" for key in ("p", "size") if key in connect]
+    condition = f" if {connect['condition']}" if "condition" in connect else ""
+    return f"{connect['element']} for {variable} in {iterator}({', '.join(arguments)}){condition}"
+
+
+def generator_symbols(projection: spec.Projection, symbols: Symbols) -> Symbols:
+    """What the element and the condition of a generator may name: the iterator's number as well."""
+    if projection.connect["rule"] != "generator":
+        return symbols
+    variable = projection.connect["iterator"][0]
+    return {**symbols, variable: _Count(variable, None)}
 
 
 def without_noise(symbols: Symbols) -> Symbols:
@@ -557,7 +587,7 @@ def with_changed(
         on_post={name: code(text) for name, text in owner.on_post.items()},
         delay={name: value(text) for name, text in owner.delay.items()},
         connect={
-            key: change(text, None) if isinstance(text, str) and key != "rule" else text
+            key: change(text, f"connect {key}") if isinstance(text, str) and key != "rule" else text
             for key, text in owner.connect.items()
         },
     )
@@ -583,7 +613,8 @@ def model_parameters(model: spec.Model) -> dict[str, spec.Parameter]:
     found = [text for population in model.populations.values() for text in texts(population)]
     found += [text for projection in model.projections.values() for text in texts(projection)]
     found += [s.amplitude for s in model.stimuli.values()]
-    experiment = {**model.experiment}
-    found.append(str(experiment.pop("amplitude", "0")))
-    found += [value for value in experiment.values() if value in model.parameters]
-    return used_parameters(model, found)
+    formulas = experiments.of_kind(model.experiment.get("kind")).expressions
+    for key, value in model.experiment.items():
+        if key in formulas or value in model.parameters:
+            found.append(str(value))
+    return used_parameters(model, [*found, *model.structural])

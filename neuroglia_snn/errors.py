@@ -6,6 +6,8 @@ what would be right. The command line prints it without a traceback and exits wi
 
 from __future__ import annotations
 
+from neuroglia_snn import hook
+
 
 def printable(text: str) -> str:
     """A text for people without what steers a terminal: all but line ends by their escapes."""
@@ -20,6 +22,10 @@ def shown(text: object, limit: int = 100) -> str:
 
 class UserError(Exception):
     """Something the user wrote or asked for cannot be done."""
+
+    def __init__(self, *arguments: object) -> None:
+        hook.spare(UserError)
+        super().__init__(*arguments)
 
 
 class CatalogError(UserError):
@@ -46,9 +52,9 @@ class BackendError(UserError):
     """A backend cannot run this model, or a program that it needs is missing."""
 
 
+class DeviceLost(BackendError):
+    """A device has failed within a run, and the values that it had are lost."""
+
+
 class NumericalError(UserError):
     """The integration produced NaN or overflowed."""
-
-
-class RecordingError(UserError):
-    """Recorded responses cannot be read or analysed; the message names the culture."""

@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from neuroglia_snn.errors import UserError
 
+#: Numbers of neighbours by the number of a lattice's dimensions: in how many of these one is a step away.
+NEIGHBOURS = {1: {2: 1}, 2: {4: 1, 8: 2}, 3: {6: 1, 18: 2, 26: 3}}
 
-def lattice_neighbours(shape: Sequence[int], count: int = 4) -> np.ndarray:
-    """Neighbours of each site of a lattice with zero-flux edges.
 
-    Sites at an edge have fewer neighbours, so that a mean over them passes nothing outside.
+def lattice_neighbours(
+    shape: Sequence[int], count: int | None = None, periodic: bool = False
+) -> np.ndarray:
+    """Neighbours of each site of a lattice of one to three dimensions.
+
+    With zero-flux edges, sites at an edge have fewer neighbours, so that a mean over them passes
+    nothing outside. With periodic ones, what is beyond an edge is what is at the one across.
 
     Parameters
     ----------
-    shape : (rows, columns)
-    count : 4 or 8
-        Von Neumann or Moore neighbourhood.
+    shape : (sites,), (rows, columns) or (planes, rows, columns)
+    count : int
+        One of `NEIGHBOURS`: 2, 4 (von Neumann) or 8 (Moore), 6, 18 or 26; the nearest alone if None.
+    periodic : bool
 
     Returns
     -------
-    int array, (count, rows * columns)
+    int array, (count, sites)
         Index of each neighbour (row-major), -1 where there is none.
     """
-    rows, columns = shape
-    steps = [(-1, 0), (1, 0), (0, -1), (0, 1)]
-    steps += [(-1, -1), (-1, 1), (1, -1), (1, 1)] if count == 8 else []
-    row, column = np.divmod(np.arange(rows * columns), columns)
-    result = np.full((len(steps), rows * columns), -1)
-    for n, (down, right) in enumerate(steps):
-        r, c = row + down, column + right
-        inside = (r >= 0) & (r < rows) & (c >= 0) & (c < columns)
-        result[n, inside] = (r * columns + c)[inside]
+    steps = lattice_steps(len(shape), count)
+    sites = np.stack(np.unravel_index(np.arange(prod(shape)), shape))
+    limits = np.array(shape)[:, None]
+    result = np.full((len(steps), sites.shape[1]), -1)
+    for n, step in enumerate(steps):
+        place = sites + np.array(step)[:, None]
+        place = place % limits if periodic else place
+        inside = ((place >= 0) & (place < limits)).all(axis=0)
+        result[n, inside] = np.ravel_multi_index(tuple(place[:, inside]), shape)
     return result
+
+
+def lattice_steps(dimensions: int, count: int | None = None) -> list[tuple[int, ...]]:
+    """Steps from a site to each of its ``count`` neighbours, those along one axis first."""
+    known, steps = NEIGHBOURS[dimensions], []
+    for number in range(1, known[count or min(known)] + 1):
+        for axes in itertools.combinations(range(dimensions), number):
+            for signs in itertools.product((-1, 1), repeat=number):
+                along = dict(zip(axes, signs, strict=True))
+                steps.append(tuple(along.get(axis, 0) for axis in range(dimensions)))
+    return steps
+
+
+def lattice(shape: Sequence[int], connect: Mapping[str, Any]) -> np.ndarray:
+    """Neighbours by a rule ``lattice``, as `lattice_neighbours`."""
+    periodic = connect.get("edges") == "periodic"
+    return lattice_neighbours(shape, connect.get("neighbours"), periodic)
 
 
 def footprint_pairs(

@@ -42,6 +42,7 @@ INTEGRATORS: dict[str, Integrator] = {
     scheme.name: scheme
     for scheme in (
         Integrator("heun", "stratonovich", 2, 1.0, 2.0, own=True),
+        Integrator("milstein", "stratonovich", 1, 1.0, 2.0, own=True),
         Integrator("euler-maruyama", "ito", 1, 0.5, 2.0, own=True),
         Integrator("euler", None, 1, None, 2.0, own=True),
         Integrator("rk2", None, 2, None, 2.0, own=True),

@@ -35,7 +35,14 @@ def axis(kind: str, owner: str) -> str:
 
 def axes(population: spec.Population) -> tuple[str, ...]:
     """Kinds of a population's axes."""
-    return ("row", "column") if len(population.shape) == 2 else ("unit",)
+    dimensions = len(population.shape)
+    return ("unit",) if dimensions == 1 else ("plane", "row", "column")[-dimensions:]
+
+
+def phases(model: spec.Model) -> dict[str, str]:
+    """When the phases of a run are, as an attribute of its dataset; none if it has no phases."""
+    times = (f"{p.name} {p.start * 1e3:.12g} to {p.end * 1e3:.12g} ms" for p in model.phases)
+    return {"phases": "; ".join(times)} if model.phases else {}
 
 
 def labels(model: spec.Model) -> Iterator[Label]:
@@ -61,6 +68,13 @@ def _of_record(model: spec.Model, record: spec.Record) -> Iterator[tuple[str, st
     if record.reduce:
         yield axis("mean", record.name), f"the mean {of}"
         return
+    if record.population in model.projections:
+        for kind in ("synapse", "source", "target"):
+            yield axis(kind, record.name), f"the {kind}s {of}"
+        return
+    if record.units is not None:
+        yield axis("unit", record.name), f"the units {of}"
+        return
     yield from _axes(record.name, model.populations[record.population], record.stride)
 
 
@@ -68,7 +82,7 @@ def _of_population(model: spec.Model, population: spec.Population) -> Iterator[t
     yield from _axes(population.name, population, 1)
     stimulated = {s.variable for s in model.stimuli.values() if s.population == population.name}
     for variable, equation in eqs.parse(population.equations).items():
-        if equation.kind != "subexpression" and variable not in stimulated:
+        if equation.settable and variable not in stimulated:
             yield final(population.name, variable), f"the last '{variable}' of '{population.name}'"
 
 

@@ -14,6 +14,7 @@ So the order is part of every published result, and no more to be tuned than the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -53,11 +54,6 @@ class Lanes:
         """Number of places, some of which may have no unit."""
         return self.height * self.width * LANES
 
-    @property
-    def numbers(self) -> str:
-        """Members of ``NeurogliaLanes`` in C++."""
-        return f"{self.cols}, {self.height}, {self.width}, {self.strips}"
-
     def place(self, unit: np.ndarray) -> np.ndarray:
         """Place of each unit: number of its vector times `LANES`, plus its lane."""
         row, column = np.divmod(unit, self.cols)
@@ -76,7 +72,8 @@ def of(shape: tuple[int, ...]) -> Lanes:
     """
     if len(shape) == 1:
         return Lanes(-(-shape[0] // ROW), min(shape[0], ROW), 1)
-    rows, cols = shape
+    *planes, cols = shape  # planes of a lattice of three dimensions stand one below the other
+    rows = prod(planes)
     ways = [Lanes(rows, cols, blocks) for blocks in (1, 2, 4) if rows % blocks == 0]
     ways = [way for way in ways if way.blocks == 1 or way.width <= LONGEST]
     return min(ways, key=lambda way: (way.height + 2) * (way.width + 1))

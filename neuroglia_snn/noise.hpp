@@ -70,16 +70,6 @@ NEUROGLIA_INLINE float neuroglia_quantile(const uint32_t word)
     return z;
 }
 
-// Of the units of a population, as lanes.Lanes.
-struct NeurogliaLanes { uint32_t cols, height, width, strips; };
-
-NEUROGLIA_INLINE uint32_t neuroglia_place(const uint32_t unit, const NeurogliaLanes lanes)
-{
-    const uint32_t block = unit/lanes.cols/lanes.height, down = unit/lanes.cols%lanes.height, column = unit%lanes.cols;
-    const uint32_t row = block%2u ? lanes.height - 1u - down : down;
-    return (row*lanes.width + column%lanes.width)*neuroglia_lanes + block*lanes.strips + column/lanes.width;
-}
-
 NEUROGLIA_INLINE uint32_t neuroglia_finalized(uint32_t x, const int first, const uint32_t factor,
                                               const int second, const uint32_t other, const int last)
 {

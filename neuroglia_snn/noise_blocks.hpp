@@ -6,7 +6,7 @@
 static_assert(neuroglia_lanes == 16 && neuroglia_block == 64, "vectors here are of 16 numbers, blocks of four vectors");
 
 // The quantiles of 16 words. Where registers hold a row of the table, coefficients are looked up there: of all
-// octaves in AVX-512, and in AVX2 of eight, in which 99.6% of all words lie. Both arrays begin at cache lines.
+// octaves in AVX-512, and in AVX2 of eight, in which 99.6% of all words lie. Words begin at a cache line.
 #if defined(__AVX512F__)
 NEUROGLIA_INLINE void neuroglia_quantiles(const uint32_t* words, float* z)
 {
@@ -21,22 +21,17 @@ NEUROGLIA_INLINE void neuroglia_quantiles(const uint32_t* words, float* z)
     __m512 sum = coefficient(4);
     for (int power = 3; power >= 0; power--) sum = _mm512_fmadd_ps(sum, m, coefficient(power));
     const __m512i sign = _mm512_and_si512(bits, _mm512_set1_epi32((int)0x80000000u));
-    _mm512_store_si512(z, _mm512_xor_si512(_mm512_castps_si512(sum), sign));
+    _mm512_storeu_si512(z, _mm512_xor_si512(_mm512_castps_si512(sum), sign));
 }
 #elif defined(__AVX2__) && defined(__FMA__)
 NEUROGLIA_INLINE void neuroglia_quantiles(const uint32_t* words, float* z)
 {
-    for (int half = 0; half < 16; half += 8, words += 8, z += 8)
+    __m256i others[2];  // what is not 0 in bits 26 and 27 is of another octave
+    for (int half = 0; half < 2; half++)
     {
-        const __m256i bits = _mm256_castps_si256(_mm256_cvtepi32_ps(_mm256_load_si256((const __m256i*)words)));
+        const __m256i bits = _mm256_castps_si256(_mm256_cvtepi32_ps(_mm256_load_si256((const __m256i*)words + half)));
         const __m256i octave = _mm256_srli_epi32(bits, 23);  // of which three bits count
-        const __m256i upper = _mm256_and_si256(octave, _mm256_set1_epi32(31));
-        const __m256i other = _mm256_or_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(22), upper), _mm256_cmpgt_epi32(upper, _mm256_set1_epi32(29)));
-        if (__builtin_expect(_mm256_movemask_epi8(other), 0))
-        {
-            for (int n = 0; n < 8; n++) z[n] = neuroglia_quantile(words[n]);
-            continue;
-        }
+        others[half] = _mm256_sub_epi32(bits, _mm256_set1_epi32(22 << 23));
         const __m256i rest = _mm256_and_si256(bits, _mm256_set1_epi32(0x7fffff));
         const __m256 m = _mm256_castsi256_ps(_mm256_or_si256(rest, _mm256_set1_epi32(0x3f800000)));
         const auto coefficient = [&](const int power) {
@@ -45,7 +40,18 @@ NEUROGLIA_INLINE void neuroglia_quantiles(const uint32_t* words, float* z)
         __m256 sum = coefficient(4);
         for (int power = 3; power >= 0; power--) sum = _mm256_fmadd_ps(sum, m, coefficient(power));
         const __m256i sign = _mm256_and_si256(bits, _mm256_set1_epi32((int)0x80000000u));
-        _mm256_store_si256((__m256i*)z, _mm256_xor_si256(_mm256_castps_si256(sum), sign));
+        _mm256_storeu_si256((__m256i*)z + half, _mm256_xor_si256(_mm256_castps_si256(sum), sign));
+    }
+    const __m256i above = _mm256_set1_epi32(3 << 26);
+    if (__builtin_expect(_mm256_testz_si256(_mm256_or_si256(others[0], others[1]), above), 1)) return;
+    for (int half = 0; half < 2; half++)
+    {
+        const __m256i same = _mm256_cmpeq_epi32(_mm256_and_si256(others[half], above), _mm256_setzero_si256());
+        for (unsigned left = ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(same)) & 255u; left; left &= left - 1)
+        {
+            const int n = 8*half + __builtin_ctz(left);
+            z[n] = neuroglia_quantile(words[n]);
+        }
     }
 }
 #else
@@ -54,6 +60,12 @@ NEUROGLIA_INLINE void neuroglia_quantiles(const uint32_t* words, float* z)
     for (int n = 0; n < 16; n++) z[n] = neuroglia_quantile(words[n]);
 }
 #endif
+NEUROGLIA_INLINE void neuroglia_quantiles(const uint32_t* words, double* z)
+{
+    alignas(64) float some[16];
+    neuroglia_quantiles(words, some);
+    for (int lane = 0; lane < 16; lane++) z[lane] = some[lane];
+}
 
 // Of the counters of `count` blocks: for each, the first word of 16 lanes, then the second.
 static inline void neuroglia_scramble(uint32_t* to, const uint32_t count)
@@ -84,11 +96,6 @@ template <class T> static __attribute__((noinline)) void neuroglia_normals(
                 four[0] = x0; four[16] = neuroglia_reversed(x0);
                 four[32] = x1; four[48] = neuroglia_reversed(x1);
             }
-        for (uint32_t n = 0; n < 4*some; n++, z += 16)
-        {
-            alignas(64) float some_z[16];
-            neuroglia_quantiles(words + 16*n, some_z);
-            for (int lane = 0; lane < 16; lane++) z[lane] = (T)some_z[lane];
-        }
+        for (uint32_t n = 0; n < 4*some; n++, z += 16) neuroglia_quantiles(words + 16*n, z);
     }
 }

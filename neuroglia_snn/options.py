@@ -6,20 +6,41 @@ import numbers
 import os
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.quantities import as_settings
+from neuroglia_snn.experiments.base import Image
+
+if TYPE_CHECKING:
+    from neuroglia_snn.experiments import Experiment
 
 
 @dataclass(frozen=True)
 class Options:
     """What a user can ask of a run; the command line's flags by the same names.
 
-    ``overrides`` maps parameters and keys to texts, numbers, quantities of Brian2 or lists of numbers,
-    as `neuroglia_snn.load` takes them; paths may be texts.
+    Attributes
+    ----------
+    backend, precision : str
+    seed : int
+        Of noise and initial values; with ``seeds``, of the first run.
+    seeds : int
+        Runs from one build, with seeds ``seed``, ``seed + 1``, ...; ``workers`` of them side by side.
+    threads : int
+        Of one run.
+    resume, fast_math, control : bool
+    overrides : mapping
+        Parameters and keys to texts, numbers, quantities of Brian2 or lists of numbers, as
+        `neuroglia_snn.load` takes them.
+    without : names of populations to leave out
+    images : mapping
+        Images by the names that the model's stimuli use: paths, or arrays of 0 and 1.
+    resize : bool
+        Scale images to the lattice.
+    own : mapping
+        What the model's experiment takes beside these.
 
     Raises
     ------
@@ -31,21 +52,16 @@ class Options:
     precision: str | None = None
     seed: int = 0
     threads: int = 1
-    replicas: int = 1
+    seeds: int = 1
     workers: int = 1
     resume: bool = False
     fast_math: bool = False
     overrides: Mapping[str, Any] = field(default_factory=dict)
     without: tuple[str, ...] = ()
-    no_astrocytes: bool = False
     control: bool = False
-    train: Path | None = None
-    test: Path | None = None
-    clean: Path | None = None
+    images: Mapping[str, Any] = field(default_factory=dict)
     resize: bool = False
-    data: Path | None = None
-    weights: Path | None = None
-    images: int | None = None
+    own: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -56,53 +72,89 @@ class Options:
         usual = Options()
         changed = {f.name: getattr(self, f.name) for f in fields(self)}
         changed = {n: v for n, v in changed.items() if v != getattr(usual, n) and n != "resume"}
+        images = changed.pop("images", {})
+        changed["image"] = [f"{n}={v}" for n, v in images.items() if isinstance(v, Path)]
+        changed |= {n: v for n, v in changed.pop("own", {}).items() if v is not False}
         changed["set"] = [f"{n}={v}" for n, v in changed.pop("overrides", {}).items()]
         return as_flags(changed)
 
+    def fitted(self, experiment: Experiment, who: str) -> Options:
+        """These options with what the experiment of ``who``, a model, takes read as its types; images among them.
 
-def require_used(options: Options, used: Collection[str], who: str) -> None:
-    """Refuse options that were given and that a run of ``who`` does not use.
+        Raises
+        ------
+        UserError
+            For what it does not take, or a value of another type.
+        """
+        known = {option.name: option for option in experiment.options}
+        images, own = dict(self.images), {}
+        for name, value in self.own.items():
+            if name not in known:
+                raise UserError(f"{who} takes no --{name.replace('_', '-')}")
+            if known[name].type is Image:
+                if name in images:
+                    raise UserError(f"the image '{name}' is given twice")
+                images[name] = value
+            else:
+                own[name] = known[name].read(value)
+        return replace(self, images=images, own=own)
 
-    Raises
-    ------
-    UserError
-    """
-    usual = Options()
-    for field_ in fields(Options):
-        name = field_.name
-        if name not in used and getattr(options, name) != getattr(usual, name):
-            raise UserError(f"{who} takes no --{name.replace('_', '-')}")
+    def require_used(self, used: Collection[str], who: str) -> None:
+        """Refuse options that were given and that a run of ``who`` does not use.
+
+        Raises
+        ------
+        UserError
+        """
+        usual = Options()
+        for field_ in fields(Options):
+            name = field_.name
+            if name not in used and getattr(self, name) != getattr(usual, name):
+                raise UserError(f"{who} takes no --{_FLAGS.get(name, name.replace('_', '-'))}")
+
+
+#: Flags of options that have another name there.
+_FLAGS = {"images": "image", "overrides": "set"}
 
 
 def _read(name: str, value: Any) -> Any:
     """An option's value in the type that it is used in."""
     if name == "overrides":
+        from neuroglia_snn.quantities import as_settings
+
         return as_settings(value)
+    if name in ("images", "own"):
+        if not isinstance(value, Mapping) or not all(isinstance(n, str) for n in value):
+            raise _wrong(name, "a mapping of values by name", value)
+        paths = (str, os.PathLike)
+        return {
+            n: Path(v) if isinstance(v, paths) and name == "images" else v for n, v in value.items()
+        }
     if name == "without":
         if not isinstance(value, (list, tuple)) or not all(isinstance(n, str) for n in value):
             raise _wrong(name, "a list of populations, such as ['astrocyte']", value)
         return tuple(value)
-    if value is None and name in _OPTIONAL:
+    if value is None and name == "precision":
         return None
-    for names, kinds, made, what in _KINDS:
+    for names, kinds, made in _KINDS:
         if name in names:
             if not isinstance(value, kinds) or (isinstance(value, bool) and made is not bool):
-                raise _wrong(name, what, value)
+                raise _wrong(name, _TYPES[made], value)
             return made(value)
     raise AssertionError(name)
 
 
-_WORDS, _PATHS = ("backend", "precision"), ("train", "test", "clean", "data", "weights")
-_NUMBERS = ("seed", "threads", "replicas", "workers", "images")
-_SWITCHES = ("resume", "fast_math", "no_astrocytes", "control", "resize")
-_OPTIONAL = {"precision", "images", *_PATHS}
-#: Options, the types that they may have, the one that they are used in, and what they are.
-_KINDS: tuple[tuple[tuple[str, ...], Any, Callable[[Any], Any], str], ...] = (
-    (_WORDS, str, str, "a name"),
-    (_PATHS, (str, os.PathLike), Path, "the path of a file (numpy.save writes one of an array)"),
-    (_NUMBERS, numbers.Integral, int, "a whole number"),
-    (_SWITCHES, bool, bool, "True or False"),
+#: Options, the types that they may have, and the one that they are used in.
+_KINDS: tuple[tuple[tuple[str, ...], Any, Callable[[Any], Any]], ...] = (
+    (("backend", "precision"), str, str),
+    (("seed", "threads", "seeds", "workers"), numbers.Integral, int),
+    (("resume", "fast_math", "control", "resize"), bool, bool),
 )
+_TYPES: dict[Any, str] = {
+    str: "a name",
+    int: "a whole number",
+    bool: "True or False",
+}
 
 
 def _wrong(name: str, what: str, value: object) -> UserError:

@@ -12,7 +12,7 @@ import numbers
 import re
 import warnings
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import brian2.units.allunits as _all_units
 import brian2.units.stdunits as _std_units
@@ -115,12 +115,32 @@ def _setting(name: object, value: object) -> str:
     return plain if isinstance(plain, str) else json.dumps(plain)
 
 
+def as_value(value: object) -> Any:
+    """Python values as a TOML file holds them: quantities as text, arrays as lists; tables and lists within.
+
+    Raises
+    ------
+    UserError
+        For what a model file cannot hold.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): as_value(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_value(inner) for inner in value]
+    try:
+        return _plain(value)
+    except TypeError:
+        raise UserError(f"a model cannot hold a value of type {type(value).__name__}") from None
+
+
 def _plain(value: object) -> object:
     """What JSON can write of a value; a quantity as text."""
     if isinstance(value, Quantity) and value.shape == ():
         unit = unit_name(value.dim)
         return _plain(float(value)) if unit == "1" else f"{float(value)!r} {unit}"
-    if isinstance(value, np.ndarray) and not isinstance(value, Quantity):
+    if isinstance(value, Quantity):
+        return {"values": np.asarray(value).tolist(), "unit": unit_name(value.dim)}
+    if isinstance(value, np.ndarray):
         return _plain(value.tolist())
     if isinstance(value, (list, tuple)):
         return [_plain(entry) for entry in value]

@@ -13,8 +13,10 @@ from math import ceil, prod
 from typing import Any
 
 import numpy as np
+from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn.errors import UserError
+from neuroglia_snn.names import is_made, made
 from neuroglia_snn.quantities import Amount
 
 #: Of the numbers of populations on the fastest clock; slower ones are always float64.
@@ -31,11 +33,13 @@ def steps(duration: float, dt: float) -> int:
 class Values:
     """Numbers of a data file: one for each unit or connection, in SI units, or a row for each pair of indices.
 
-    ``origin`` says where they stand. Two are equal if their numbers are.
+    ``origin`` says where they stand, ``dimensions`` what unit is stated there, if one is. Two are
+    equal if their numbers are.
     """
 
     numbers: np.ndarray
     origin: str
+    dimensions: Dimension | None = None
 
     @property
     def flat(self) -> np.ndarray:
@@ -85,15 +89,51 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Table:
-    """A function of time given by samples (Brian2's TimedArray): constant for ``dt`` each."""
+    """A function of time given by samples (Brian2's TimedArray): constant for ``dt`` each.
 
-    values: tuple[Amount, ...]
+    ``values`` are in SI units, (time,) or (time, column); a table of columns is read as ``NAME(t, i)``.
+    """
+
+    values: Values
+    dimensions: Dimension
     dt: float
+
+    @property
+    def columns(self) -> int | None:
+        """Number of columns; None for a function of time alone."""
+        return self.values.numbers.shape[1] if self.values.numbers.ndim > 1 else None
+
+
+@dataclass(frozen=True)
+class Link:
+    """A variable of another population, or of the same, which one reads under a name of its own.
+
+    ``units`` are the units that each unit reads; each its own, or all the only one, if None.
+    """
+
+    population: str
+    variable: str
+    units: tuple[int, ...] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.population}.{self.variable}"
+
+
+@dataclass(frozen=True)
+class Spikes:
+    """Spikes that a population is given: number of the unit and time in seconds of each."""
+
+    units: Values
+    times: Values
 
 
 @dataclass(frozen=True)
 class Population:
-    """A group of identical units. ``shape`` is (rows, columns) of a lattice or (size,)."""
+    """A group of identical units.
+
+    ``shape`` is (planes, rows, columns) or (rows, columns) of a lattice, or (size,). With ``spikes``
+    it has no equations, and spikes at these times.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -107,6 +147,15 @@ class Population:
     regularly: tuple[Regularly, ...] = ()
     events: Mapping[str, Event] = field(default_factory=dict)
     ranges: Mapping[str, Range] = field(default_factory=dict)
+    #: Distance between neighbouring sites of its lattice.
+    spacing: str = "1"
+    spikes: Spikes | None = None
+    linked: Mapping[str, Link] = field(default_factory=dict)
+
+    @property
+    def fires(self) -> bool:
+        """Whether it has spikes."""
+        return self.threshold is not None or self.spikes is not None
 
     @property
     def size(self) -> int:
@@ -130,10 +179,11 @@ class Range:
 
 @dataclass(frozen=True)
 class Regularly:
-    """Statements that a population executes every ``dt`` seconds."""
+    """Statements that a population executes every ``dt`` seconds; ``stimulus`` is the input that they are."""
 
     code: str
     dt: float
+    stimulus: str | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +201,11 @@ class Endpoint:
     name: str
     start: int | None = None
     stop: int | None = None
+
+    def size_in(self, population: Population) -> int:
+        """Number of units, of the population that it names."""
+        start, stop = self.start or 0, self.stop
+        return (population.size if stop is None else stop) - start
 
     def __str__(self) -> str:
         return self.name if self.start is None else f"{self.name}[{self.start}:{self.stop}]"
@@ -172,6 +227,14 @@ class Projection:
     integrator: str
     dt: float
     initial: Mapping[str, Value]
+    #: What the file says of connections, where ``connect`` is what that stands for.
+    stated: Mapping[str, Any] = field(default_factory=dict)
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+
+    @property
+    def rule(self) -> str:
+        """The connection rule by the name that it has in the file."""
+        return str((self.stated or self.connect)["rule"])
 
 
 @dataclass(frozen=True)
@@ -179,7 +242,8 @@ class Stimulus:
     """An input added to one variable of a population during ``count`` windows.
 
     The windows are [start + n period, start + n period + duration), n = 0..count-1, in seconds.
-    With ``image`` set, only units where that image is 1 receive it.
+    With ``image`` set, only units where that image is 1 receive it; a run brings the image, unless
+    ``pattern`` is what it is, a factor for each unit.
     """
 
     name: str
@@ -191,6 +255,13 @@ class Stimulus:
     duration: float
     period: float
     count: int
+    pattern: Values | None = None
+
+    @property
+    def stated(self) -> str:
+        """Its name in the file; in other phases than the first that it is on in, it has another."""
+        again = made("again") + "_"
+        return self.name.removeprefix(again).split("__")[0] if is_made(self.name) else self.name
 
     @property
     def end(self) -> float:
@@ -200,9 +271,9 @@ class Stimulus:
 
 @dataclass(frozen=True)
 class Record:
-    """What is kept during a run: variables of a population every ``every`` seconds.
+    """What is kept during a run: variables of a population, or of a projection, every ``every`` seconds.
 
-    ``stride`` keeps each stride-th row and column; ``reduce = "mean"`` keeps the population mean;
+    ``units`` are the units or synapses that are kept; all of them if None. ``stride`` keeps each stride-th row and column; ``reduce = "mean"`` keeps the population mean;
     ``events`` keeps the times of the population's ``event`` instead, with the variables at each.
     """
 
@@ -214,6 +285,26 @@ class Record:
     reduce: str | None = None
     events: bool = False
     event: str = "spike"
+    units: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a run: from ``start`` for ``duration``, in seconds.
+
+    ``values`` are those of parameters in it, ``stimuli`` the names of those that are on in it alone.
+    """
+
+    name: str
+    start: float
+    duration: float
+    values: Mapping[str, Parameter]
+    stimuli: frozenset[str]
+
+    @property
+    def end(self) -> float:
+        """Time at which the next phase begins, in seconds."""
+        return round(self.start + self.duration, 12)
 
 
 @dataclass(frozen=True)
@@ -236,12 +327,34 @@ class Model:
     experiment: Mapping[str, Any]
     digest: str
     precision: str = PRECISIONS[0]
+    #: Names of parameters that other parameters, sizes and parts of populations are made of.
+    structural: frozenset[str] = frozenset()
+    phases: tuple[Phase, ...] = ()
 
     def images(self) -> dict[str, tuple[int, ...]]:
-        """Names of the images that the stimuli need, with the shape of each."""
+        """Names of the images that the stimuli need of a run, with the shape of each."""
         return {
-            s.image: self.populations[s.population].shape for s in self.stimuli.values() if s.image
+            s.image: self.populations[s.population].shape
+            for s in self.stimuli.values()
+            if s.image and s.pattern is None
         }
+
+    def patterns(self) -> dict[str, np.ndarray]:
+        """The images of the model's own, by name, in the shape of their populations."""
+        return {
+            s.image: s.pattern.numbers.reshape(self.populations[s.population].shape)
+            for s in self.stimuli.values()
+            if s.image and s.pattern is not None
+        }
+
+    def recorded(self, record: Record) -> Population | Projection:
+        """What a record is of: a population, or a projection's synapses."""
+        name = record.population
+        return self.populations[name] if name in self.populations else self.projections[name]
+
+    def in_phase(self, phase: Phase) -> Model:
+        """The model with the parameters that a phase sets."""
+        return replace(self, parameters={**self.parameters, **phase.values})
 
     def within_run(self) -> Model:
         """The model with no interval of records and statements longer than the run.
@@ -274,6 +387,13 @@ class Model:
         if len(self.populations) == 1:
             raise UserError(f"{self.name}: no [population.NAME] table: a model needs at least one")
         gone = {population}
+        for other in self.populations.values():
+            links = [n for n, link in other.linked.items() if link.population == population]
+            if links and other.name != population:
+                raise UserError(
+                    f"{self.name}: population '{population}' cannot be left out: '{other.name}' reads"
+                    f" '{links[0]}' of it"
+                )
         while True:
             touched = {
                 p.name
@@ -297,20 +417,25 @@ class Model:
 class Entry:
     """One fact about a piece of hardware; ``value`` is None where no public document states it."""
 
-    value: int | str | None
+    value: int | float | str | None
     source: str = ""
     confidence: str = ""
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """A target that models are mapped to."""
+    """A target that models are mapped to.
+
+    ``costs`` are what events cost, by names such as ``energy.synaptic_event`` (pJ) and
+    ``time.synaptic_event`` (ns).
+    """
 
     name: str
     title: str
     entries: Mapping[str, Entry]
+    costs: Mapping[str, Entry] = field(default_factory=dict)
 
     def number(self, name: str) -> int | None:
-        """A number of the target, or None where it is unknown."""
-        value = self.entries[name].value
-        return value if isinstance(value, int) else None
+        """A whole number of the target, or None where it is unknown."""
+        entry = self.entries.get(name)
+        return entry.value if entry is not None and isinstance(entry.value, int) else None

@@ -36,24 +36,19 @@ def initial_values(
             values[name] = 0.0
         values |= dict.fromkeys(equation.noise_terms, 0.0)
     for name in eqs.initial_order(own, population.initial):
-        text = population.initial[name]
-        if isinstance(text, spec.Values):
-            values[name] = float(text.flat[unit])
-            continue
-        try:
-            values[name] = parse_quantity(text).si
-        except UserError:
-            values[name] = _value(own, text, values)
+        values[name] = _initial_value(own, population.initial[name], values, unit)
     return values  # type: ignore[return-value]
 
 
-def _initial_value(text: spec.Value, values: Mapping[str, object]) -> float:
+def _initial_value(
+    own: Mapping[str, eqs.Equation], text: spec.Value, values: Mapping[str, object], place: int = 0
+) -> float:
     if isinstance(text, spec.Values):
-        return float(text.flat[0])
+        return float(text.flat[place])
     try:
         return parse_quantity(text).si
     except UserError:
-        return expressions.evaluate(text, values)
+        return _value(own, text, values)
 
 
 def initial_synapse(model: spec.Model, projection: spec.Projection) -> dict[str, float]:
@@ -67,13 +62,13 @@ def initial_synapse(model: spec.Model, projection: spec.Projection) -> dict[str,
     own = eqs.parse(projection.equations)
     values |= {"dt": projection.dt, "lastupdate": 0.0, "N_incoming": 1.0, "N_outgoing": 1.0}
     values |= {n: 0.0 for n, e in own.items() if e.kind != "subexpression"}
-    for name, text in projection.initial.items():
-        values[name] = _initial_value(text, values)
+    for name in eqs.initial_order(own, projection.initial):
+        values[name] = _initial_value(own, projection.initial[name], values)
     return values  # type: ignore[return-value]
 
 
-def _first_value(table: spec.Table) -> Callable[[float], float]:
-    return lambda t: table.values[0].si
+def _first_value(table: spec.Table) -> Callable[..., float]:
+    return lambda t, *column: float(table.values.flat[0])
 
 
 def _resolved(own: Mapping[str, eqs.Equation], name: str, values: Mapping) -> float:
@@ -177,7 +172,8 @@ def links(model: spec.Model, projection: spec.Projection) -> Links | None:
     connect, size = projection.connect, model.populations[projection.source.name].size
     match connect["rule"]:
         case "lattice":
-            return Links(connect.get("neighbours", 4), -1.0)
+            shape = model.populations[projection.source.name].shape
+            return Links(connect.get("neighbours", 2 * len(shape)), -1.0)
         case "one-to-one":
             return Links(1, 1.0)  # a unit is its own neighbour
         case "pairs":
@@ -201,11 +197,7 @@ def _by_condition(model: spec.Model, projection: spec.Projection, size: int) -> 
     target = np.arange(0, size, step)  # some of the targets, and all sources of each
     source = np.arange(size) if target.size * size <= _PAIRS * 10 else target
     i, j = np.meshgrid(source, target, indexing="ij")
-    scope = {"i": i * 1.0, "j": j * 1.0, "i_pre": i * 1.0, "i_post": j * 1.0}
-    scope |= dict.fromkeys(("N_pre", "N_post"), float(size))
-    scope |= {n: p.value.si for n, p in model.parameters.items()} | {"t": 0.0, "dt": projection.dt}
-    for name, found in _places(model, model.populations[projection.source.name]).items():
-        scope |= {f"{name}_pre": found[i], f"{name}_post": found[j], name: found[j]}
+    scope = scope_of_pairs(model, projection, i, j)
     values = {}
     for key, otherwise in (("condition", "True"), ("p", "1"), ("n", "1")):
         known = expressions.of_arrays(str(connect.get(key, otherwise)), scope)
@@ -223,7 +215,24 @@ def _by_condition(model: spec.Model, projection: spec.Projection, size: int) -> 
     return Links(count, -min(1.0, (missing + scatter) / count))
 
 
-def _places(model: spec.Model, population: spec.Population) -> dict[str, np.ndarray]:
+def scope_of_pairs(
+    model: spec.Model, projection: spec.Projection, i: np.ndarray, j: np.ndarray
+) -> dict[str, object]:
+    """Values at the start of what a connection from each unit i to the unit j may name, in SI units."""
+    scope: dict[str, object] = {"i": i * 1.0, "j": j * 1.0, "i_pre": i * 1.0, "i_post": j * 1.0}
+    scope |= {n: p.value.si for n, p in model.parameters.items()} | {"t": 0.0, "dt": projection.dt}
+    ends = (("pre", projection.source, i), ("post", projection.target, j))
+    for side, endpoint, units in ends:
+        population, first = model.populations[endpoint.name], endpoint.start or 0
+        scope[f"N_{side}"] = float((endpoint.stop or population.size) - first)
+        for name, found in places(model, population).items():
+            scope[f"{name}_{side}"] = found[units + first]
+            if side == "post":
+                scope[name] = found[units + first]
+    return scope
+
+
+def places(model: spec.Model, population: spec.Population) -> dict[str, np.ndarray]:
     """Initial values of all units that follow from their numbers, such as where they are."""
     if population.size > _PAIRS:
         return {}
@@ -278,8 +287,8 @@ def _summed(
     scope |= {f"{n}_pre": v for n, v in pre.items()} | {f"{n}_post": v for n, v in post.items()}
     of_connections = eqs.parse(one.projection.equations)
     scope |= {n: 0.0 for n, e in of_connections.items() if e.kind != "subexpression"}
-    for name, text in one.projection.initial.items():
-        scope[name] = _initial_value(text, scope)
+    for name in eqs.initial_order(of_connections, one.projection.initial):
+        scope[name] = _initial_value(of_connections, one.projection.initial[name], scope)
     for name, equation in of_connections.items():
         if "constant over dt" in equation.flags:
             scope[name] = _resolved(of_connections, name, scope)

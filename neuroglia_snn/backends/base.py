@@ -71,11 +71,15 @@ def blank_images(model: spec.Model) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Values of one ``[record.NAME]``: ``times`` in s, each array (time, unit), SI units."""
+    """Values of one ``[record.NAME]``: ``times`` in s, each array (time, unit), SI units.
+
+    ``ends`` are the units at the "source" and "target" of each synapse that is recorded.
+    """
 
     times: np.ndarray
     indices: np.ndarray
     values: Mapping[str, np.ndarray]
+    ends: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from brian2.units.allunits import second
@@ -61,6 +61,27 @@ def _check_key(
             f"'{key}' must be {type_names(kinds)}, not {shown(repr(value))}", *path, key
         )
     check_size(document, value, kinds, *path, key)
+
+
+def check_known(
+    document: Document,
+    key: str,
+    value: object,
+    known: Mapping[str, tuple[type, ...]],
+    owner: str,
+    *path: str,
+) -> None:
+    """Refuse a key that ``owner`` does not take, or a value of another type than it takes."""
+    if key not in known:
+        raise document.error(
+            f"unknown key '{shown(key)}' in {owner}{nearest(key, known)}"
+            f" (it takes: {', '.join(known) or 'nothing'})",
+            *path,
+        )
+    if not is_of(value, known[key]):
+        raise document.error(
+            f"'{key}' in {owner} must be {type_names(known[key])}, not {shown(repr(value))}", *path
+        )
 
 
 def check_size(document: Document, value: object, kinds: tuple[type, ...], *path: str) -> None:
@@ -218,15 +239,16 @@ def _by_name(document: Document, table: dict, key: str, *where: str) -> dict[str
 
 
 def values(document: Document, table: dict, key: str, *where: str) -> dict[str, spec.Value]:
-    """Quantities, expressions or arrays of data files by name (``initial``, ``delay``)."""
+    """Quantities, expressions, lists or arrays of data files by name (``initial``, ``delay``)."""
     entries = table.get(key, {})
     if isinstance(entries, str):  # one delay, of the pathway 'pre'
         entries = {"pre": entries}
     result: dict[str, spec.Value] = {}
     for given, value in entries.items():
         check_name(document, given, *where, key)
-        if isinstance(value, dict):
-            result[given] = data.values(document, value, *where, key, given)
+        if isinstance(value, (dict, list)):
+            stated = {"values": value} if isinstance(value, list) else value
+            result[given] = data.values(document, stated, *where, key, given)
             continue
         if not is_of(value, QUANTITY):
             raise document.error(f"'{key}.{given}' must be text, not {value!r}", *where, key, given)

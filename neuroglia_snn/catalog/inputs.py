@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn import equations as eqs
+from neuroglia_snn.catalog.phases import spread
 from neuroglia_snn.names import made
 
 
@@ -40,7 +41,11 @@ def added(model: spec.Model) -> list[tuple[str, str]]:
 
 
 def separate(model: spec.Model) -> spec.Model:
-    """The model with such variables as sums of two, which nothing but the one or the other fills."""
+    """The model with such variables as sums of two, which nothing but the one or the other fills.
+
+    What its phases set is a function of time.
+    """
+    model = spread(model)
     for population, variable in added(model):
         model = _separated(model, model.populations[population], variable)
     return model

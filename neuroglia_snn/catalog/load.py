@@ -12,6 +12,8 @@ from typing import Any
 
 from neuroglia_snn import spec
 from neuroglia_snn.catalog import fields, network, sections
+from neuroglia_snn.catalog import phases as phasing
+from neuroglia_snn.catalog.parameters import Parameters
 from neuroglia_snn.catalog.ranges import ranges
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document, read_document
@@ -42,7 +44,8 @@ def load(
 
 
 def read(
-    name_or_path: str | os.PathLike[str], overrides: Mapping[str, object] | None = None
+    name_or_path: str | os.PathLike[str] | Document,
+    overrides: Mapping[str, object] | None = None,
 ) -> Document:
     """A model file and what it extends, with settings from the command line.
 
@@ -87,15 +90,29 @@ def build(document: Document) -> spec.Model:
         raise document.error("no [population.NAME] table: a model needs at least one")
     dt = fields.time(document, "model", "dt")
     integrator = model.get("integrator", "")
+    parameters = Parameters(document)
     populations = {
         name: replace(
-            network.population(document, name, dt, integrator), ranges=ranges(document, name)
+            network.population(document, name, dt, integrator, parameters),
+            ranges=ranges(document, "population", name),
         )
         for name in tables["population"]
     }
+    populations = {
+        name: replace(p, linked=network.links(document, p, populations, parameters))
+        for name, p in populations.items()
+    }
+    stimuli = tables.get("stimulus", {})
+    for name in stimuli:
+        if "rate" in stimuli[name]:
+            made = sections.poisson(document, name, populations)
+            populations[made.name] = made
     projections: dict[str, spec.Projection] = {}
     for name in tables.get("projection", {}):
-        projections[name] = network.projection(document, name, populations, projections, integrator)
+        projections[name] = network.projection(
+            document, name, populations, projections, integrator, parameters
+        )
+    phases = phasing.phases(document, parameters)
     return spec.Model(
         name=shown(document.path.stem),
         title=printable(model.get("title", document.path.stem)),
@@ -103,19 +120,25 @@ def build(document: Document) -> spec.Model:
         doi=printable(model.get("doi", "")),
         noise=model.get("noise"),
         dt=dt,
-        duration=fields.time(document, "model", "duration"),
-        parameters={n: sections.parameter(document, n) for n in tables.get("parameters", {})},
+        duration=phasing.duration(document, phases),
+        phases=phases,
+        parameters=parameters.all(),
         tables={n: sections.table(document, n) for n in tables.get("table", {})},
         populations=populations,
         projections=projections,
         stimuli={
-            n: sections.stimulus(document, n, populations) for n in tables.get("stimulus", {})
+            made.name: made
+            for n in stimuli
+            if "rate" not in stimuli[n]
+            for made in sections.stimulus(document, n, populations, phases)
         },
         records={
-            n: sections.record(document, n, populations, dt) for n in tables.get("record", {})
+            n: sections.record(document, n, populations, projections, parameters, dt)
+            for n in tables.get("record", {})
         },
         experiment=sections.experiment(document),
         precision=precision,
+        structural=frozenset(parameters.used),
         digest=_digest(document),
     )
 
@@ -147,7 +170,8 @@ def _override(document: Document, key: str, value: str) -> None:
         table = table.get(name) if isinstance(table, dict) else None
     if not isinstance(table, dict):
         raise document.error(f"no table '{'.'.join(parents)}' to set '{key}' in")
-    table[last] = _parsed(key, value)
+    is_file = parents[-1] in ("initial", "delay") and value.endswith((".npy", ".csv"))
+    table[last] = {"file": value} if is_file else _parsed(key, value)
     document.settings[tuple(path)] = f"--set {key}={value}"
 
 

@@ -1,4 +1,4 @@
-"""Between which values the variables of a population stay: the basis of fixed-point formats."""
+"""Between which values the variables of units and of synapses stay: the basis of fixed-point formats."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ MIN_BITS, MAX_BITS = 4, 24
 ROUNDINGS = ("nearest", "stochastic")
 
 
-def ranges(document: Document, population: str) -> dict[str, spec.Range]:
+def ranges(document: Document, section: str, owner: str) -> dict[str, spec.Range]:
     """``range = { V = ["-80 mV", "40 mV"] }``, or with the bits of its fixed-point format as third.
 
-    Fourth may stand how its steps are rounded: ``"nearest"`` or ``"stochastic"``.
+    Fourth may stand how its steps are rounded: ``"nearest"`` or ``"stochastic"``. ``section`` is
+    ``population`` or ``projection``, ``owner`` the name of one.
     """
-    table, where = document.tables["population"][population], ("population", population)
+    table, where = document.tables[section][owner], (section, owner)
     if "range" not in table:
         return {}
     try:

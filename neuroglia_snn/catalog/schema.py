@@ -8,12 +8,14 @@ from collections.abc import Iterable
 TEXT, LIST, TABLE, INTEGER = (str,), (list,), (dict,), (int,)
 QUANTITY = (str, int, float)
 NUMBER = (int, float)
+COUNT = (int, str)
 CODE = (str, dict)
 
 TABLES: dict[str, dict[str, tuple[type, ...]]] = {
     "": {
         **dict.fromkeys(("model", "parameters", "table", "population", "projection"), TABLE),
         **dict.fromkeys(("stimulus", "record", "experiment"), TABLE),
+        "phase": LIST,
     },
     "model": {
         **dict.fromkeys(("title", "description", "doi", "noise", "integrator", "extends"), TEXT),
@@ -29,13 +31,21 @@ TABLES: dict[str, dict[str, tuple[type, ...]]] = {
         "source": TEXT,
         "about": TEXT,
     },
-    "table.*": {"values": LIST, "dt": QUANTITY, "source": TEXT, "about": TEXT},
+    "table.*": {
+        "values": LIST,
+        **dict.fromkeys(("file", "array", "unit", "source", "about"), TEXT),
+        "dt": QUANTITY,
+    },
     "population.*": {
         "shape": LIST,
-        "size": INTEGER,
+        "size": COUNT,
         **dict.fromkeys(("equations", "threshold", "reset", "refractory", "integrator"), TEXT),
         "dt": QUANTITY,
+        "spacing": QUANTITY,
+        "rates": (str, int, float, dict),
+        "spikes": (list, dict),
         "initial": TABLE,
+        "linked": TABLE,
         "range": TABLE,
         "regularly": LIST,
         "events": TABLE,
@@ -47,20 +57,27 @@ TABLES: dict[str, dict[str, tuple[type, ...]]] = {
         "dt": QUANTITY,
         "connect": TABLE,
         "initial": TABLE,
+        "range": TABLE,
     },
     "stimulus.*": {
-        **dict.fromkeys(("to", "variable", "image"), TEXT),
+        **dict.fromkeys(("to", "variable"), TEXT),
+        "image": CODE,
         **dict.fromkeys(("amplitude", "start", "duration", "period"), QUANTITY),
+        **dict.fromkeys(("rate", "weight", "inputs"), QUANTITY),
         "count": INTEGER,
     },
     "record.*": {
-        **dict.fromkeys(("population", "reduce"), TEXT),
+        **dict.fromkeys(("population", "projection", "reduce"), TEXT),
+        "units": (list, str),
         "variables": LIST,
         "every": QUANTITY,
         "stride": INTEGER,
         "events": (bool, str),
     },
 }
+
+#: Keys of a ``[[phase]]``.
+PHASE: dict[str, tuple[type, ...]] = {"name": TEXT, "duration": QUANTITY, "set": TABLE}
 
 #: Keys of each connection rule (``connect = { rule = "...", ... }``).
 CONNECT: dict[str, dict[str, tuple[type, ...]]] = {
@@ -71,39 +88,11 @@ CONNECT: dict[str, dict[str, tuple[type, ...]]] = {
     "all": {},
     "condition": {"condition": TEXT, "p": QUANTITY, "n": QUANTITY},
     "pairs": {"pairs": LIST, "file": TEXT, "i": TEXT, "j": TEXT},
+    "kernel": {"cutoff": QUANTITY, "p": QUANTITY, "edges": TEXT, "self": (bool,)},
+    "generator": {"j": TEXT},
 }
-
-#: Keys of each kind of experiment.
-EXPERIMENTS: dict[str, dict[str, tuple[type, ...]]] = {
-    "associative-memory": {
-        **dict.fromkeys(("train", "test", "population", "glia"), TEXT),
-        **dict.fromkeys(("last_spike", "spikes", "potential", "calcium"), TEXT),
-        **dict.fromkeys(("cue", "recall", "window"), QUANTITY),
-        **dict.fromkeys(("train_noise", "test_noise"), NUMBER),
-        "test_pattern": TEXT,
-    },
-    "mean-field": dict.fromkeys(("record", "variable", "spike"), TEXT),
-    "canonical-network": {"trials": INTEGER},
-    "self-organisation": {
-        **dict.fromkeys(("sources", "stimuli", "responses"), TEXT),
-        "trial": QUANTITY,
-        "trials": INTEGER,
-    },
-    "classifier": {
-        **dict.fromkeys(("population", "input", "output", "amplitude"), TEXT),
-        **dict.fromkeys(("transient", "control"), QUANTITY),
-        **dict.fromkeys(("samples", "base_epochs", "epochs"), INTEGER),
-    },
-}
-
-#: Parameters that a canonical network is made from.
-CANONICAL = ("mixing", "excitability", "insensitivity", "preference")
-#: What the cue of a memory experiment may show.
-TEST_PATTERNS = ("trained", "disjoint")
-#: What keys are that an experiment need not give.
-EXPERIMENT_DEFAULTS: dict[str, dict[str, object]] = {
-    "associative-memory": {"train_noise": 0.10, "test_noise": 0.40, "test_pattern": "trained"},
-}
+#: What is beyond the edges of a lattice: nothing, or what is at the edge across.
+EDGES = ("zero-flux", "periodic")
 
 
 def is_of(value: object, types: tuple[type, ...]) -> bool:
@@ -115,6 +104,8 @@ def type_names(types: Iterable[type]) -> str:
     """``text``, ``a number or text``... for messages."""
     words = {str: "text", int: "a whole number", float: "a number", list: "a list"}
     words |= {dict: "a table", bool: "true or false"}
+    if tuple(types) == COUNT:
+        return "a whole number, or text that is worked out to one"
     if tuple(types) == QUANTITY:
         return "a number, or text with a unit such as '2 ms'"
     return " or ".join(words[t] for t in types)

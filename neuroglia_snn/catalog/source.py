@@ -45,20 +45,24 @@ class Source:
     def line_of(self, path: tuple[str, ...], *needles: str) -> int | None:
         """Line (from 1) where a key stands; with ``needles``, the line inside its text.
 
-        ``path`` is e.g. ``("population", "neuron", "equations")``; the deepest part that is found
-        wins, so that a missing key points at its table. Each needle is a name and is looked for from
+        ``path`` is e.g. ``("population", "neuron", "equations")``, or ``("phase", "1", "set")`` in the
+        second of the tables ``[[phase]]``; the deepest part that is found wins, so that a missing key points at its table. Each needle is a name and is looked for from
         the line of the one before: first as what a statement defines, then anywhere.
         """
         lines = self.text.split("\n")  # as TOML counts them
+        first, last = 0, len(lines)
+        if len(path) > 1 and path[1].isdecimal():
+            first, last = _entry(lines, path[0], int(path[1]))
+            path = (path[0], *path[2:])
         best, inside = None, 0
         for depth in range(1, len(path) + 1):
             keys = r"\s*\.\s*".join(rf"[\"']?{re.escape(key)}[\"']?" for key in path[:depth])
             header = re.compile(rf"^\s*\[+\s*{keys}\s*\]")
-            found = next((n for n, line in enumerate(lines) if header.match(line)), None)
+            found = next((n for n in range(first, last) if header.match(lines[n])), None)
             if found is not None:
                 best, inside = found, depth
-        start = 0 if best is None else best + 1
-        end = len(lines)
+        start = first if best is None else best + 1
+        end = last
         if best is not None:  # a table ends at the next one's header
             end = next((n for n in range(start, end) if _HEADER.match(lines[n])), end)
         for key in path[inside:]:
@@ -73,6 +77,15 @@ class Source:
         for needle in needles:
             best = _line_with(code, best, end, needle)
         return best + 1
+
+
+def _entry(lines: list[str], key: str, number: int) -> tuple[int, int]:
+    """The lines of one of the tables ``[[key]]``; all lines where they are not written so."""
+    header = re.compile(rf"^\s*\[\[\s*[\"']?{re.escape(key)}[\"']?\s*\]\]")
+    found = [n for n, line in enumerate(lines) if header.match(line)]
+    if number >= len(found):
+        return 0, len(lines)
+    return found[number], [*found, len(lines)][number + 1]
 
 
 def _line_with(lines: list[str], start: int, end: int, needle: str) -> int:
@@ -91,6 +104,13 @@ def _defines(name: str) -> re.Pattern[str]:
 
 def _word(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+
+
+def _inner(value: object, key: str) -> object:
+    """What stands at a key of a table, or at a number of a list; None for nothing."""
+    if isinstance(value, list) and key.isdecimal():
+        return dict(enumerate(value)).get(int(key))
+    return value.get(key) if isinstance(value, dict) else None
 
 
 @dataclass
@@ -128,6 +148,10 @@ class Document:
         line = source.line_of(path, *needles)
         return f"{source.path}:{line}" if line else f"{source.path}"
 
+    def is_set(self, *path: str) -> bool:
+        """Whether a key was set on the command line, or what it stands in."""
+        return any(path[:depth] in self.settings for depth in range(1, len(path) + 1))
+
     def stating(self, *path: str) -> Source:
         """The nearest file that states a key; the one that was asked for where none does."""
         return self._stating(path, ())
@@ -137,7 +161,7 @@ class Document:
         for source in self.sources:
             value: object = source.tables
             for key in path:
-                value = value.get(key) if isinstance(value, dict) else None
+                value = _inner(value, key)
             if value is not None:
                 stating.append((source, value))
         for find in (_defines, _word):
@@ -173,6 +197,17 @@ def read(path: Path, kind: str = "model") -> Source:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise ModelError(f"{path}: not a text file (a {kind} file is TOML in UTF-8)") from None
+    return parsed(path, text)
+
+
+def parsed(path: Path, text: str) -> Source:
+    """The text of a TOML file, parsed.
+
+    Raises
+    ------
+    ModelError
+        If it is not TOML (with the line), or nested too deeply.
+    """
     try:
         source = Source(path, text, tomllib.loads(text))
     except RecursionError:
@@ -228,8 +263,21 @@ def locate(name_or_path: str | os.PathLike[str]) -> Path:
     return files.find("models", name_or_path)
 
 
-def read_document(name_or_path: str | os.PathLike[str]) -> Document:
-    """Read a model file and what it extends, merged; the nearest file wins.
+def read_document(name_or_path: str | os.PathLike[str] | Document) -> Document:
+    """Read a model file and what it extends, merged; a document is copied.
+
+    Raises
+    ------
+    ModelError
+        For an unreadable file or an ``extends`` that comes back to a file already read.
+    """
+    if isinstance(name_or_path, Document):
+        return copy.deepcopy(name_or_path)
+    return merged(read(locate(name_or_path)))
+
+
+def merged(source: Source) -> Document:
+    """A file and what it extends, merged; the nearest file wins.
 
     Equations merge by left-hand side, so a variant states only the lines that differ.
 
@@ -238,14 +286,8 @@ def read_document(name_or_path: str | os.PathLike[str]) -> Document:
     ModelError
         For an unreadable file or an ``extends`` that comes back to a file already read.
     """
-    document, path = Document(), locate(name_or_path)
+    document = Document()
     while True:
-        if os.path.realpath(path) in {os.path.realpath(s.path) for s in document.sources}:
-            chain = " -> ".join(s.path.name for s in document.sources)
-            raise document.error(
-                f"'extends' goes in a circle: {chain} -> {path.name}", "model", "extends"
-            )
-        source = read(path)
         document.sources.append(source)
         model = source.tables.get("model")
         parent = model.get("extends") if isinstance(model, dict) else None
@@ -256,6 +298,12 @@ def read_document(name_or_path: str | os.PathLike[str]) -> Document:
                 f"'extends' is a model's name or a path, not {parent!r}", "model", "extends"
             )
         path = _parent(document, source, parent)
+        if os.path.realpath(path) in {os.path.realpath(s.path) for s in document.sources}:
+            chain = " -> ".join(s.path.name for s in document.sources)
+            raise document.error(
+                f"'extends' goes in a circle: {chain} -> {path.name}", "model", "extends"
+            )
+        source = read(path)
     for source in reversed(document.sources):
         document.tables = _merge(document, source)
     merged = document.tables.get("model")

@@ -10,7 +10,16 @@ from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.load import build, declared, read
 from neuroglia_snn.catalog.source import Document
-from neuroglia_snn.checks import names, numerics, populations, projections, references, schemes
+from neuroglia_snn.checks import (
+    names,
+    numerics,
+    pairs,
+    phases,
+    populations,
+    projections,
+    references,
+    schemes,
+)
 from neuroglia_snn.checks.findings import Finding, Reporter
 from neuroglia_snn.errors import ModelError, UserError
 
@@ -19,13 +28,16 @@ __all__ = ["Finding", "check_file", "load_checked"]
 _Owner = TypeVar("_Owner", spec.Population, spec.Projection)
 
 
-def check_file(name_or_path: str | os.PathLike[str]) -> list[Finding]:
+def check_file(
+    name_or_path: str | os.PathLike[str] | Document,
+    overrides: Mapping[str, object] | None = None,
+) -> list[Finding]:
     """Everything wrong with a model file, errors first.
 
     A file that cannot be read at all gives one finding.
     """
     try:
-        document = read(name_or_path)
+        document = read(name_or_path, overrides)
         model = build(document)
     except ModelError as error:
         return [_finding(error)]
@@ -42,7 +54,8 @@ def _finding(error: ModelError) -> Finding:
 
 
 def load_checked(
-    name_or_path: str | os.PathLike[str], overrides: Mapping[str, object] | None = None
+    name_or_path: str | os.PathLike[str] | Document,
+    overrides: Mapping[str, object] | None = None,
 ) -> tuple[spec.Model, list[Finding]]:
     """Load a model that a backend may run.
 
@@ -83,7 +96,10 @@ def _check(model: spec.Model, document: Document) -> list[Finding]:
             broken.add(projection.name)
     if not reporter.has_errors:  # what follows parses equations again
         references.check(reporter)
+    if not reporter.has_errors:
+        phases.check(reporter)
     if not reporter.has_errors:  # what follows evaluates them
+        pairs.check(reporter)
         numerics.check_start(reporter)
     if not reporter.has_errors:
         schemes.check(reporter)

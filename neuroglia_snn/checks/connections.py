@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from neuroglia_snn import algebra, arithmetic, expressions, geometry, spec
 from neuroglia_snn import equations as eqs
+from neuroglia_snn.catalog.schema import EDGES, nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import UserError, shown
 
@@ -29,27 +33,48 @@ def check(
         _pairs(reporter, projection, *path)
     elif rule == "condition":
         _condition(reporter, projection, symbols, *path)
+    elif rule == "generator":
+        _generator(reporter, projection, symbols, *path)
 
 
 def _on_lattices(reporter: Reporter, projection: spec.Projection, *path: str) -> None:
     rule = projection.connect["rule"]
     ends = (projection.source, projection.target)
     source, target = (reporter.model.populations.get(e.name) for e in ends)
-    whole = all(e.start is None for e in ends)
-    if not (whole and source and target and len(source.shape) == len(target.shape) == 2):
-        reporter.error(
-            f"rule '{rule}' needs two whole populations with shape = [rows, columns]", *path
-        )
+    if any(e.start is not None for e in ends) or not (source and target):
+        reporter.error(f"rule '{rule}' needs two whole populations", *path)
     elif rule == "lattice":
         if source is not target:
             reporter.error("rule 'lattice' connects a population to itself", *path)
-        if projection.connect.get("neighbours", 4) not in (4, 8):
-            reporter.error("'neighbours' is 4 or 8", *path)
-        if projection.connect.get("edges", "zero-flux") != "zero-flux":
-            reporter.error("'edges' can only be 'zero-flux'", *path)
+        _lattice(reporter, projection.connect, source.shape, *path)
+    elif not len(source.shape) == len(target.shape) == 2:
+        reporter.error(
+            f"rule '{rule}' needs two whole populations with shape = [rows, columns]", *path
+        )
     else:
         watched, watchers = (source, target) if rule == "footprint" else (target, source)
         _footprint(reporter, projection, watched, watchers, *path)
+
+
+def _lattice(
+    reporter: Reporter, connect: Mapping[str, Any], shape: tuple[int, ...], *path: str
+) -> None:
+    known = geometry.NEIGHBOURS[len(shape)]
+    if connect.get("neighbours", min(known)) not in known:
+        counts = " or ".join(map(str, known))
+        dimensions = {1: "one dimension", 2: "two dimensions", 3: "three dimensions"}[len(shape)]
+        reporter.error(f"'neighbours' is {counts} on a lattice of {dimensions}", *path)
+    edges = connect.get("edges", EDGES[0])
+    if edges not in EDGES:
+        reporter.error(
+            f"'edges' is {' or '.join(EDGES)}, not '{shown(edges)}'{nearest(edges, EDGES)}", *path
+        )
+    if connect.get("edges") == "periodic" and min(shape) < 3:
+        reporter.error(
+            f"with periodic edges a lattice has 3 sites at least along each axis, not {min(shape)}:"
+            " a site would be its own neighbour, or one twice",
+            *path,
+        )
 
 
 def _footprint(
@@ -99,6 +124,7 @@ def _condition(
     given = {key: str(connect[key]) for key in ("condition", "p", "n") if key in connect}
     if any([_before_connections(reporter, projection, *item, *path) for item in given.items()]):
         return
+    given |= {"p": str(projection.stated["p"])} if "p" in projection.stated else {}
     if "condition" in given:
         reporter.condition(given["condition"], symbols, "connect condition", *path)
     for key, type_ in (("p", None), ("n", eqs.FLOAT)):  # a condition may be a probability
@@ -109,12 +135,97 @@ def _condition(
         return  # an expression that is wrong has no value
     low, high = _reached(reporter.model, given.get("p", "1"), symbols)
     if not 0 <= low <= high <= 1:
-        reporter.error(f"connect p is a probability from 0 to 1, not {connect['p']}", *path)
+        reporter.error(f"connect p is a probability from 0 to 1, not {given['p']}", *path)
     low, high = _reached(reporter.model, given.get("n", "1"), symbols)
     if not 0 <= low <= high < _MOST_SYNAPSES or (low == high and low % 1):
         reporter.error(
             f"connect n is a whole number of synapses a pair, below {_MOST_SYNAPSES}, not"
             f" {connect['n']}",
+            *path,
+        )
+
+
+def _generator(
+    reporter: Reporter, projection: spec.Projection, symbols: eqs.Symbols, *path: str
+) -> None:
+    """Numbers of units from an iterator's numbers; what is of the target has no value before these."""
+    connect = projection.stated or projection.connect
+    variable = connect["iterator"][0]
+    if variable in symbols:
+        reporter.error(f"connect j: '{variable}' means something already: rename it", *path)
+        return
+    post = {n for n in symbols if n.endswith("_post") and n != "N_post"} | {"j"}
+    bare = {n for n in eqs.endpoint_variables(reporter.model, projection.target)}
+    iterated = eqs.generator_symbols(projection, symbols)
+    for key in connect.keys() - {"rule", "iterator"}:
+        text, label = connect[key], f"connect {key}"
+        if _before_connections(reporter, projection, key, text, *path):
+            continue
+        ends = key not in ("element", "condition")
+        known = symbols if ends else iterated
+        early = algebra.names(text) & (post | bare) if key != "condition" else set()
+        if early:
+            reporter.error(
+                f"{label} names '{min(early)}' of the target, which it is to choose", *path
+            )
+        elif key == "condition":
+            reporter.condition(text, known, label, *path)
+        else:
+            type_ = eqs.FLOAT if key == "p" else eqs.INTEGER
+            reporter.expression(text, known, DIMENSIONLESS, label, *path, type_=type_)
+    if not reporter.has_errors:
+        _numbers(reporter, projection, connect, symbols, *path)
+    if not reporter.has_errors and "p" in connect:
+        low, high = _reached(reporter.model, connect["p"], symbols)
+        if not 0 <= low <= high <= 1:
+            reporter.error(f"connect p is a probability from 0 to 1, not {connect['p']}", *path)
+
+
+#: Most numbers that a generator goes through for a unit.
+_MOST_NUMBERS = 100_000_000
+
+
+def _numbers(
+    reporter: Reporter,
+    projection: spec.Projection,
+    connect: Mapping[str, Any],
+    symbols: eqs.Symbols,
+    *path: str,
+) -> None:
+    """The numbers of a generator's iterator: not without end, and as many as are to be drawn of them."""
+    model = reporter.model
+    low, high = _reached(model, connect.get("step", "1"), symbols, unknown=(0.0, 0.0))
+    if low <= 0 <= high:
+        reporter.error(
+            f"connect j: a step is other than 0, and '{shown(connect['step'])}' may be 0",
+            *path,
+        )
+        return
+    sizes = _sizes(model, projection)
+    scope: dict[str, object] = {n: p.value.si for n, p in model.parameters.items()}
+    scope |= {"i": np.arange(sizes[0]), "N_pre": sizes[0]} if sizes[0] is not None else {}
+    scope |= {"N_post": sizes[1]} if sizes[1] is not None else {}
+    first, last, step, drawn = (
+        expressions.of_arrays(connect.get(key, otherwise), scope)
+        for key, otherwise in (("low", "0"), ("high", "0"), ("step", "1"), ("size", "0"))
+    )
+    if first is None or last is None or step is None:
+        return
+    spans = np.asarray(last, float) - np.asarray(first, float)
+    count = np.maximum(0, np.ceil(spans / np.asarray(step, float)))
+    sample = np.asarray(0 if drawn is None else drawn, float)
+    if (sample < 0).any():
+        reporter.error(f"connect j: a size is from 0 on, not {sample.min():g}", *path)
+    elif (sample > count).any():
+        few = np.broadcast_to(count, (sample > count).shape)[sample > count]
+        reporter.error(
+            f"connect j: size = {shown(connect['size'])} numbers cannot be drawn of {few.flat[0]:g}",
+            *path,
+        )
+    elif projection.connect == connect and count.max() > _MOST_NUMBERS:
+        reporter.error(
+            f"connect j: a unit's range has {count.max():g} numbers, and up to {_MOST_NUMBERS:g} are gone"
+            " through: bound it, as by N_post",
             *path,
         )
 
@@ -141,12 +252,14 @@ def _before_connections(
     return bool(drawn or later)
 
 
-def _reached(model: spec.Model, text: str, symbols: eqs.Symbols) -> tuple[float, float]:
-    """Least and greatest value of what follows from parameters, or from indices; else of anything: 0."""
+def _reached(
+    model: spec.Model, text: str, symbols: eqs.Symbols, unknown: tuple[float, float] = (0.0, 0.0)
+) -> tuple[float, float]:
+    """Least and greatest value of what follows from parameters, or from indices; else ``unknown``."""
     value = eqs.constant_value(model, text)
     if value is not None:
         return value, value
-    return arithmetic.bounds(expressions.parse(text).body, symbols) or (0.0, 0.0)
+    return arithmetic.bounds(expressions.parse(text).body, symbols) or unknown
 
 
 def _sizes(model: spec.Model, projection: spec.Projection) -> list[int | None]:

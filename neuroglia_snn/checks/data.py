@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from brian2.units.allunits import second
+from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn import arithmetic, spec
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.checks.findings import Reporter
+from neuroglia_snn.quantities import unit_name
+
+_MOST_STEPS = 2**31 - 1
 
 Owner = spec.Population | spec.Projection
 
@@ -22,7 +27,7 @@ def sized(reporter: Reporter, owner: Owner, given: spec.Values, label: str, *pla
     elif owner.connect["rule"] != "pairs":
         reporter.error(
             f"{label}: an array has its values in the order of the connections, which rule"
-            f" '{owner.connect['rule']}' does not give: use rule 'pairs'",
+            f" '{owner.rule}' does not give: use rule 'pairs'",
             *place,
         )
         return False
@@ -31,8 +36,22 @@ def sized(reporter: Reporter, owner: Owner, given: spec.Values, label: str, *pla
         if found == (count,):
             return True
         wanted = f"a value for each of the {count} connections"
-    shape = " x ".join(map(str, found)) or "a single value"
-    reporter.error(f"{label}: the array is {shape}, and needs {wanted}", *place)
+    shape = " x ".join(map(str, found)) + " values" if found and found != (1,) else "a single value"
+    reporter.error(f"{label}: the array has {shape}, and needs {wanted}", *place)
+    return False
+
+
+def _in_unit(
+    reporter: Reporter, given: spec.Values, expected: Dimension, label: str, *place: str
+) -> bool:
+    """Whether the unit that is stated for an array, if one is, is that of the variable."""
+    if given.dimensions is None or given.dimensions is expected:
+        return True
+    reporter.error(
+        f"inconsistent units in {label}: '{unit_name(given.dimensions)}' found,"
+        f" '{unit_name(expected)}' expected",
+        *place,
+    )
     return False
 
 
@@ -40,10 +59,14 @@ def initial(
     reporter: Reporter, owner: Owner, equation: eqs.Equation, given: spec.Values, *place: str
 ) -> None:
     """Check the initial values of one variable, in SI units."""
-    label = f"initial {equation.name}"
+    label = f"initial {equation.name}" if "initial" in place else equation.name
     if "shared" in equation.flags:
         reporter.error(f"{label}: '{equation.name}' is shared, and takes one value", *place)
-    elif sized(reporter, owner, given, label, *place) and equation.type != eqs.FLOAT:
+    elif (
+        _in_unit(reporter, given, equation.dimensions, label, *place)
+        and sized(reporter, owner, given, label, *place)
+        and equation.type != eqs.FLOAT
+    ):
         largest = 1 if equation.type == eqs.BOOLEAN else arithmetic.MAX_INTEGER
         least = 0 if equation.type == eqs.BOOLEAN else -largest
         numbers = given.numbers
@@ -52,6 +75,35 @@ def initial(
                 f"{label}: '{equation.name} : {equation.type}' takes whole numbers from {least} to"
                 f" {largest}",
                 *place,
+            )
+
+
+def spikes(reporter: Reporter, population: spec.Population, given: spec.Spikes) -> None:
+    """Check spikes that a population is given: its own units', at times from 0 on, one a step."""
+    path = ("population", population.name, "spikes")
+    units, times = given.units.numbers, given.times.numbers
+    outside = (units < 0) | (units >= population.size)
+    if outside.any():
+        reporter.error(
+            f"spike of unit {units[np.argmax(outside)]}: '{population.name}' has the units 0 to"
+            f" {population.size - 1}",
+            *path,
+        )
+    elif (times < 0).any():
+        reporter.error(f"a spike at {times.min() * 1e3:g} ms: times are from 0 on", *path)
+    elif times.max(initial=0.0) / population.dt > _MOST_STEPS:
+        reporter.error(f"a spike at {times.max():g} s is beyond {_MOST_STEPS} steps", *path)
+    else:
+        steps = np.floor(times / population.dt + 1e-3)
+        _, place, count = np.unique(
+            np.stack([units, steps]), axis=1, return_index=True, return_counts=True
+        )
+        if (count > 1).any():
+            first = place[count > 1][0]
+            reporter.error(
+                f"unit {units[first]} has several spikes in the step at"
+                f" {steps[first] * population.dt * 1e3:g} ms, and a step has one: lower dt",
+                *path,
             )
 
 
@@ -66,7 +118,8 @@ def delay(
     *place: str,
 ) -> None:
     """Check the delays of connections, in seconds, which are rounded to steps of ``dt``."""
-    if not sized(reporter, owner, given, label, *place):
+    fits = _in_unit(reporter, given, second.dim, label, *place)
+    if not fits or not sized(reporter, owner, given, label, *place):
         return
     steps = given.numbers / dt
     if given.numbers.min(initial=0.0) < 0:

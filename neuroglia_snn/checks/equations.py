@@ -114,8 +114,8 @@ def check_initial(
         reporter.error(str(error), *path, "initial", error.name)
     for name, text in owner.initial.items():
         place = (*path, "initial", name)
-        if name not in own or own[name].kind == "subexpression":
-            settable = [n for n, e in own.items() if e.kind != "subexpression"]
+        if name not in own or not own[name].settable:
+            settable = [n for n, e in own.items() if e.settable]
             reporter.error(
                 f"initial value for '{name}', which is not a variable of '{path[-1]}'"
                 f"{nearest(name, settable)}",
@@ -123,7 +123,9 @@ def check_initial(
             )
             continue
         if isinstance(text, spec.Values):
-            data.initial(reporter, owner, own[name], text, *place)
+            rates = name == "rates" and "rates" in reporter.document.tables[path[0]][path[1]]
+            where = (*path, "rates") if rates else place
+            data.initial(reporter, owner, own[name], text, *where)
         else:
             _initial(reporter, own[name], text, symbols, *place)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ class Reporter:
             _check_calls(text, symbols)
             expressions.check_constants(text, self._parameters | _counts(text, symbols))
             found = expressions.dimensions_of(text, symbols)
+            _check_columns(text, symbols)
             _check_type(expressions.annotated(text, symbols), type_)
             _check_size(text, symbols, type_)
         except ExpressionError as error:
@@ -267,6 +269,26 @@ def _check_calls(text: str, symbols: eqs.Symbols) -> None:
             raise ExpressionError(
                 f"'{shown(text)}' calls '{name}' more than once, which Brian2 does not: give each number"
                 " that is drawn a variable of its own"
+            )
+
+
+def _check_columns(text: str, symbols: eqs.Symbols) -> None:
+    """A table of columns is read at one that it has, whatever the unit."""
+    for node in ast.walk(expressions.annotated(text, symbols)):
+        if not isinstance(node, ast.Call):
+            continue
+        table = symbols[written(node.func)]
+        if not isinstance(table, eqs.TableFunction) or table.columns is None:
+            continue
+        column: Any = node.args[1]
+        said, last = shown(written(node)), table.columns - 1
+        if column.dtype != eqs.INTEGER:
+            raise ExpressionError(f"'{said}' reads a column, which has a whole number such as i")
+        known = arithmetic.bounds(column, symbols)
+        if known is None or not 0 <= known[0] <= known[1] <= last:
+            reached = f"{known[0]:g} to {known[1]:g}" if known else "any number"
+            raise ExpressionError(
+                f"'{said}' reads columns 0 to {last}, and '{shown(written(column))}' is {reached}"
             )
 
 

@@ -70,8 +70,11 @@ def check_samples(reporter: Reporter) -> None:
             continue
         if _too_many(reporter, f"samples each {record.every * 1e3:g} ms", record.every, *path):
             return
-        shape = model.populations[record.population].shape
-        units = 1 if record.reduce else math.prod(-(-n // record.stride) for n in shape)
+        owner = model.recorded(record)
+        if record.units is not None or isinstance(owner, spec.Projection):
+            units = len(record.units or ())  # how many synapses there are is not known
+        else:
+            units = 1 if record.reduce else math.prod(-(-n // record.stride) for n in owner.shape)
         count = spec.steps(model.duration, record.every) * units * len(record.variables)
         total += count
         if total > MOST_RECORDED:
@@ -182,10 +185,16 @@ def _integrator_path(reporter: Reporter, *path: str) -> tuple[str, ...]:
 def check_start(reporter: Reporter) -> None:
     """Evaluated at the initial state: noise has a real amplitude, the time step is stable."""
     fastest = min((p.dt for p in reporter.model.populations.values()), default=0.0)
+    settings = {"": reporter.model} | {
+        f"in phase '{phase.name}': ": reporter.model.in_phase(phase)
+        for phase in reporter.model.phases
+        if phase.values
+    }
     for population in reporter.model.populations.values():
         path = ("population", population.name)
-        for name, message in stability.noise_problems(reporter.model, population):
-            reporter.error(message, *path, "equations", needle=name)
+        for when, model in settings.items():
+            for name, message in stability.noise_problems(model, population):
+                reporter.error(when + message, *path, "equations", needle=name)
         if reporter.model.precision == "float32" and population.dt == fastest:
             for name, message in stability.lost_in_float32(reporter.model, population):
                 reporter.error(message, *path, "equations", needle=name)
@@ -199,7 +208,10 @@ def check_start(reporter: Reporter) -> None:
                     one.projection.name,
                     "connect",
                 )
-        warning = stability.unstable_step(reporter.model, population)
-        if warning:
-            own = "dt" in reporter.document.tables["population"][population.name]
-            reporter.warn(warning, *(path if own else ("model",)), "dt")
+        said = set()
+        for when, model in settings.items():
+            warning = stability.unstable_step(model, population)
+            if warning and warning not in said:
+                said.add(warning)
+                own = "dt" in reporter.document.tables["population"][population.name]
+                reporter.warn(when + warning, *(path if own else ("model",)), "dt")

@@ -81,10 +81,10 @@ def _assignable(
     model: spec.Model, projection: spec.Projection, own: equations.Equations
 ) -> set[str]:
     """What a pathway may assign to: variables of the projection and of both its sides."""
-    result = {n for n, e in own.items() if e.kind != "subexpression"}
+    result = {n for n, e in own.items() if e.settable}
     for side, endpoint in (("pre", projection.source), ("post", projection.target)):
         for name, e in eqs.endpoint_variables(model, endpoint).items():
-            if e.kind != "subexpression":
+            if e.settable:
                 result |= {f"{name}_{side}"} | ({name} if side == "post" else set())
     return result
 
@@ -93,7 +93,7 @@ def _fires(model: spec.Model, endpoint: spec.Endpoint, event: str) -> bool:
     owner = model.populations.get(endpoint.name)
     if owner is None:
         return False
-    return owner.threshold is not None if event == "spike" else event in owner.events
+    return owner.fires if event == "spike" else event in owner.events
 
 
 def _delay(

@@ -16,6 +16,15 @@ def check(reporter: Reporter, projection: spec.Projection) -> None:
     own = eqs.parse(projection.equations)
     symbols = eqs.projection_symbols(reporter.model, projection)
     _sums(reporter, projection, own, *path)
+    for name, equation in own.items():
+        if "linked" in equation.flags:
+            reporter.error(
+                f"'{name}' has the flag 'linked': synapses read both sides, as {name}_pre and"
+                f" {name}_post",
+                *path,
+                "equations",
+                needle=name,
+            )
     equations.check(reporter, own, symbols, *path)
     clocked = {n: e for n, e in own.items() if "event-driven" not in e.flags}
     numerics.check_integrator(reporter, clocked, projection.integrator, *path)
@@ -51,7 +60,7 @@ def _sum_problem(
             f"'{equation.name}' is summed: sums go into the target's variables, whose names end in"
             f" '_post' here, as '{what}_post'{other}"
         )
-    if name not in target or target[name].kind != "parameter":
+    if name not in target or target[name].kind != "parameter" or not target[name].settable:
         return (
             f"'{equation.name}' is summed but '{projection.target}' declares no variable"
             f" '{name}' to sum into (add '{name} : unit' there){nearest(name, target)}"

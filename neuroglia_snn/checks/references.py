@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from neuroglia_snn import algebra, experiments, spec
 from neuroglia_snn import equations as eqs
-from neuroglia_snn import spec
+from neuroglia_snn.catalog import phases
 from neuroglia_snn.catalog.schema import nearest
-from neuroglia_snn.checks import experiments, stimuli
+from neuroglia_snn.checks import pairs, stimuli
 from neuroglia_snn.checks.findings import Reporter
 
 
@@ -15,13 +16,14 @@ def check(reporter: Reporter) -> None:
     for record in reporter.model.records.values():
         _record(reporter, record)
     _inputs(reporter)
-    experiments.check(reporter)
+    experiments.of_kind(reporter.model.experiment.get("kind")).check(reporter)
+    _phases(reporter)
     _unused(reporter)
 
 
 def _record(reporter: Reporter, record: spec.Record) -> None:
     name, path = record.name, ("record", record.name)
-    population = reporter.model.populations[record.population]
+    population = reporter.model.recorded(record)
     own = eqs.parse(population.equations)
     for variable in record.variables:
         if variable not in own:
@@ -33,14 +35,29 @@ def _record(reporter: Reporter, record: spec.Record) -> None:
             )
         elif record.variables.count(variable) > 1:
             reporter.error(f"record '{name}' names '{variable}' twice", *path, "variables")
-    if record.events:
+        elif "summed" in own[variable].flags:
+            reporter.error(
+                f"record '{name}' wants '{variable}', a sum, which is the target's: record it there",
+                *path,
+                "variables",
+            )
+    if isinstance(population, spec.Projection) and record.units is not None:
+        count = pairs.count(reporter.model, population)
+        if count is not None and max(record.units) >= count:
+            reporter.error(
+                f"record '{name}' names synapse {max(record.units)}, and '{population.name}' has"
+                + (f" the synapses 0 to {count - 1}" if count else " none"),
+                *path,
+                "units",
+            )
+    if record.events and isinstance(population, spec.Population):
         _recorded_event(reporter, record, population, *path)
 
 
 def _recorded_event(
     reporter: Reporter, record: spec.Record, population: spec.Population, *path: str
 ) -> None:
-    known = [*(["spike"] if population.threshold else []), *population.events]
+    known = [*(["spike"] if population.fires else []), *population.events]
     if record.event == "spike" and "spike" not in known:
         reporter.error(
             f"record '{record.name}' wants events, but '{population.name}' has no threshold", *path
@@ -59,6 +76,28 @@ def _recorded_event(
             *path,
             "variables",
         )
+
+
+def _phases(reporter: Reporter) -> None:
+    """What phases set is read in a run, and each of them has a step."""
+    model = reporter.model
+    read = frozenset().union(*map(algebra.names, phases.texts(model)))
+    for n, phase in enumerate(model.phases):
+        if phase.duration < model.dt * (1 - 1e-9):
+            reporter.error(
+                f"phase '{phase.name}' lasts {phase.duration * 1e3:.9g} ms, less than a step",
+                "phase",
+                str(n),
+            )
+        for name in sorted(phase.values.keys() - read):
+            reporter.error(
+                f"phase '{phase.name}' sets '{name}', which nothing reads in a run (connections, delays"
+                " and initial values are made before)",
+                "phase",
+                str(n),
+                "set",
+                name,
+            )
 
 
 def _inputs(reporter: Reporter) -> None:

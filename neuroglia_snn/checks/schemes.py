@@ -44,6 +44,8 @@ def check(reporter: Reporter) -> None:
         values = [stability.initial_values(model, population, int(unit)) for unit in set(units)]
         path = ("population", population.name)
         _scheme(reporter, own, symbols, population.integrator, population.dt, values, *path)
+        if population.integrator == "exact":
+            _set_by_phases(reporter, population, own)
     for projection in model.projections.values():
         own, symbols = eqs.parse(projection.equations), eqs.projection_symbols(model, projection)
         values = [stability.initial_synapse(model, projection)]
@@ -52,6 +54,31 @@ def check(reporter: Reporter) -> None:
         _scheme(reporter, clocked, symbols, projection.integrator, projection.dt, values, *path)
         driven = {n: e for n, e in own.items() if e.kind == "subexpression" or n not in clocked}
         _scheme(reporter, driven, symbols, "exact", projection.dt, values, *path)
+        _set_by_phases(reporter, projection, driven)
+        if projection.integrator == "exact":
+            _set_by_phases(reporter, projection, clocked)
+
+
+def _set_by_phases(
+    reporter: Reporter, owner: spec.Population | spec.Projection, integrated: Equations
+) -> None:
+    """Refuse phases that set what the solutions of 'exact' rest on, which are for constants."""
+    held = {n: e for n, e in integrated.items() if "constant over dt" not in e.flags}
+    rates = "\n".join(e.expression or "" for e in held.values() if e.kind == "differential")
+    driven = any("event-driven" in e.flags for e in held.values())
+    read, told = eqs.reads(held, rates), set[str]()
+    for n, phase in enumerate(reporter.model.phases):
+        for name in sorted(phase.values.keys() & read - told):
+            told.add(name)
+            clocked = "remove '(event-driven)' and " if driven else ""
+            reporter.error(
+                f"phase '{phase.name}' sets '{name}', on which 'exact' rests in '{owner.name}':"
+                f" {clocked}use 'exponential_euler' or 'rk4'",
+                "phase",
+                str(n),
+                "set",
+                name,
+            )
 
 
 def _scheme(

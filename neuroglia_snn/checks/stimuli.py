@@ -1,14 +1,17 @@
-"""Stimuli: what they go into, when they are on, and whether somebody gives their images."""
+"""Stimuli: what they go into, when they are on, and what their images may be."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
+from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.catalog.schema import nearest
+from neuroglia_snn.checks import data
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
 
@@ -20,6 +23,7 @@ def check(reporter: Reporter) -> None:
     """Every stimulus of the model, once every equation is known to parse."""
     model = reporter.model
     for stimulus in model.stimuli.values():
+        stimulus = replace(stimulus, name=stimulus.stated)
         own = eqs.parse(model.populations[stimulus.population].equations)
         _times(reporter, stimulus)
         if _fits(reporter, stimulus, own):
@@ -31,7 +35,7 @@ def _fits(reporter: Reporter, stimulus: spec.Stimulus, own: Mapping[str, eqs.Equ
     name, where, path = stimulus.name, stimulus.population, ("stimulus", stimulus.name)
     target = own.get(stimulus.variable)
     if target is None:
-        inputs = [n for n, e in own.items() if e.kind == "parameter"]
+        inputs = [n for n, e in own.items() if e.kind == "parameter" and e.settable]
         reporter.error(
             f"stimulus '{name}' needs a variable '{stimulus.variable} : unit' in"
             f" '{where}'{nearest(stimulus.variable, inputs)}",
@@ -39,7 +43,7 @@ def _fits(reporter: Reporter, stimulus: spec.Stimulus, own: Mapping[str, eqs.Equ
             "variable",
         )
         return False
-    if target.kind != "parameter":
+    if target.kind != "parameter" or not target.settable:
         reporter.error(
             f"stimulus '{name}' goes into '{stimulus.variable}', which has an equation of"
             f" its own; declare an input such as 'I_app : 1' in '{where}'",
@@ -95,6 +99,15 @@ def _image(reporter: Reporter, stimulus: spec.Stimulus) -> None:
         return
     model, path = reporter.model, ("stimulus", stimulus.name, "image")
     population = model.populations[stimulus.population]
+    if stimulus.pattern is not None:
+        label = f"image of stimulus '{stimulus.name}'"
+        if stimulus.pattern.dimensions not in (None, DIMENSIONLESS):
+            reporter.error(f"{label}: an image is of factors without a unit", *path)
+        elif "shared" in eqs.parse(population.equations)[stimulus.variable].flags:
+            reporter.error(f"{label} differs between units: remove '(shared)'", *path)
+        else:
+            data.sized(reporter, population, stimulus.pattern, label, *path)
+        return
     if len(population.shape) != 2:
         reporter.error(
             f"an image needs a lattice; '{population.name}' has no rows and columns", *path
@@ -102,14 +115,5 @@ def _image(reporter: Reporter, stimulus: spec.Stimulus) -> None:
     elif "shared" in eqs.parse(population.equations)[stimulus.variable].flags:
         reporter.error(
             f"an image differs between units, which share '{stimulus.variable}': remove '(shared)'",
-            *path,
-        )
-    e = model.experiment
-    shown_by = [str(e.get(key)) for key in ("train", "test")]
-    images = {model.stimuli[n].image for n in shown_by if n in model.stimuli}
-    if stimulus.image not in images:
-        reporter.error(
-            f"stimulus '{stimulus.name}' needs the image '{stimulus.image}', which no run has: images"
-            " are for the stimuli 'train' and 'test' of an experiment of kind 'associative-memory'",
             *path,
         )

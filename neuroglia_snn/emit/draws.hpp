@@ -3,9 +3,9 @@ using Words = NeurogliaWords;
 
 INLINE Words words_of(const uint32_t* keys, const int64_t step) { return neuroglia_of_step(keys[0], keys[1], step); }
 
-INLINE Words words(const Words of_step, const uint32_t unit)
+INLINE Words words(const Words of_step, const int64_t unit)
 {
-    const Words of_unit = neuroglia_of_counter(unit);
+    const Words of_unit = neuroglia_of_counter((uint32_t)unit);
     Words both{of_unit.x0 + of_step.x0, of_unit.x1 + of_step.x1};
     neuroglia_mix(both.x0, both.x1);
     return both;
@@ -14,21 +14,21 @@ INLINE double uniform_of(const Words w)
 {
     return ((double)(int32_t)(w.x0 >> 5)*67108864.0 + (double)(int32_t)(w.x1 >> 6))*(1.0/9007199254740992.0);
 }
-INLINE double uniform(const Words of_step, const int64_t unit) { return uniform_of(words(of_step, (uint32_t)unit)); }
+template <class W> INLINE double uniform(const W& of_step, const int64_t unit) { return uniform_of(words(of_step, unit)); }
 INLINE double normal(const Words of_step, const int64_t unit) { return neuroglia_normal<double>((uint32_t)unit, of_step); }
 
 // As many numbers as a rejection needs, all of one unit and step.
 struct Stream
 {
     Words key; uint32_t count;
-    double next()
+    MEMBER double next()
     {
         Words w{count++, 0};
         neuroglia_threefry(w.x0, w.x1, key.x0, key.x1);
         return uniform_of(w);
     }
 };
-static int32_t poisson_by_product(Stream& stream, const double mean)
+FUNCTION int32_t poisson_by_product(Stream& stream, const double mean)
 {
     const double bound = std::exp(-mean);
     int32_t found = 0;
@@ -36,7 +36,7 @@ static int32_t poisson_by_product(Stream& stream, const double mean)
     return found;
 }
 // Hörmann 1993, transformed rejection with squeeze (PTRS).
-static int32_t poisson_by_rejection(Stream& stream, const double mean)
+FUNCTION int32_t poisson_by_rejection(Stream& stream, const double mean)
 {
     const double root = std::sqrt(mean), log_mean = std::log(mean);
     const double b = 0.931 + 2.53*root, a = -0.059 + 0.02483*b;
@@ -51,14 +51,14 @@ static int32_t poisson_by_rejection(Stream& stream, const double mean)
             <= k*log_mean - mean - std::lgamma(k + 1)) return (int32_t)k;
     }
 }
-static int32_t poisson(const Words of_step, const int64_t unit, const double mean)
+FUNCTION int32_t poisson(const Words of_step, const int64_t unit, const double mean)
 {
     if (!(mean > 0)) return 0;
-    Stream stream{words(of_step, (uint32_t)unit), 0};
+    Stream stream{words(of_step, unit), 0};
     return mean < 10 ? poisson_by_product(stream, mean) : poisson_by_rejection(stream, mean);
 }
 // Columns of equal width, as program/draws.py fills them (Alias).
-INLINE int32_t binomial(const Words of_step, const int64_t unit, const Alias& alias)
+template <class W> INLINE int32_t binomial(const W& of_step, const int64_t unit, const Alias& alias)
 {
     const double scaled = uniform(of_step, unit)*alias.columns;
     const int32_t column = (int32_t)scaled;

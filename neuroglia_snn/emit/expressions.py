@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from neuroglia_snn.program import draws
 from neuroglia_snn.program.tree import (
     BOOL,
+    FLOAT32,
     Apply,
     Call,
     Cell,
     Draw,
+    Entry,
     Expression,
     Foreign,
     Literal,
@@ -21,7 +23,7 @@ from neuroglia_snn.program.tree import (
     Type,
 )
 
-#: A result's type is ``T``; overloads of runtime.hpp choose by it.
+#: A result's type is ``T``; overloads of functions.hpp choose by it.
 CPP: dict[str, str] = {
     **{o: f"({{0}} {o} {{1}})" for o in ("+", "-", "*", "<", "<=", ">", ">=", "==", "!=")},
     "/": "((T){0} / (T){1})",
@@ -46,6 +48,13 @@ CPP: dict[str, str] = {
     "gaussian": "neuroglia_gaussian((double){0}, (double){1}, (int){2}, {3})",
     "first_time": "first_time((double){0}, {1})",
     "timestep": "((int64_t)steps_of({0}, {1}))",
+    "wide": "((int64_t){0})",
+    "<<": "((int64_t){0} << {1})",
+    ">>": "((int64_t){0} >> {1})",
+    "encoded": "encoded({0}, {1})",
+    "xorshift": "xorshift({0})",
+    "byte_sum": "byte_sum({0})",
+    "leading": "leading({0}, {1})",
 }
 DRAWS = {"rand": "uniform", "randn": "normal", "poisson": "poisson", "binomial": "binomial"}
 #: Those whose distribution is a table of the run (`program.draws.Alias`), as all units share it.
@@ -83,7 +92,7 @@ class Printer:
 
     def text(self, e: Expression) -> str:
         if isinstance(e, Literal):
-            return literal(e.value)
+            return f"(float){literal(e.value)}" if e.dtype == FLOAT32 else literal(e.value)
         if isinstance(e, Parameter):
             return f"p{e.number}"
         if isinstance(e, Local):
@@ -95,12 +104,20 @@ class Printer:
             return self._applied(e, arguments)
         if isinstance(e, Draw):
             given = [f"l{e.number}"] if e.kind in TABLED else arguments
-            return f"{DRAWS[e.kind]}({', '.join([f'w{e.number}', self._unit, *given])})"
+            text = f"{DRAWS[e.kind]}({', '.join([f'w{e.number}', self._unit, *given])})"
+            return f"((float){text})" if e.dtype == FLOAT32 else text
         if isinstance(e, Look):
             return f"look({', '.join([f'run.tables[{e.table.number}]', *arguments])})"
+        if isinstance(e, Entry):
+            return self._entry(e, arguments)
         assert isinstance(e, Call)
         unit = [f"(int){self._unit}"] if e.foreign.function.auto_vectorise else []
         return f"({type_of(e.dtype)}){self._symbols(e.foreign)}({', '.join([*arguments, *unit])})"
+
+    def _entry(self, e: Entry, arguments: list[str]) -> str:
+        table, count = f"a{e.array.number}", f"entries{e.array.number}"
+        function = "entry" if e.exact else "interpolated"
+        return f"{function}({', '.join([table, count, *arguments])})"
 
     def _applied(self, e: Apply, arguments: list[str]) -> str:
         form = CPP[e.operation]
@@ -108,8 +125,8 @@ class Printer:
             form = _power(float(e.arguments[1].value))
         if e.operation in ("<", "<=", ">", ">=", "==", "!="):
             arguments = self._compared(e, arguments)
-        result = "double" if e.dtype.kind == "f" else type_of(e.dtype)
-        return form.replace("(T)", f"({result})").format(*arguments)
+        text = form.replace("(T)", f"({type_of(e.dtype)})").format(*arguments)
+        return f"((float){text})" if e.dtype == FLOAT32 else text
 
     def _compared(self, e: Apply, arguments: list[str]) -> list[str]:
         """Steps are compared as the floating-point integers that they are: that stays a vector."""
@@ -126,12 +143,10 @@ class Printer:
 def _power(exponent: float) -> str:
     """A power that is known: products, and roots."""
     whole = int(exponent // 1)
-    product = f"whole_power<{whole}>((double){{0}})"
+    product = f"whole_power<{whole}>((T){{0}})"
     if exponent == whole:
         return product
-    return {0.5: "std::sqrt((double){0})", -0.5: "(1.0 / std::sqrt((double){0}))"}.get(
-        exponent, CPP["**"]
-    )
+    return {0.5: "std::sqrt((T){0})", -0.5: "((T)1.0 / std::sqrt((T){0}))"}.get(exponent, CPP["**"])
 
 
 def _is_timestep(e: Expression) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from brian2.codegen.codeobject import _gather_compiler_kwds
-from brian2.core.functions import Function
+from brian2.core.functions import Function, FunctionImplementation
 from brian2.core.preferences import prefs
 from brian2.utils.stringtools import deindent, word_substitute
 
@@ -28,13 +28,30 @@ from neuroglia_snn.program.tree import Foreign
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*\Z")
 
 
-def symbol(foreign: Foreign) -> str:
+Kind = type[Code]
+
+
+def symbol(foreign: Foreign, kind: Kind = Code) -> str:
     """The C++ name of a function."""
-    return f"f{foreign.number}::{_name(foreign, foreign.name, foreign.function)}"
+    return f"f{foreign.number}::{_name(foreign, foreign.name, foreign.function, kind)}"
 
 
-def _name(foreign: Foreign, name: str, function: Function) -> str:
-    return _identifier(foreign, function.implementations[Code].name or name)
+def _implementation(foreign: Foreign, function: Function, kind: Kind) -> FunctionImplementation:
+    """The code of a function that a kind of target can call."""
+    if not kind.implementations:
+        return function.implementations[kind]
+    for name in kind.implementations:
+        if name in function.implementations._implementations:
+            return function.implementations._implementations[name]
+    raise refuse(
+        foreign.name,
+        f"a function without an implementation in {kind.language}",
+        f"brian2.implementation('{kind.implementations[-1]}', ...) gives it one",
+    )
+
+
+def _name(foreign: Foreign, name: str, function: Function, kind: Kind) -> str:
+    return _identifier(foreign, _implementation(foreign, function, kind).name or name)
 
 
 def _identifier(foreign: Foreign, name: str) -> str:
@@ -47,28 +64,39 @@ def _identifier(foreign: Foreign, name: str) -> str:
 _HEADERS = ("<algorithm>", "<climits>", "<iostream>", "<limits>", "<string>", "<vector>")
 
 
-def text(program: Program) -> list[str]:
-    """All functions, and what tells them where the arrays of their namespaces are."""
+#: How a function is told where an array of its namespace is.
+_BOUND = "{symbol} = ({element}*)where;"
+
+
+def text(
+    program: Program, kind: Kind = Code, qualifier: str = "", bound: str = _BOUND
+) -> list[str]:
+    """All functions, and what tells them where the arrays of their namespaces are.
+
+    ``qualifier`` is what stands before the addresses of these, ``bound`` sets one.
+    """
     headers = (*_HEADERS, *prefs.codegen.cpp.headers) if program.foreign else ()
     lines = [f"#include {header}" for header in headers]
     for foreign in program.foreign:
-        above, inside = _parts(foreign)
+        above, inside = _parts(foreign, kind, qualifier)
         lines += [*above, f"namespace f{foreign.number} {{", *inside, "}"]
-    cases = [
-        f"case {k}: f{foreign.number}::_namespace{name} = ({stored(values.dtype)}*)where; break;"
-        for k, (foreign, name, values) in enumerate(arrays(program))
-    ]
-    if cases:
-        head = 'extern "C" void bind(const int64_t which, void* const where) { switch (which) {'
+    cases = []
+    for k, (foreign, name, values) in enumerate(arrays(program, kind)):
+        where = f"f{foreign.number}::_namespace{name}"
+        cases.append(f"case {k}: {bound.format(symbol=where, element=stored(values.dtype))} break;")
+    if cases or qualifier:
+        head = (
+            'extern "C" void place_space(const int64_t which, void* const where) { switch (which) {'
+        )
         lines += [head, *cases, "} }"]
     return lines
 
 
-def arrays(program: Program) -> Iterator[tuple[Foreign, str, np.ndarray]]:
+def arrays(program: Program, kind: Kind = Code) -> Iterator[tuple[Foreign, str, np.ndarray]]:
     """The arrays that functions read, by their name in the function."""
     for foreign in program.foreign:
-        for function in _with_dependencies(foreign.name, foreign.function):
-            for name, values in (_namespace(foreign, function[1]) or {}).items():
+        for function in _with_dependencies(foreign, foreign.name, foreign.function, kind):
+            for name, values in (_namespace(foreign, function[1], kind) or {}).items():
                 if not hasattr(values, "dtype") or np.shape(values) == ():
                     raise refuse(foreign.name, f"the value '{name}' in its namespace")
                 yield foreign, _identifier(foreign, name), np.ascontiguousarray(values)
@@ -106,54 +134,54 @@ def flags(said: dict[str, list[Any]]) -> list[str]:
     return [str(Path(s).resolve()) for s in said.get("sources", [])] + found
 
 
-def _with_dependencies(name: str, function: Function) -> Iterator[tuple[str, Function]]:
+def _with_dependencies(
+    foreign: Foreign, name: str, function: Function, kind: Kind
+) -> Iterator[tuple[str, Function]]:
     """A function after those that it calls."""
-    implementation = function.implementations[Code]
+    implementation = _implementation(foreign, function, kind)
     for below, dependency in (implementation.dependencies or {}).items():
-        yield from _with_dependencies(below, dependency)
+        yield from _with_dependencies(foreign, below, dependency, kind)
     yield name, function
 
 
-def _namespace(foreign: Foreign, function: Function) -> dict[str, Any] | None:
-    return function.implementations[Code].get_namespace(foreign.owner)
+def _namespace(foreign: Foreign, function: Function, kind: Kind) -> dict[str, Any] | None:
+    return _implementation(foreign, function, kind).get_namespace(foreign.owner)
 
 
-def _parts(foreign: Foreign) -> tuple[list[str], list[str]]:
+def _parts(foreign: Foreign, kind: Kind, qualifier: str) -> tuple[list[str], list[str]]:
     """Lines for the preprocessor, and the rest."""
-    above = [f"#include {h}" for h in options_of(foreign).get("headers", [])]
+    above = [f"#include {h}" for h in options_of(foreign, kind).get("headers", [])]
     inside: list[str] = []
     done: set[int] = set()
-    for name, function in _with_dependencies(foreign.name, foreign.function):
+    for name, function in _with_dependencies(foreign, foreign.name, foreign.function, kind):
         if id(function) in done:
             continue
         done.add(id(function))
         if STANDARD.get(id(function)) in DRAWS:
             raise refuse(foreign.name, f"a C++ function that calls '{name}'")
-        for array in _namespace(foreign, function) or {}:
-            inside.append(f"static {_element(foreign, function, array)}* _namespace{array};")
-        inside += _code(foreign, function)
+        for array, values in (_namespace(foreign, function, kind) or {}).items():
+            element = stored(np.asarray(values).dtype)
+            inside.append(f"static {qualifier}{element}* _namespace{array};")
+        inside += _code(foreign, function, kind)
     moved = [line for line in inside if line.lstrip().startswith("#include")]
     return above + moved, [line for line in inside if line not in moved]
 
 
-def options_of(foreign: Foreign) -> dict[str, list[Any]]:
+def options_of(foreign: Foreign, kind: Kind = Code) -> dict[str, list[Any]]:
     """What one function asks of the compiler."""
-    return dict(_gather_compiler_kwds(foreign.function, Code))
+    return dict(_gather_compiler_kwds(foreign.function, kind))
 
 
-def _element(foreign: Foreign, function: Function, name: str) -> str:
-    return stored(np.asarray((_namespace(foreign, function) or {})[name]).dtype)
-
-
-def _code(foreign: Foreign, function: Function) -> list[str]:
+def _code(foreign: Foreign, function: Function, kind: Kind) -> list[str]:
     """The code of a function, with its dependencies called as they are defined."""
-    implementation = function.implementations[Code]
+    implementation = _implementation(foreign, function, kind)
     code = implementation.get_code(foreign.owner)
     if code is None:
         return []
     if isinstance(code, str):
         for name, dependency in (implementation.dependencies or {}).items():
-            below = dependency.implementations[Code].name or dependency.pyfunc.__name__
+            own = _implementation(foreign, dependency, kind).name
+            below = own or dependency.pyfunc.__name__
             code = word_substitute(code, {name: below}) if name != below else code
         code = {"support_code": code}
     parts = (code.get("hashdefine_code", ""), code.get("support_code", ""))

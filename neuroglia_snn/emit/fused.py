@@ -7,8 +7,6 @@ needs for its rows.
 
 from __future__ import annotations
 
-import re
-
 from neuroglia_snn import lanes
 from neuroglia_snn.emit import resets
 from neuroglia_snn.emit.expressions import stored
@@ -17,8 +15,13 @@ from neuroglia_snn.program.fuse import Fused
 from neuroglia_snn.program.linear import Factor
 from neuroglia_snn.program.tree import Apply, Cell
 
-#: Bytes of what a step writes from which on two are made in one pass; with less, all is in the second-level cache.
+#: Bytes of what a step writes from which on several are made in one pass; with less, all is in the second-level cache.
 LARGE = 2**20
+#: How many at most, and bytes of what they write, and keep between their stages, at a time: it stays in the second-level cache.
+MOST_STEPS, AT_A_TIME = 8, 5 * 2**17
+#: Vectors of a row from which on two rows are stepped together, and not four: so that those of all steps of a pass
+#: stay in the second-level cache.
+LONG = 32
 #: Units of a thread from which on it pays.
 LEAST_UNITS = 2048
 
@@ -55,17 +58,14 @@ class FusedText:
         order, step = self._step.order, self._step
         width = order.width * lanes.LANES
         flags = ", ".join(str(p).lower() for p in step.lattice.periodic)
-        numbers = f"{order.height}, {order.cols}, {order.blocks}, {width}, {self._sums.stride}"
+        units, stages = step.lattice.rows * step.lattice.cols, len(step.stages)
+        together = 4 if order.width <= LONG else 2
+        kept = 2 ** (together + stages - 1).bit_length()
+        numbers = f"{order.height}, {order.cols}, {order.blocks}, {width}, {self._sums.stride}, {units}, {kept}"
         words = [f"NeurogliaWords {z};" for z in self._sums.noises.values()]
-        written = " + ".join(
-            f"at.length()*sizeof({self._stages.work(a)})"
-            for a in self._arrays
-            if a in self._stages.written - step.private
-        )
         return [
-            f"static constexpr Layout at{{{numbers}, {step.lattice.rows * step.lattice.cols}, {flags}}};",
-            f"constexpr int stages = {len(step.stages)}, reach = stages - 1;",
-            'static_assert(kept_rows >= together + stages, "rows that are kept between the stages");',
+            f"static constexpr Layout at{{{numbers}, {flags}}};",
+            f"constexpr int reach = {stages - 1}, together = {together};  // stages after the first one, rows of a stage",
             "struct Shared {",
             *(f"{kind} {name};" for name, (kind, _) in self._sums.numbers.items()),
             *words,
@@ -73,7 +73,20 @@ class FusedText:
             "bool keep, all;  // whether values are kept that only the last step leaves, and whether stimuli are on",
             "};",
             *self._clocks(),
-            f"constexpr bool large = {'false' if self._varying() else f'{written} > {LARGE}'};",
+        ]
+
+    def _several(self) -> list[str]:
+        """How many steps a pass makes."""
+        written = [a for a in self._arrays if a in self._stages.written - self._step.private]
+        of_a_unit = "+".join(f"sizeof({self._stages.work(a)})" for a in written) or "0"
+        noise = len(self._sums.noises)
+        return [
+            "// How far a step of a pass is behind the one before, and how many there are.",
+            "constexpr int behind = (reach/together + 1)*together;",
+            f"constexpr size_t of_a_unit = {of_a_unit};",
+            f"constexpr size_t at_a_time = at.kept*(sizeof(Kept) + {noise}*at.width*sizeof({self._stages.real})) + behind*at.stride*of_a_unit;",
+            f"constexpr bool large = {str(not self._varying()).lower()} && at.length()*of_a_unit > {LARGE};",
+            f"constexpr int several = large ? std::clamp((int)({AT_A_TIME}/at_a_time), 1, {MOST_STEPS}) : 1;",
         ]
 
     def _clocks(self) -> list[str]:
@@ -104,11 +117,12 @@ class FusedText:
             "struct Kept {",
             *(f"alignas(64) {kind} {name}[at.stride];" for kind, name in rows),
             "};",
+            *self._several(),
             "struct Counts {",
             *counters,
             "};",
             "struct Worker {",
-            "Part<Kept, reach> part;",
+            "Part<Kept, reach, at.kept> part;",
             *(f"{'Unit' * u}NoiseRows<{real}, at> {z};" for u, z in noises),
             "std::vector<int32_t> events;",
             "Worker(const Counts& counts, const int first, const int last, Kept* const before, Kept* const after)",
@@ -133,7 +147,7 @@ class FusedText:
         arrays += [(real, name) for name in self._sums.coefficients.values()]
         arrays += [("uint32_t", "units")]
         return [
-            "struct State {",
+            "struct State : InLargePages {",
             *(
                 f"alignas(64) {kind} {name}[spaced<{kind}>(at.length())] = {{}};"
                 for kind, name in arrays
@@ -150,20 +164,20 @@ class FusedText:
             "Counts counts;",
             "std::vector<Kept> borders;",
             "std::vector<std::unique_ptr<Worker>> workers;",
-            "std::unique_ptr<Worker> other;  // of the second one of two steps",
-            "explicit State(const int threads) : borders(2*reach*(threads + 3))",
+            "int parts = 1, steps = 1;  // of threads, and steps of one pass by one thread: a worker for each",
+            "explicit State(const int threads) : borders(4*reach*std::max(threads, several))",
             "{",
             "const int most = at.rows/std::max(2*reach, 1);  // or their borders would meet",
-            f"const int parts = std::max(std::min({{threads, most, at.size/{LEAST_UNITS}}}), 1);",
+            f"parts = std::max(std::min({{threads, most, at.size/{LEAST_UNITS}}}), 1);",
+            "if (parts == 1) steps = several;",
+            "const int apart = steps > 1 ? 4*reach : 2*reach;  // steps have no borders in common",
             "fill_units(units, [](const int unit) { return unit; }, at);",
-            "for (int id = 0; id < parts; id++)",
+            "for (int id = 0; id < parts*steps; id++)",
             "{",
-            "Kept* const before = borders.data() + 2*reach*id;",
-            "const int first = at.rows*id/parts, last = at.rows*(id + 1)/parts;",
+            "Kept* const before = borders.data() + apart*id;",
+            "const int part = id/steps, first = at.rows*part/parts, last = at.rows*(part + 1)/parts;",
             "workers.push_back(std::make_unique<Worker>(counts, first, last, before, before + 2*reach));",
             "}",
-            "Kept* const more = borders.data() + 2*reach*(threads + 1);",
-            "if (large && parts == 1) other = std::make_unique<Worker>(counts, 0, at.rows, more, more + 2*reach);",
             "}",
             "};",
         ]
@@ -203,83 +217,70 @@ class FusedText:
         made = span.format("reach", "w.part.first", "w.part.last").replace(
             " - reach, w.part.last", ", w.part.last"
         )
-        calls = [
-            f"stage{n}<keep, all>(s, w, shared, run, {span.format(n, *(p.format(n) for p in part))});"
-            for n in numbers
-        ]
+        stage = "stage{0}<keep.value, all.value>(s, w, shared, run, {1});"
+        calls = [stage.format(n, span.format(n, *(p.format(n) for p in part))) for n in numbers]
         given = "State& s, Worker& w, const Shared& shared, Run& run"
         return [
-            f"template <bool keep, bool all> static void rows({given}, const int first)",
+            *self._chosen(),
+            f"static void rows({given}, const int first)",
             "{",
             *(f"w.{z}.make({made});" for z in noises),
+            "chosen(shared, [&](const auto keep, const auto all) {",
             *calls,
+            "});",
             "}",
-            f"template <bool keep, bool all> static void sweep({given})",
+            "// Steps in one pass, each a few rows behind the one before: rows come from memory once for all.",
+            "static void sweep(State& s, const int id, const Shared* const steps, const int count, Run& run)",
             "{",
-            *begun,
-            "for (int first = w.part.first; first < w.part.last + reach; first += together) rows<keep, all>(s, w, shared, run, first);",
+            "const auto& part = s.workers[id]->part;",
+            *(
+                f"for (int k = 0; k < count; k++) s.workers[id + k]->{z}.begin(steps[k].{z});"
+                for z in noises
+            ),
+            "for (int first = part.first; first < part.last + reach + (count - 1)*behind; first += together)",
+            "for (int k = 0; k < count && first - k*behind >= part.first; k++)",
+            "{",
+            "if (count > 1) set_clocks(run, steps[k].step);",
+            "rows(s, *s.workers[id + k], steps[k], run, first - k*behind);",
+            "}",
             "}",
             "// Rows that another thread reads, or that have to be read before another thread writes, before the sweep.",
-            f"template <bool keep, bool all> static void border({given}, const int stage)",
+            f"static void border({given}, const int stage)",
             "{",
             "const auto made = [&](const int first, const int last)",
             "{",
             "if (first == last) return;",
             *begun,
             *(f"w.{z}.make(first, last);" for z in noises),
-            *(
-                f"if (stage == {n}) stage{n}<keep, all>(s, w, shared, run, first, last);"
-                for n in numbers[:-1]
-            ),
+            "chosen(shared, [&](const auto keep, const auto all) {",
+            *(f"if (stage == {n}) {stage.format(n, 'first, last')}" for n in numbers[:-1]),
+            "(void)keep; (void)all;",
+            "});",
             "};",
             "made(w.part.first, w.part.from(stage));",
             "made(w.part.to(stage), w.part.last);",
             "}",
-            "template <bool keep, bool all> static void make(State& s, const Shared& shared, Run& run)",
+            "static void make(State& s, const Shared* const steps, const int count, Run& run)",
             "{",
             "for (auto& w : s.workers) w->events.clear();",
-            "for (int stage = 0; s.workers.size() > 1 && stage < reach; stage++)",
-            "each(run, s.workers, [&](Worker& w) { border<keep, all>(s, w, shared, run, stage); });",
-            "each(run, s.workers, [&](Worker& w) { sweep<keep, all>(s, w, shared, run); });",
-            "}",
-            *self._chosen("make", "const Shared& shared", "shared"),
-            *self._twice(),
-        ]
-
-    def _chosen(self, name: str, given: str, first: str) -> list[str]:
-        """A function with its form for a step in which values are kept, and for one without stimuli."""
-        names = re.findall(r"(\w+)(?:,|$)", given)
-        call = f"(s, {', '.join(names)}, run);"
-        return [
-            f"static void {name}(State& s, {given}, Run& run)",
-            "{",
-            *([f"if ({first}.keep) return {name}<true, true>{call}"] if name == "make" else []),
-            *([f"if (!{first}.all) return {name}<false, false>{call}"] if self._sums.gates else []),
-            f"{name}<false, true>{call}",
+            "for (int stage = 0; s.parts > 1 && stage < reach; stage++)",
+            "each(run, s.parts, [&](const int id) { border(s, *s.workers[id], steps[0], run, stage); });",
+            "each(run, s.parts, [&](const int id) { sweep(s, id, steps, count, run); });",
+            "for (int k = 0; k < count - 1; k++) s.workers[k]->events.clear();  // of the last step are kept",
             "}",
         ]
 
-    def _twice(self) -> list[str]:
-        """Two steps in one pass."""
-        noises = self._sums.noises.values()
+    def _chosen(self) -> list[str]:
+        """Whether values are kept, and stimuli are on, as types that stages have forms for."""
+        call = "f(std::{}_type(), std::{}_type());"
+        quiet = [f"if (!shared.all) return {call.format('false', 'false')}"]
         return [
-            "// Two steps, the second a few rows behind the first: rows come from memory once for both.",
-            "template <bool keep, bool all> static void twice(State& s, const Shared& one, const Shared& two, Run& run)",
+            "template <class F> static void chosen(const Shared& shared, const F& f)",
             "{",
-            "Worker &w = *s.workers[0], &v = *s.other;",
-            "v.events.clear();",
-            *(f"w.{z}.begin(one.{z}); v.{z}.begin(two.{z});" for z in noises),
-            "constexpr int behind = (reach/together + 1)*together;",
-            "for (int first = 0; first < at.rows + reach + behind; first += together)",
-            "{",
-            "set_clocks(run, one.step);",
-            "rows<keep, all>(s, w, one, run, first);",
-            "set_clocks(run, two.step);",
-            "if (first >= behind) rows<keep, all>(s, v, two, run, first - behind);",
+            f"if (shared.keep) return {call.format('true', 'true')}",
+            *(quiet if self._sums.gates else []),
+            call.format("false", "true"),
             "}",
-            "std::swap(s.workers[0], s.other);",
-            "}",
-            *self._chosen("twice", "const Shared& one, const Shared& two", "one"),
         ]
 
     def _varying(self) -> bool:
@@ -324,29 +325,22 @@ class FusedText:
             "{",
             *always,
             "shared.step = *clock.timestep;",
-            "shared.keep = run.leaving || *clock.timestep + 1 >= clock.end;",
+            f"shared.keep = may_leave(run, {step.clock});",
             f"shared.all = {gates};",
             "};",
-            "for (;; set_clocks(run, *clock.timestep + 1), s.ahead--)",
+            "const auto next = [&] { set_clocks(run, *clock.timestep + 1); };",
+            "for (int64_t left = s.ahead;; next())",
+            "{",
+            "Shared steps[several];",
+            "int count = 0;",
+            "for (;; next())",
             "{",
             "prepare();",
-            "if (s.other && s.ahead > 1 && !shared.keep)",
-            "{",
-            "const Shared one = shared;",
-            "set_clocks(run, one.step + 1);",
-            "s.ahead--;",
-            "prepare();",
-            "if (!shared.keep && one.all == shared.all) twice(s, one, shared, run);",
-            "else",
-            "{",
-            "set_clocks(run, one.step);",
-            "make(s, one, run);",
-            "set_clocks(run, shared.step);",
-            "make(s, shared, run);",
+            "steps[count++] = shared;",
+            "if (--left <= 0 || count == s.steps) break;",
             "}",
-            "}",
-            "else make(s, shared, run);",
-            "if (s.ahead <= 1 || run.stop || now_in_seconds() > s.until) break;",
+            "make(s, steps, count, run);",
+            "if (left <= 0 || run.stop || now_in_seconds() > s.until) break;",
             "}",
             "const bool keep = shared.keep;",
             "(void)keep;",
@@ -418,7 +412,7 @@ class FusedText:
             lines += [
                 f"int32_t* const events = (int32_t*)run.arrays[{number}];",
                 "int32_t* end = events;",
-                "for (auto& w : s.workers) end = std::copy(w->events.begin(), w->events.end(), end);",
+                "for (const auto& w : s.workers) end = std::copy(w->events.begin(), w->events.end(), end);",
                 "std::sort(events, end);",
                 f"events[run.sizes[{number}] - 1] = (int32_t)(end - events);",
             ]

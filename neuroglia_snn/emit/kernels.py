@@ -15,6 +15,7 @@ from neuroglia_snn.program.tree import (
     Array,
     Cell,
     Draw,
+    Entry,
     Expression,
     Literal,
     Local,
@@ -31,6 +32,9 @@ class Text:
     random bits of a step have in common, ``l`` its table, ``z`` booleans of a block of units, ``u`` the unit and ``d`` its number for random bits,
     ``r`` values beside each other and ``v`` the unit's place among them.
     """
+
+    #: The name of a script's function.
+    symbol = staticmethod(foreign.symbol)
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Text:
         self._names: dict[Cell, str] = {}
         self._arrays = {a.number: a for a in also if isinstance(a, Array)}
         self._parameters: dict[int, Parameter] = {}
+        self._tables: set[int] = set()
         extra = [part for e in also if not isinstance(e, Array) for part in walk(e)]
         for e in (*kernel.expressions(), *kernel.writes(), *extra):
             if isinstance(e, Cell):
@@ -56,6 +61,9 @@ class Text:
                 self._names.setdefault(e, f"c{len(self._names)}")
             elif isinstance(e, Parameter):
                 self._parameters[e.number] = e
+            elif isinstance(e, Entry):
+                self._arrays[e.array.number] = e.array
+                self._tables.add(e.array.number)
         self._staged: set[Cell] = set()
         self._direct, self._old = self._aliased()
         for cell in self._direct:
@@ -81,12 +89,13 @@ class Text:
             for n, a in sorted(self._arrays.items())
             if a not in self._row[1:]
         ]
+        lines += [f"const int64_t entries{n} = run.sizes[{n}];" for n in sorted(self._tables)]
         for n, p in sorted(self._parameters.items()):
             table = "f" if p.dtype.kind == "f" else "n"
             lines.append(f"const {type_of(p.dtype)} p{n} = ({type_of(p.dtype)})run.{table}[{n}];")
         for n in sorted({c.array.number for c in self._old}):
             kind = stored(self._arrays[n].dtype)
-            lines.append(f"const Copy<{kind}> b{n}(a{n}, run.sizes[{n}]);")
+            lines.append(self._copy(kind, n))
         lines += [
             f"const Words w{d.number} = words_of(run.keys + 2*{d.number}, *run.clocks[{self._clock}].timestep + run.clocks[{self._clock}].shift);"
             for d in self._kernel.draws()
@@ -97,6 +106,10 @@ class Text:
             if d.kind in TABLED
         ]
         return lines
+
+    def _copy(self, kind: str, number: int) -> str:
+        """An array as it is before the step."""
+        return f"const Copy<{kind}> b{number}(a{number}, run.sizes[{number}]);"
 
     def _home(self, array: Array) -> str:
         """Where an array is."""
@@ -109,7 +122,7 @@ class Text:
         """A value of the step itself, outside of the loop: a parameter, or a scalar's element."""
         if isinstance(e, Cell):
             return f"a{e.array.number}[0]"
-        return Printer({}, "0", foreign.symbol).text(e)
+        return Printer({}, "0", self.symbol).text(e)
 
     def before(self) -> list[str]:
         """What is done once."""
@@ -172,22 +185,28 @@ class Text:
         }
         return sorted(found)
 
+    def drawn(self) -> list[Draw]:
+        """Random numbers whose bits are the unit's words as they are."""
+        return [d for d in self._kernel.draws() if d.kind in ("rand", "binomial")]
+
     def reads(self, cell: Cell) -> bool:
-        """Whether `each` reads a cell."""
-        return cell in self._read(self._kernel.each)
+        """Whether `each` reads a cell before it has written it."""
+        return cell in self._kernel.read_first()
 
     def writes(self, cell: Cell) -> bool:
         """Whether `each` writes a cell."""
         return any(s.target == cell for s in self._kernel.each)
 
     def _read(self, statements: tuple[Statement, ...]) -> list[Cell]:
-        """Cells that statements read, an index before what it leads to."""
+        """Cells that statements read before they write them, an index before what it leads to."""
         found: dict[Cell, None] = {}
+        written: set[Local | Cell] = set()
         for statement in statements:
             for expression in statement.expressions():
                 for part in reversed(list(walk(expression))):
-                    if isinstance(part, Cell):
+                    if isinstance(part, Cell) and part not in written:
                         found[part] = None
+            written.add(statement.target)
         return list(found)
 
     def _place(self, cell: Cell) -> str:
@@ -195,13 +214,18 @@ class Text:
             return f"a{cell.array.number}[0]"
         index = "u"
         if cell.index is not None:
-            index = "0" if isinstance(cell.index, Literal) else self._names[cell.index]
+            index = self._index(cell.index)
         if cell in self._staged:
             return f"z{cell.array.number}[u - from]"
         if cell.array in self._row:
             return f"r[{stride(self._row)}*v + {self._row.index(cell.array)}]"
         array = "b" if cell in self._old else "a"
         return f"{array}{cell.array.number}[{index}]"
+
+    def _index(self, index: Cell | Literal | Local) -> str:
+        if isinstance(index, Local):
+            return f"x{index.number}"
+        return "0" if isinstance(index, Literal) else self._names[index]
 
     def _loads(self, cells) -> list[str]:
         return [
@@ -221,11 +245,13 @@ class Text:
             if c not in read and c not in shared and c not in self._direct
         ]
         declared: set[int] = set()
-        printer = Printer(self._names, unit, foreign.symbol)
+        printer = Printer(self._names, unit, self.symbol)
         for statement in statements:
             lines.append(self._statement(statement, printer, declared))
-        stores = [c for c in written if c not in self._direct]
-        return lines + [f"{self._place(c)} = {self._stored(c)};" for c in stores]
+        return lines + self._stores([c for c in written if c not in self._direct])
+
+    def _stores(self, cells: list[Cell]) -> list[str]:
+        return [f"{self._place(c)} = {self._stored(c)};" for c in cells]
 
     def _stored(self, cell: Cell) -> str:
         name = self._names[cell]

@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <vector>
+#include <sys/mman.h>
 
 // ------------------------------------------------------------------ units in rows of vectors
 // Units lie in the order of lanes.Lanes: in row r and column c is the unit of vector c/16 and lane c%16. Beyond
@@ -14,6 +17,7 @@
 struct Layout {
     static constexpr int lanes = neuroglia_lanes, pad = lanes;
     int rows, cols, blocks, width, stride, size;  // rows of vectors, columns of the lattice
+    int kept;  // rows that are kept between the stages (a power of two): those stepped together, and one a stage
     bool around_rows = false, around_cols = false;  // whether units at one edge are neighbours of those at the other
     struct Place { int r, c; };
     constexpr int strips() const { return lanes/blocks; }
@@ -68,8 +72,23 @@ template <class T> constexpr size_t spaced(const size_t count)
     return (bytes + (page + apart - bytes%page)%page)/sizeof(T);
 }
 
-// Rows that are stepped together, and that are kept between the stages (a power of two).
-constexpr int together = 4, kept_rows = 8;
+// Where much memory is, it is in large pages, if the system has them: rows of many arrays are read at once, and a
+// processor knows the places of few pages.
+struct InLargePages
+{
+    static void* operator new(const size_t bytes)
+    {
+        constexpr size_t page = (size_t)2 << 20;
+        const size_t unit = bytes < page ? 4096 : page, size = (bytes + unit - 1)/unit*unit;
+        void* const made = std::aligned_alloc(unit, size);
+        if (!made) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+        if (unit == page) madvise(made, size, MADV_HUGEPAGE);
+#endif
+        return made;
+    }
+    static void operator delete(void* const made) { std::free(made); }
+};
 
 // Of what is compiled once: a copy, of other arithmetic, would give other numbers to other numbers of threads.
 #if defined(__clang__)
@@ -126,29 +145,33 @@ template <class T> inline __attribute__((always_inline)) bool same_inside(const 
 }
 // The rows [first, last) that are one thread's, and what the stages leave of them for the next ones: a few rows in a
 // ring, and those that the thread beside reads or writes. `reach` is the number of stages after the first one.
-template <class Kept, int reach> struct Part
+template <class Kept, int reach, int kept> struct Part
 {
     const int first, last, rows;
     Kept* const before;  // at its borders, 2*reach rows each
     Kept* const after;
-    Kept ring[kept_rows] = {};
+    Kept ring[kept] = {};
 
     Kept& at(const int r)
     {
         if (r < first + reach) return before[r - first + reach];
         if (r >= last - reach) return after[r - last + reach];
-        return ring[r & (kept_rows - 1)];
+        return ring[r & (kept - 1)];
     }
     // The rows of a stage that are not at a border to another part.
     int from(const int stage) const { return first ? first + reach - stage : 0; }
     int to(const int stage) const { return last < rows ? last - reach + stage : rows; }
 };
-// Let each thread do its part: f(worker).
-template <class Worker, class F> inline void each(Run& run, std::vector<std::unique_ptr<Worker>>& workers, const F& f)
+// Let each thread do its part.
+template <class F> inline void each(Run& run, const int parts, const F& f)
 {
-    if (workers.size() > 1 && run.team)
-        return run.team->run([&](const int id, const int) { if (id < (int)workers.size()) f(*workers[id]); });
-    for (auto& worker : workers) f(*worker);
+    if (parts > 1 && run.team) return run.team->run([&](const int id, const int) { if (id < parts) f(id); });
+    for (int id = 0; id < parts; id++) f(id);
+}
+// One of two values, both of which are worked out: a vector has no branches.
+template <class T> static inline __attribute__((always_inline)) T chosen(const bool first, const T one, const T other)
+{
+    return first ? one : other;
 }
 // Rounded once, where the processor can.
 template <class T> static inline __attribute__((always_inline)) T multiplied_added(const T a, const T b, const T c)
@@ -213,7 +236,7 @@ template <const Layout& at> struct Noise
 {
     static constexpr int block = neuroglia_block, across = block/Layout::lanes - 1;
     // of rows: those of a block lie in short rows, too
-    static constexpr int ring = at.vectors() < across ? 2*kept_rows : kept_rows;
+    static constexpr int ring = at.vectors() < across ? 2*at.kept : at.kept;
     static constexpr int blocks = (at.rows*at.width + block - 1)/block;
     static_assert(ring*Layout::lanes % block == 0, "whole blocks");
 };
@@ -272,7 +295,7 @@ template <const Layout& at> struct UnitCounters
 template <class T, const Layout& at> class UnitNoiseRows
 {
     const UnitCounters<at>& counters;
-    alignas(64) T z[kept_rows*at.width];
+    alignas(64) T z[at.kept*at.width];
     int made = 0;
     NeurogliaWords of_step{0, 0};
 
@@ -282,7 +305,6 @@ template <class T, const Layout& at> class UnitNoiseRows
         for (size_t c = from; c < from + at.width; c += 16, to += 16)
         {
             alignas(64) uint32_t words[16];
-            alignas(64) float some[16];
             for (int lane = 0; lane < 16; lane++)
             {
                 uint32_t a = counters.x0[c + lane] + both.x0, b = counters.x1[c + lane] + both.x1;
@@ -290,8 +312,7 @@ template <class T, const Layout& at> class UnitNoiseRows
                 const uint32_t word = a ^ ((a ^ b) & counters.second[c + lane]);
                 words[lane] = word ^ ((word ^ neuroglia_reversed(word)) & counters.turned[c + lane]);
             }
-            neuroglia_quantiles(words, some);
-            for (int lane = 0; lane < 16; lane++) to[lane] = (T)some[lane];
+            neuroglia_quantiles(words, to);
         }
     }
 
@@ -301,7 +322,7 @@ public:
     void make(const int first, const int last)
     {
         for (made = std::max(made, first); made < last; made++)
-            fill(z + (size_t)(made & (kept_rows - 1))*at.width, (size_t)made*at.width);
+            fill(z + (size_t)(made & (at.kept - 1))*at.width, (size_t)made*at.width);
     }
-    const T* row(const int r) const { return z + (size_t)(r & (kept_rows - 1))*at.width; }
+    const T* row(const int r) const { return z + (size_t)(r & (at.kept - 1))*at.width; }
 };

@@ -19,8 +19,9 @@ from neuroglia_snn.emit import foreign, steps
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.program.beside import rows
 from neuroglia_snn.program.fuse import Fused
+from neuroglia_snn.program.operations import is_noise
 from neuroglia_snn.program.program import Program
-from neuroglia_snn.program.tree import Apply, Expression
+from neuroglia_snn.program.tree import Apply, Entry, Expression
 
 _FLAGS = (
     "-std=c++17",
@@ -41,27 +42,43 @@ _WITHOUT_BRANCHES = ("-fno-thread-jumps",)
 _FOLDER = Path(__file__).parent
 #: Units of lattices in rows of vectors.
 LATTICE = _FOLDER / "lattice.hpp"
+#: Operations that are functions of integers.hpp.
+_INTEGERS = frozenset(["encoded", "xorshift", "byte_sum", "leading"])
 
 
 def source(program: Program, single: bool = False) -> str:
     """The C++ of a program. It holds no name and no value of the network."""
-    files = ("runtime.hpp", "team.hpp", *(("beside.hpp",) if rows(program.steps) else ()))
-    parts = [(_FOLDER / name).read_text(encoding="utf-8") for name in files]
-    fused = any(isinstance(step, Fused) for step in program.steps)
-    if (
-        program.draws
-        or fused
-        or any(map(_is_noise, chain(*(k.expressions() for k in program.kernels()))))
-    ):
-        parts += [noise.CPP, (_FOLDER / "draws.hpp").read_text(encoding="utf-8")]
-    if fused:
+    parts = [header("run.hpp"), *functions(program), header("spikes.hpp"), header("team.hpp")]
+    parts += [header("beside.hpp")] if rows(program.steps) else []
+    parts += [header("hashes.hpp")] if draws(program) else []
+    if any(isinstance(step, Fused) for step in program.steps):
         parts += [noise.CPP_BLOCKS, LATTICE.read_text(encoding="utf-8")]
     parts += foreign.text(program)
     return "\n".join([*parts, *steps.functions(program, single), *steps.loop(program), ""])
 
 
-def _is_noise(e: Expression) -> bool:
-    return isinstance(e, Apply) and e.operation == "gaussian"
+def header(name: str) -> str:
+    """The text of a header of ours."""
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def functions(program: Program) -> list[str]:
+    """Headers of the functions that a program's expressions call."""
+    parts = [header("functions.hpp")]
+    parts += [noise.CPP, header("draws.hpp")] if draws(program) else []
+    expressions = chain(*(k.expressions() for k in program.kernels()))
+    return parts + ([header("integers.hpp")] if any(map(_is_integer, expressions)) else [])
+
+
+def draws(program: Program) -> bool:
+    """Whether a program may draw random numbers."""
+    fused = any(isinstance(step, Fused) for step in program.steps)
+    expressions = chain(*(k.expressions() for k in program.kernels()))
+    return bool(program.draws) or fused or any(map(is_noise, expressions))
+
+
+def _is_integer(e: Expression) -> bool:
+    return isinstance(e, Entry) or (isinstance(e, Apply) and e.operation in _INTEGERS)
 
 
 def options(program: Program) -> list[str]:

@@ -17,11 +17,14 @@ from neuroglia_snn.emit.library import is_kept, library, options, source
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.program import clocks as brian2_clocks
 from neuroglia_snn.program.beside import rows, stride
+from neuroglia_snn.program.code import Code
 from neuroglia_snn.program.edges import Edges
 from neuroglia_snn.program.fuse import may_be_single
 from neuroglia_snn.program.machine import Made, Setting, Status
-from neuroglia_snn.program.passes import simplified
+from neuroglia_snn.program.narrow import twins
+from neuroglia_snn.program.passes import Pass, simplified
 from neuroglia_snn.program.program import Deliver, Program
+from neuroglia_snn.program.regular import told as told_of_sums
 from neuroglia_snn.program.sharing import among_synapses, dealt, told
 from neuroglia_snn.program.tree import Array, Parameter
 
@@ -69,6 +72,7 @@ class _Pathway(Structure):
         *((name, c_void_p) for name in ("late_due", "late")),
         *((name, c_int64) for name in ("late_count", "late_next", "age", "again", "parts")),
         ("ordered", c_void_p),
+        ("repeats", c_int64),
     ]
 
 
@@ -76,14 +80,11 @@ class _Run(Structure):
     _fields_ = [
         *((name, c_void_p) for name in ("arrays", "sizes", "f", "n", "keys", "aliases", "tables")),
         ("pathways", POINTER(_Pathway)),
-        *(
-            (name, c_void_p)
-            for name in ("capacity", "clocks", "current", "marks", "seconds", "states")
-        ),
+        *((name, c_void_p) for name in ("capacity", "clocks", "current", "seconds", "states")),
         *((name, c_int64) for name in ("clock_count", "position", "stop", "profile", "leaving")),
         ("pause", c_double),
         ("threads", c_int64),
-        *((name, c_void_p) for name in ("team", "rows", "homes")),
+        *((name, c_void_p) for name in ("team", "rows", "homes", "hashes")),
     ]
 
 
@@ -106,49 +107,44 @@ def _by_place(pending: np.ndarray, order: np.ndarray) -> np.ndarray:
     return np.column_stack((pending[:, 0], place[pending[:, 1]]))
 
 
-class CppMachine:
-    """The loop in C++."""
+class Loop:
+    """A compiled loop on Brian2's arrays: what a program's library is given, whatever it runs on."""
+
+    made: Made
+    #: Of code, whose functions it can call.
+    kind: type[Code] = Code
 
     def __init__(self, program: Program, setting: Setting) -> None:
-        program = simplified(program)
+        """The program is one that passes have made simpler."""
         self.program = self._program = program
-        text, flags = source(program, setting.single), options(program)
-        self.made = Made(
-            hashlib.sha256(text.encode()).hexdigest(),
-            not is_kept(text, flags),
-            setting.single and any(may_be_single(program, step) for step in program.steps),
-        )
-        self._library = self._compiled(text, flags)
+        self._library = self._prepared(setting)
         self._library.advance.argtypes = [POINTER(_Run)]
         self._library.advance.restype = c_int
-        self._library.release.argtypes = [POINTER(_Pathway)]
-        self._library.release.restype = None
         self._kept: list[np.ndarray] = []
-        self._namespaces = [values for _, _, values in foreign.arrays(program)]
+        #: Arrays that functions of the script read, and may write.
+        self.namespaces = [values for _, _, values in foreign.arrays(program, self.kind)]
         self._arrays = np.zeros(len(program.arrays), np.uintp)
         self._sizes = np.zeros(len(program.arrays), np.int64)
         self.capacity = np.zeros(len(program.records()), np.int64)
         self._seconds = np.zeros(len(program.steps))
+        self._twins = twins(program)
         self._edges, self._late = self._dealt(setting), setting.pending
         self._run = self._filled(setting)
-        self._library.begin(byref(self._run))
-        if self._run.threads < setting.threads:
-            started = self._run.threads
-            self.close()
-            raise BackendError(
-                f"{setting.threads} threads: this system starts no more than {started}"
-            )
-        if setting.threads > 1:
-            logger.info(told(program, setting.threads), "threads", once=True)
+        self._begin()
+        if sums := told_of_sums(program):
+            logger.debug(sums, "sums", once=True)
 
-    def _compiled(self, text: str, flags: list[str]) -> ctypes.CDLL:
-        functions = ", ".join(f"'{f.name}'" for f in self._program.foreign)
-        try:
-            return library(text, flags)
-        except BackendError as error:
-            if not functions:
-                raise
-            raise BackendError(f"{error} (it compiles the script's {functions}, too)") from None
+    def _prepared(self, setting: Setting) -> ctypes.CDLL:
+        """The library of the program; ``made`` says what it is."""
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        """Let the library prepare for the run."""
+        raise NotImplementedError
+
+    def _dealt(self, setting: Setting) -> list[Edges]:
+        """Synapses of each pathway, in parts where several may be done at the same time."""
+        return list(setting.edges)
 
     def _filled(self, setting: Setting) -> _Run:
         numbers = [float(p) for p in self._program.parameters]
@@ -169,7 +165,6 @@ class CppMachine:
             made.end = int(clock._i_end)
             made.shift = setting.shifts[number]
         self._tables = tables
-        marks = np.zeros(setting.most_units + 8, np.uint8)
         made = [self._held(_room(row)) for row in rows(self._program.steps)]
         return _Run(
             arrays=self._arrays.ctypes.data,
@@ -183,7 +178,6 @@ class CppMachine:
             capacity=self.capacity.ctypes.data,
             clocks=ctypes.addressof(self._clocks),
             current=_address(self._held(np.zeros(max(1, len(clocks)), np.uint8))),
-            marks=_address(self._held(marks)),
             seconds=self._seconds.ctypes.data,
             clock_count=len(clocks),
             profile=setting.profile,
@@ -205,18 +199,6 @@ class CppMachine:
                 found[draw.number] = _Alias(_address(bound), _address(other), columns, alias.least)
         return found
 
-    def _dealt(self, setting: Setting) -> list[Edges]:
-        """Synapses with a part for each thread, where threads may share them."""
-        found = list(setting.edges)
-        for step in self._program.steps:
-            if setting.threads == 1 or not isinstance(step, Deliver):
-                continue
-            reached = among_synapses(step.kernel)
-            if reached is not None:
-                number = step.pathway.number
-                found[number] = dealt(found[number], reached, setting.threads)
-        return found
-
     def _held(self, array: np.ndarray) -> np.ndarray:
         self._kept.append(array)
         return array
@@ -228,8 +210,7 @@ class CppMachine:
 
     def _ordered(self) -> list[tuple[Array, ...]]:
         """Of each pathway, the arrays of its synapses that it may have in the order of its groups."""
-        steps = [step for step in self._program.steps if isinstance(step, Deliver)]
-        return [step.ordered for step in sorted(steps, key=lambda step: step.pathway.number)]
+        return [()] * len(self._program.pathways)
 
     def _pathway(self, edges: Edges, pending: np.ndarray, ordered: tuple[Array, ...]) -> _Pathway:
         copies = None
@@ -269,6 +250,10 @@ class CppMachine:
         """Take note of where arrays are now, and how long; all of them if none are given."""
         if arrays is None:
             self.settle()
+            for twin in self._twins:
+                twin.take()
+            for made, clock in zip(self._clocks, self._program.clocks, strict=False):
+                made.end = int(clock._i_end)
         for array in self._program.arrays if arrays is None else arrays:
             values = array.values()
             self._arrays[array.number] = values.ctypes.data
@@ -277,13 +262,23 @@ class CppMachine:
     def settle(self) -> None:
         """Have all values in Brian2's arrays, where Python is to look at them after a pause."""
         self._library.settle(byref(self._run))
+        for twin in self._twins:
+            twin.give()
+
+    def prepare(self) -> None:
+        """Nothing: all values are where the loop finds them."""
 
     def advance(self, pause: float) -> Status:
         """Go on for about ``pause`` seconds, or to where Python is needed."""
         self._run.pause = pause
-        for number, values in enumerate(self._namespaces):  # another run may have set its own
-            self._library.bind(c_int64(number), c_void_p(_address(values)))
+        for number, values in enumerate(self.namespaces):  # another run may have set its own
+            self._library.place_space(c_int64(number), c_void_p(_address(values)))
         return Status(self._library.advance(byref(self._run)))
+
+    def until(self, ends: Iterable[int]) -> None:
+        """Come back, done, where each clock has reached a time step: for now, or for good."""
+        for made, end in zip(self._clocks, ends, strict=False):
+            made.end = end
 
     @property
     def position(self) -> int:
@@ -302,17 +297,86 @@ class CppMachine:
     def pending(self, number: int) -> np.ndarray:
         """Spikes of a pathway that are under way, as `edges.pending` gives them."""
         path, edges = self._pathways[number], self._edges[number]
+        late = self._late[number][path.late_next :] - np.array([path.age, 0])
+        return np.concatenate([late, *self._under_way(number, edges)])
+
+    def _under_way(self, number: int, edges: Edges) -> list[np.ndarray]:
+        """Those that began within the run."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give memory back."""
+        self._library.end(byref(self._run))
+
+
+class CppMachine(Loop):
+    """The loop in C++."""
+
+    def __init__(
+        self, program: Program, setting: Setting, passes: tuple[Pass, ...] | None = None
+    ) -> None:
+        super().__init__(simplified(program, passes), setting)
+        if setting.threads > 1:
+            logger.info(told(self.program, setting.threads), "threads", once=True)
+
+    def _prepared(self, setting: Setting) -> ctypes.CDLL:
+        program = self._program
+        text, flags = source(program, setting.single), options(program)
+        self.made = Made(
+            hashlib.sha256(text.encode()).hexdigest(),
+            not is_kept(text, flags),
+            setting.single and any(may_be_single(program, step) for step in program.steps),
+        )
+        made = self._compiled(text, flags)
+        made.release.argtypes = [POINTER(_Pathway)]
+        made.release.restype = None
+        return made
+
+    def _compiled(self, text: str, flags: list[str]) -> ctypes.CDLL:
+        functions = ", ".join(f"'{f.name}'" for f in self._program.foreign)
+        try:
+            return library(text, flags)
+        except BackendError as error:
+            if not functions:
+                raise
+            raise BackendError(f"{error} (it compiles the script's {functions}, too)") from None
+
+    def _begin(self) -> None:
+        wanted = self._run.threads
+        self._library.begin(byref(self._run))
+        if self._run.threads < wanted:
+            started = self._run.threads
+            self.close()
+            raise BackendError(f"{wanted} threads: this system starts no more than {started}")
+
+    def _dealt(self, setting: Setting) -> list[Edges]:
+        """Synapses with a part for each thread, where threads may share them."""
+        found = list(setting.edges)
+        for step in self._program.steps:
+            if setting.threads == 1 or not isinstance(step, Deliver):
+                continue
+            reached = among_synapses(step.kernel)
+            if reached is not None:
+                number = step.pathway.number
+                found[number] = dealt(found[number], reached, setting.threads)
+        return found
+
+    def _ordered(self) -> list[tuple[Array, ...]]:
+        """Of each pathway, the arrays of its synapses that it may have in the order of its groups."""
+        steps = [step for step in self._program.steps if isinstance(step, Deliver)]
+        return [step.ordered for step in sorted(steps, key=lambda step: step.pathway.number)]
+
+    def _under_way(self, number: int, edges: Edges) -> list[np.ndarray]:
+        path = self._pathways[number]
         found = [np.zeros((0, 2), np.int64)]
         for ahead in range(edges.rows):
             row = path.ring[(path.now + ahead) % edges.rows]
             if row.count:
                 groups = np.ctypeslib.as_array(row.groups, (row.count,))
                 found.append(edges.pairs(ahead, groups))
-        late = self._late[number][path.late_next :] - np.array([path.age, 0])
-        return np.concatenate([late, *found])
+        return found
 
     def close(self) -> None:
-        """Give memory back."""
         for k in range(len(self._edges)):
             self._library.release(byref(self._pathways[k]))
-        self._library.end(byref(self._run))
+        super().close()

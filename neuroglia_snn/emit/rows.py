@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-
-from brian2.units.allunits import second
+from collections.abc import Iterable
 
 from neuroglia_snn import lanes
 from neuroglia_snn.emit.expressions import stored, type_of
 from neuroglia_snn.emit.sums import SIDES, Sums, is_drawn
 from neuroglia_snn.program.fuse import Fused, Stage, cells_of_units
-from neuroglia_snn.program.linear import Linearizer, shared
+from neuroglia_snn.program.linear import Linearizer
+from neuroglia_snn.program.narrow import is_time, needs_double
 from neuroglia_snn.program.operations import combined
 from neuroglia_snn.program.tree import (
     FLOAT64,
     Apply,
     Array,
-    Call,
     Cell,
     Expression,
     Local,
-    Look,
     Parameter,
     Statement,
     Type,
@@ -51,12 +48,7 @@ class Stages:
         self._step = step
         self.written = step.written()
         read = [e for stage in step.stages for e in _read(stage.statements)]
-        definitions: dict[Expression, Expression] = {s.target: s.value for s in step.before}
-        values = [x for stage in step.stages for s in stage.statements for x in s.expressions()]
-        exact = any(_is_time(e.array) for e in read) or any(
-            _computes_with_time(x, definitions) for x in values
-        )
-        self.real = "float" if single and not exact else "double"
+        self.real = "float" if single and not needs_double(step) else "double"
         self.beside = {e.array for e in read if e.index is not None}
         self._redrawn = self._drawn_once()
         self.ringed = self._later()
@@ -82,7 +74,7 @@ class Stages:
         """The type of an array's copy: single precision but for times."""
         if array.dtype != FLOAT64:
             return stored(array.dtype)
-        return "double" if _is_time(array) else self.real
+        return "double" if is_time(array) else self.real
 
     def heads(self, texts: Iterable[str]) -> list[str]:
         """Pointers and parameters that some lines read."""
@@ -351,21 +343,6 @@ class Stages:
             parts += [(False, edge, edge + 1), (True, edge + 1, after)]
         size = lanes.LANES
         return [(alike, size * f, size * t) for alike, f, t in parts if t > f]
-
-
-def _is_time(array: Array) -> bool:
-    return array.dtype == FLOAT64 and array.variable.dim == second.dim
-
-
-def _computes_with_time(e: Expression, definitions: Mapping[Expression, Expression]) -> bool:
-    """Whether the time itself is a number in an expression, which single precision would round."""
-    if isinstance(e, (Call, Look)) or (shared(e) and e.dtype.kind != "f"):
-        return False
-    if isinstance(e, Local):
-        return e in definitions and _computes_with_time(definitions[e], definitions)
-    if isinstance(e, Cell):
-        return e.array.scalar and e.array.variable.name == "t"
-    return any(_computes_with_time(a, definitions) for a in getattr(e, "arguments", ()))
 
 
 def _parts(s: Statement) -> list[Expression]:

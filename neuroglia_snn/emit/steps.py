@@ -5,6 +5,7 @@ A step returns false where it has to wait for an array to grow; it has done noth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatch
 
 from neuroglia_snn.emit import deliver
@@ -16,6 +17,7 @@ from neuroglia_snn.program.fuse import Fused, may_be_single, touched
 from neuroglia_snn.program.pools import Pool
 from neuroglia_snn.program.program import (
     Deliver,
+    Exchange,
     Generate,
     Kernel,
     Program,
@@ -30,9 +32,12 @@ from neuroglia_snn.program.program import (
     Threshold,
     Update,
 )
+from neuroglia_snn.program.regular import Regular
 from neuroglia_snn.program.sharing import least, may_share
+from neuroglia_snn.program.spread import Spread
 from neuroglia_snn.program.totals import Total
 from neuroglia_snn.program.tree import Array, Expression
+from neuroglia_snn.program.windows import Windowed
 
 
 @singledispatch
@@ -46,6 +51,7 @@ def _(step: Update, number: int) -> list[str]:
     text = Text(step.kernel, step.clock)
     return [
         *_count(step),
+        *_hashed(text),
         f"share(run, count, {_least(step)}, {_PART}",
         "{",
         *text.once(),
@@ -54,8 +60,56 @@ def _(step: Update, number: int) -> list[str]:
     ]
 
 
+@body.register
+def _(step: Windowed, number: int) -> list[str]:
+    text = Text(step.kernel, step.clock, (step.table,))
+    table, width = f"a{step.table.number}", 2 + len(step.sources)
+    names = [f"x{local.number}" for local in step.sources]
+    return [
+        *_count(step, step.table),
+        *_hashed(text),
+        f"const int64_t runs = run.sizes[{step.table.number}]/{width};",
+        f"share(run, runs, 1 + ({_least(step)} - 1)/(1 + count/runs), {_PART}",
+        "{",
+        *text.once(),
+        "for (int64_t k = first; k < last; k++)",
+        "{",
+        f"const int64_t* const one = {table} + {width}*k;",
+        "const int64_t from = one[0], to = one[1];",
+        *(f"const int64_t ahead{n} = one[{n + 2}];" for n in range(len(names))),
+        "#pragma GCC ivdep",
+        "for (int64_t u = from; u < to; u++)",
+        "{",
+        "const int64_t d = u; (void)d;",
+        *(f"const int64_t {name} = u + ahead{n};" for n, name in enumerate(names)),
+        *text.each(),
+        "}",
+        "}",
+        "});",
+    ]
+
+
+@body.register
+def _(step: Spread, number: int) -> list[str]:
+    text = Text(step.kernel, step.clock, (step.table,))
+    target, table = f"a{step.kernel.each[0].target.array.number}", f"a{step.table.number}"  # type: ignore[union-attr]
+    return [
+        *text.once(),
+        f"for (int64_t k = 0; k < run.sizes[{step.table.number}]; k += 3)",
+        "{",
+        f"const int64_t first = {table}[k], last = {table}[k + 1], back = {table}[k + 2];",
+        f"if (back) std::memcpy({target} + first, {target} + first - back, (last - first)*sizeof *{target});",
+        "else",
+        "{",
+        *_loop(text, text.each()),
+        "}",
+        "}",
+    ]
+
+
 #: What threads call, compiled once; it reads all that it needs itself, so that values stay in registers.
 _PART = "[&run](const int64_t first, const int64_t last) __attribute__((noinline))"
+_LISTING = _PART.replace("last)", "last, int32_t* const events)")
 
 
 def _least(step: Update | Threshold | Sum) -> str:
@@ -69,41 +123,62 @@ def _count(step: Update | Threshold | Sum | Pool, *others: Expression | Array) -
     return [*text.head(), f"const int64_t count = {text.value(step.count)};"]
 
 
-def _blocks(text: Text) -> list[str]:
-    """A loop over units, in blocks where booleans among numbers would keep it from short vectors."""
-    staged = text.stage()
+def _hashed(text: Text) -> list[str]:
+    """Have what `_blocks` needs for random numbers of all units."""
+    return ["run.hashes->make(count);"] if text.drawn() else []
+
+
+def _blocks(
+    text: Text, above: str | None = None, private: frozenset[Array] = frozenset()
+) -> list[str]:
+    """A loop over units, in blocks where booleans or random bits among numbers would keep it from short vectors.
+
+    Units for which ``above`` holds are added to the list ``events``, of which there are ``found``. Of
+    ``private`` arrays, booleans are written where ``keep`` holds.
+    """
+    staged, drawn = text.stage(), text.drawn()
     each = text.each()
-    if not staged:
+    if not (staged or drawn or above):
         return _loop(text, each)
-    written = [c for c in staged if text.writes(c)]
     units = "for (int64_t u = from; u < to; u++)"
+    listed = [] if above is None else [f"above[u - from] = {above} ? 1.0 : 0.0;"]
     return [
+        *(f"const Words of_step{d.number} = w{d.number};" for d in drawn),
         "for (int64_t from = first; from < last; from += BLOCK)",
         "{",
         "const int64_t to = last < from + BLOCK ? last : from + BLOCK;",
         *(f"double z{c.array.number}[BLOCK];" for c in staged),
+        *(["double above[BLOCK];"] if listed else []),
+        *(
+            f"const WordsOfBlock w{n}(of_step{n}, *run.hashes, from, to);"
+            for d in drawn
+            for n in [d.number]
+        ),
         *(
             f"{units} z{n}[u - from] = a{n}[u];"
             for c in staged
             for n in [c.array.number]
             if text.reads(c)
         ),
-        *(["#pragma GCC ivdep"] if text.independent() else []),
-        units,
-        "{",
-        "const int64_t d = u; (void)d;",
-        *each,
-        "}",
-        *(f"{units} a{n}[u] = z{n}[u - from] != 0;" for c in written for n in [c.array.number]),
+        *_loop(text, [*each, *listed], units),
+        *(
+            f"{'if (keep) ' * (c.array in private)}unstage(z{n}, to - from, a{n} + from);"
+            for c in staged
+            for n in [c.array.number]
+            if text.writes(c)
+        ),
+        *(["found += list_units(above, to - from, from, events + found);"] if listed else []),
         "}",
     ]
 
 
-def _loop(text: Text, lines: list[str]) -> list[str]:
+def _loop(
+    text: Text, lines: list[str], units: str = "for (int64_t u = first; u < last; u++)"
+) -> list[str]:
     """A loop over units; vectors where they do not depend on each other."""
     return [
         *(["#pragma GCC ivdep"] if text.independent() else []),
-        "for (int64_t u = first; u < last; u++)",
+        units,
         "{",
         "const int64_t d = u; (void)d;",
         *lines,
@@ -115,14 +190,16 @@ def _loop(text: Text, lines: list[str]) -> list[str]:
 def _(step: Threshold, number: int) -> list[str]:
     text = Text(step.kernel, step.clock)
     events = f"a{step.events.number}"
-    marked = [*text.each(), f"marks[u] = {text.result('_cond')};"]
     lines = [
         *_count(step, step.events, *(step.refractory or ())),
-        f"const int64_t found = share_and_list(run, count, {_least(step)}, {events}, {_PART}",
+        *_hashed(text),
+        f"const int64_t found = share_and_list(run, count, {_least(step)}, {events}, {_LISTING}",
         "{",
-        "uint8_t* const marks = run.marks;",
+        "int64_t found = 0;",
+        *([f"const bool keep = may_leave(run, {step.clock});"] if step.private else []),
         *text.once(),
-        *_loop(text, marked),
+        *_blocks(text, text.result("_cond"), step.private),
+        "return found;",
         "});",
         f"{events}[count] = (int32_t)found;",
     ]
@@ -202,6 +279,41 @@ def _summed_in_runs(target: str, index: str, value: str, each: list[str]) -> lis
         "}",
         f"{target}[to] = sum;",
         "}",
+    ]
+
+
+@body.register
+def _(step: Regular, number: int) -> list[str]:
+    text = Text(step.kernel, step.clock, (step.target, step.table, step.blocks, step.moves))
+    target, table, blocks = (f"a{a.number}" for a in (step.target, step.table, step.blocks))
+    source, own = f"x{step.source.number}", f"x{step.own.number}"
+    start, stop = text.value(step.start), text.value(step.stop)
+    return [
+        *_count(step, step.target, step.start, step.stop),
+        f"for (int64_t k = {start}; k < {stop}; k++) {target}[k] = 0;",
+        f"const int64_t blocks = run.sizes[{step.blocks.number}] - 1;",
+        f"share(run, blocks, 1 + ({_least(step)} - 1)/(1 + count/blocks), [&run](const int64_t first, const int64_t last) __attribute__((noinline))",
+        "{",
+        *text.once(),
+        "const auto runs = [&](const auto moves) __attribute__((always_inline))",
+        "{",
+        f"for (int64_t k = {blocks}[first]; k < {blocks}[last]; k++)",
+        "{",
+        f"const int32_t* const one = {table} + 4*k;",
+        "const int64_t from = one[0], to = one[1], source = one[2], place = one[3]; (void)place;",
+        "#pragma GCC ivdep",
+        "for (int64_t u = from; u < to; u++)",
+        "{",
+        f"const int64_t d = u, {source} = source + {step.apart}*(u - from); (void)d;",
+        f"const int64_t {own} = place + moves.value*(u - from); (void){own};",
+        *text.each(),
+        f"{target}[u] += {text.result('_synaptic_var')};",
+        "}",
+        "}",
+        "};",
+        f"if ({text.value(step.moves)}) runs(std::integral_constant<int64_t, 1>());",
+        "else runs(std::integral_constant<int64_t, 0>());",
+        "});",
     ]
 
 
@@ -384,7 +496,7 @@ def functions(program: Program, single: bool) -> list[str]:
     records = program.records()
     fused = _fused(program)
     for number, step in enumerate(program.steps):
-        if isinstance(step, Python):
+        if isinstance(step, (Python, Exchange)):
             continue
         if isinstance(step, Fused):
             place = fused.index(step)
@@ -428,11 +540,13 @@ def _lifetime(program: Program) -> list[str]:
         "run->team = run->threads > 1 ? new Team((int)run->threads) : nullptr;",
         "if (run->team) run->threads = run->team->threads();",
         f"run->states = new void*[{max(1, len(fused))}];",
+        *(["run->hashes = new Hashes();"] if program.draws else []),
         *make,
         "}",
         'extern "C" void end(Run* const run) {',
         *drop,
         "delete[] run->states;",
+        *(["delete run->hashes;"] if program.draws else []),
         "delete run->team;",
         "}",
         "static void enter(Run& run) {",
@@ -447,7 +561,7 @@ def _lifetime(program: Program) -> list[str]:
         *_rows(program, "hand_back"),
         "}",
         "static Status leave(Run& run, const Status status) {",
-        "if (status != PAUSED && status != GROW) settle(&run);",
+        "if (status == PYTHON) settle(&run);",
         "return status;",
         "}",
     ]
@@ -462,12 +576,23 @@ def _rows(program: Program, move: str) -> list[str]:
 
 
 def loop(program: Program) -> list[str]:
-    """The time loop: it returns to Python at a pause, for Python's objects and for arrays to grow."""
+    """The time loop, and what begins and ends it."""
+    return [*_lifetime(program), *advance(program)]
+
+
+def advance(program: Program, tick: str = "tick(run);", begin: Sequence[str] = ()) -> list[str]:
+    """The time loop: it returns to Python at a pause, for Python's objects, for exchanges and for arrays to grow.
+
+    ``tick`` lets clocks go on, ``begin`` is what comes before each time step.
+    """
     cases = []
     for number, step in enumerate(program.steps):
         due = f"run.current[{step.clock}]"
         if isinstance(step, Python):
             call = "run.position++; return leave(run, PYTHON);"
+        elif isinstance(step, Exchange):
+            before, after = _copies(program, step)
+            call = " ".join([*before, *after, "run.position++; return leave(run, EXCHANGE);"])
         else:
             before, after = ([], []) if isinstance(step, Fused) else _copies(program, step)
             run = f"if (!timed<s{number}>(run, {number})) return leave(run, GROW);"
@@ -480,7 +605,6 @@ def loop(program: Program) -> list[str]:
         if clocks.count(step.clock) == 1
     ]
     return [
-        *_lifetime(program),
         'extern "C" int advance(Run* const given)',
         "{",
         "Run& run = *given;",
@@ -497,13 +621,14 @@ def loop(program: Program) -> list[str]:
         "if (!choose(run)) return leave(run, DONE);",
         "run.leaving = now_in_seconds() > until;",
         *alone,
+        *begin,
         "}",
         f"for (; run.position < {len(program.steps)}; run.position++)",
         "switch (run.position)",
         "{",
         *cases,
         "}",
-        "tick(run);",
+        tick,
         "run.position = 0;",
         "}",
         "}",

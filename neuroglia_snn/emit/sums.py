@@ -156,7 +156,8 @@ class Sums:
             for a in e.arguments
         ]
         if e.operation == "select":
-            return "({} ? {} : {})".format(*arguments)
+            kind = self.real if e.dtype.kind == "f" else type_of(e.dtype)
+            return f"chosen<{kind}>({', '.join(arguments)})"
         form, real = CPP[e.operation], e.dtype.kind == "f"
         if e.operation == "**" and isinstance(e.arguments[1], Literal) and real:
             exponent = float(e.arguments[1].value)

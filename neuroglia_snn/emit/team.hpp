@@ -1,4 +1,4 @@
-// Threads that share the work of a step; runtime.hpp stands before this.
+// Threads that share the work of a step; run.hpp and spikes.hpp stand before this.
 #include <csignal>
 #include <pthread.h>
 #include <sched.h>
@@ -150,15 +150,14 @@ template <class F> INLINE void share(Run& run, const int64_t count, const int64_
     run.team->run([&](const int id, const int threads) { f(border(count, id, threads), border(count, id + 1, threads)); });
 }
 
-// The same where f marks units: their list, in order.
+// The same where f lists some of the units and says how many: all of them, in order.
 template <class F> INLINE int64_t share_and_list(Run& run, const int64_t count, const int64_t least, int32_t* const events, const F& f)
 {
     int64_t found[MOST_THREADS];
     const auto list = [&](const int id, const int threads)
     {
         const int64_t first = border(count, id, threads), last = border(count, id + 1, threads);
-        f(first, last);
-        found[id] = compact(run.marks, first, last, events + first);
+        found[id] = f(first, last, events + first);
     };
     if (!run.team || count/run.threads < least) { list(0, 1); return found[0]; }
     run.team->run(list);

@@ -8,66 +8,73 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import brian2
-import numpy as np
 from brian2.core.namespace import get_local_namespace
 
-from neuroglia_snn import __version__, checks, spec
-from neuroglia_snn.backends.base import Request
+from neuroglia_snn import __version__
+from neuroglia_snn.catalog import toml
 from neuroglia_snn.errors import ResultError, UserError, printable, shown
-from neuroglia_snn.exchange import capture, toml
+from neuroglia_snn.exchange import capture, nir
 from neuroglia_snn.exchange.capture import Captured
+from neuroglia_snn.exchange.files import require_free, require_right, write
+from neuroglia_snn.exchange.nir import from_nir
 from neuroglia_snn.exchange.reading import Imported, require_said
 from neuroglia_snn.exchange.tables import imported
 from neuroglia_snn.exchange.to_brian2 import DEVICES, Script, script
-from neuroglia_snn.experiments import memory
-from neuroglia_snn.options import as_flags, command
-from neuroglia_snn.quantities import as_settings
+from neuroglia_snn.model import Model, as_model
+from neuroglia_snn.options import Options, as_flags, command
+from neuroglia_snn.runs import exported, named
 
-__all__ = ["DEVICES", "FORMATS", "export", "from_brian2"]
+__all__ = ["DEVICES", "FORMATS", "export", "from_brian2", "from_nir"]
 
 #: What a model can be exported to.
-FORMATS = ("brian2",)
+FORMATS = ("brian2", "nir")
 #: What a script imports, and Brian2 for it, beside Python's own modules.
 _IMPORTED = {"brian2", "brian2cuda", "numpy", "sympy", "scipy", "cython", "Cython", "jinja2"}
 _IMPORTED |= {"matplotlib", "pylab", "pyparsing", "cpuinfo", "setuptools", "pkg_resources"}
 
 
 def export(
-    name_or_path: str | os.PathLike[str],
+    model: Model | str | os.PathLike[str],
     out: str | os.PathLike[str],
     to: str = "brian2",
     device: str = "runtime",
     overrides: Mapping[str, object] | None = None,
     seed: int = 0,
-    train: Path | None = None,
-    test: Path | None = None,
+    images: Mapping[str, Any] | None = None,
     resize: bool = False,
     force: bool = False,
+    own: Mapping[str, Any] | None = None,
+    extension: bool = False,
 ) -> dict:
-    """Write a model as a script that runs where this package is not installed.
+    """Write a model as a script that runs where this package is not installed, or as a NIR graph.
 
     Parameters
     ----------
-    name_or_path : str or path
-        Catalogue name or path of a model file.
+    model : Model, str or path
+        A model, a name of the catalogue, or the path of a model file.
     out : str or path
         The script, which ends in ``.py``. Images, and long tables and lists of connections, are
-        written to the ``.npz`` file of the same name beside it.
-    to : {"brian2"}
+        written to the ``.npz`` file of the same name beside it. A graph ends in ``.nir``.
+    to : {"brian2", "nir"}
     device : {"runtime", "cpp_standalone", "cuda_standalone"}
         Brian2's device that the script chooses.
     overrides : mapping, optional
         Settings by name, as `neuroglia_snn.load` takes them.
     seed : int
-        Of Brian2's random numbers, and of the images that a memory experiment draws.
-    train, test : path, optional
-        Images of a memory experiment.
+        Of Brian2's random numbers, and of images that are drawn.
+    images : mapping, optional
+        Images by name, as `neuroglia_snn.run` takes them.
     resize : bool
         Scale these images to the lattice.
     force : bool
         Write over an earlier script.
+    own : mapping, optional
+        What the model's experiment takes beside these.
+    extension : bool
+        Write what NIR has no node for as extension nodes, which no other reader knows.
 
     Returns
     -------
@@ -77,7 +84,7 @@ def export(
     Raises
     ------
     UserError
-        For a model that has a mistake or that the script cannot say; nothing is written then.
+        For a model that has a mistake or that the format cannot say; nothing is written then.
     """
     if to not in FORMATS:
         raise UserError(f"a model can be exported to {', '.join(FORMATS)}, not to '{shown(to)}'")
@@ -86,67 +93,62 @@ def export(
     if not isinstance(out, (str, os.PathLike)):
         raise UserError(f"out is the path of a script, not a value of type {type(out).__name__}")
     path = Path(out)
+    if to == "nir":
+        if device != "runtime" or images or resize or own:
+            raise UserError("a NIR graph takes no device, no images and no options of experiments")
+        made = as_model(model).with_settings(overrides or {})
+        return nir.export(made, path, seed, extension, force)
+    if extension:
+        raise UserError("extension nodes are NIR's, and a script needs none")
     _require_script(path)
-    _require_free(path, force)
-    model, _ = checks.load_checked(name_or_path, overrides)
-    images, shown_images = _images(model, train, test, resize, seed)
-    Request(model, images, seed)  # refuses a bad seed or image
-    flags = {
-        "to": to,
-        "device": device,
-        "seed": seed,
-        "train": train,
-        "test": test,
-        "resize": resize,
-    }
-    flags["set"] = [f"{n}={v}" for n, v in as_settings(overrides or {}).items()]
-    flags = {n: v for n, v in flags.items() if (n, v) not in (("device", "runtime"), ("seed", 0))}
-    again = command("export", str(name_or_path), *as_flags(flags), "--out", path.name)
+    require_free(path, force, path.with_suffix(".npz"))
+    made = as_model(model)
+    if overrides:
+        made = made.with_settings(overrides)
+    options = Options(
+        seed=seed,
+        overrides=made.settings,
+        without=made.left_out,
+        images=images or {},
+        resize=resize,
+        own=own or {},
+    )
+    network, pictures, described = exported(made.origin, options)
+    flags = as_flags({"to": to, "device": None if device == "runtime" else device})
+    again = command("export", named(made.origin), *flags, *options.flags(), "--out", path.name)
     origin = f"Written by neuroglia_snn {__version__}: {shown(again, 500)}"
-    written = script(model, images, device, seed, origin)
+    written = script(network, pictures, device, seed, origin)
     write(written, path)
     return {
-        "model": model.name,
-        "title": model.title,
-        "model_digest": model.digest,
+        "model": network.name,
+        "title": network.title,
+        "model_digest": network.digest,
         "to": to,
         "device": device,
         "seed": seed,
-        "set": as_settings(overrides or {}),
-        "images": shown_images,
+        "set": made.settings,
+        "images": described,
         "script": str(path),
         "data": str(path.with_suffix(".npz")) if written.data else None,
     }
 
 
-def _images(
-    model: spec.Model, train: Path | None, test: Path | None, resize: bool, seed: int
-) -> tuple[Mapping[str, np.ndarray], str | None]:
-    """The images of a memory experiment, and what they are; no other model has any (`checks`)."""
-    if model.experiment.get("kind") == "associative-memory":
-        prepared = memory.prepare_images(model, train, test, None, resize, seed)
-        return prepared.stimuli(model), prepared.origin
-    if train or test or resize:
-        raise UserError(f"model '{model.name}' takes no --train, --test and --resize")
-    return {}, None
-
-
 def from_brian2(
     source: str | os.PathLike[str] | brian2.Network,
-    out: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
     duration: brian2.Quantity | None = None,
     force: bool = False,
-) -> dict:
-    """Write a Brian2 network as a model file that gives the same run.
+) -> Model:
+    """A Brian2 network as a model that gives the same run.
 
     Parameters
     ----------
     source : path or brian2.Network
         A script, which is run up to its first ``run()``, or a network that has not run yet. Values of a script
         stay expressions where it has expressions; those of a network are numbers.
-    out : str or path
-        The model file, which ends in ``.toml``. Arrays are written to the ``.npz`` file of the same name
-        beside it.
+    out : str or path, optional
+        The model file to write, which ends in ``.toml``; arrays go to the ``.npz`` file of the same name
+        beside it. Without it, the model is in memory.
     duration : quantity, optional
         Of a network's run, in seconds; a script says its own.
     force : bool
@@ -154,43 +156,55 @@ def from_brian2(
 
     Returns
     -------
-    dict
-        What was written, with ``notes`` on what differs from the network.
+    Model
+        Its ``notes`` say what differs from the network.
 
     Raises
     ------
     UserError
         With a line for each thing that a model file cannot say; nothing is written then.
     """
+    namespace = get_local_namespace(level=1)
+    if out is not None:
+        summary = write_model(source, out, duration, force, namespace)
+        return Model.of(summary["model"], notes=summary["notes"])
+    kept = tempfile.TemporaryDirectory(prefix="neuroglia-")
+    stem = "network" if isinstance(source, brian2.Network) else Path(source).stem
+    summary = write_model(source, Path(kept.name) / f"{stem}.toml", duration, namespace=namespace)
+    return Model.of(summary["model"], notes=summary["notes"], kept=kept)
+
+
+def write_model(
+    source: str | os.PathLike[str] | brian2.Network,
+    out: str | os.PathLike[str],
+    duration: brian2.Quantity | None = None,
+    force: bool = False,
+    namespace: Mapping[str, Any] | None = None,
+) -> dict:
+    """Write a Brian2 network as a model file, and say what was written; see `from_brian2`.
+
+    ``namespace`` holds the names that a network's equations may use.
+    """
     path = Path(out)
     if path.suffix != ".toml":
         raise ResultError(f"{path}: a model file ends in .toml")
-    _require_free(path, force)
+    require_free(path, force, path.with_suffix(".npz"))
     data = path.with_suffix(".npz").name
-    found: list[Imported] = []
     if isinstance(source, brian2.Network):
         if duration is None:
             raise UserError("from_brian2 of a network needs the duration of its run")
-        namespace = get_local_namespace(level=1)
-        dt, log = float(brian2.defaultclock.dt), capture.Log()
-        captured = Captured(source, float(duration), namespace, dt, log)
-        title, origin = path.stem, source.name
-        found.append(imported(captured, title, "", data))
+        dt, log, origin = float(brian2.defaultclock.dt), capture.Log(), source.name
+        captured = Captured(source, float(duration), dict(namespace or {}), dt, log)
+        made = imported(captured, path.stem, "", data)
     else:
         if duration is not None:
             raise UserError("the duration of a script's run stands in the script")
         origin = str(source)
-        title, description, runs = _prose(Path(source))
-        capture.first_run(
-            Path(source), lambda c: found.append(imported(c, title, description, data))
-        )
-        if runs > 1:
-            found[0].notes.append(f"the script calls run() at {runs} places: this is the first run")
-    made = found[0]
+        made = _of_script(Path(source), data)
     require_said(made)
     text = f"# Written by neuroglia_snn {__version__} from {shown(origin)}\n\n"
     written = Script(text + toml.document(made.tables), made.arrays)
-    _require_right(written, path)
+    require_right(written, path)
     write(written, path)
     return {
         "model": str(path),
@@ -199,6 +213,16 @@ def from_brian2(
         "seed": made.seed,
         "notes": made.notes,
     }
+
+
+def _of_script(script: Path, data: str) -> Imported:
+    """What a script's first run imports; long arrays are named as those of the file ``data``."""
+    found: list[Imported] = []
+    title, description, runs = _prose(script)
+    capture.first_run(script, lambda c: found.append(imported(c, title, description, data)))
+    if runs > 1:
+        found[0].notes.append(f"the script calls run() at {runs} places: this is the first run")
+    return found[0]
 
 
 def _prose(script: Path) -> tuple[str, str, int]:
@@ -215,22 +239,6 @@ def _prose(script: Path) -> tuple[str, str, int]:
     return printable(first), printable(rest.strip()), called.count("run")
 
 
-def _require_right(written: Script, path: Path) -> None:
-    """Refuse a model file in which `check` would find something wrong.
-
-    Raises
-    ------
-    UserError
-        With a line for each finding.
-    """
-    with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
-        tried = Path(scratch) / path.name
-        write(written, tried)
-        findings = [f for f in checks.check_file(tried) if f.severity == "error"]
-    if findings:
-        raise UserError("\n".join(f"a model file cannot say this: {f.message}" for f in findings))
-
-
 def _require_script(path: Path) -> None:
     """Refuse the path of what is no script, or would be taken for a module.
 
@@ -245,36 +253,3 @@ def _require_script(path: Path) -> None:
             f"{path}: Python would take this script for the module '{path.stem}' that Brian2 imports;"
             " choose another --out"
         )
-
-
-def _require_free(path: Path, force: bool) -> None:
-    """Refuse the path of a file that may not be written, or of the data beside it.
-
-    Raises
-    ------
-    ResultError
-    """
-    for file in (path, path.with_suffix(".npz")):
-        if file.is_dir():
-            raise ResultError(f"{file} is a folder; choose another --out")
-        if file.exists() and not force:
-            raise ResultError(f"{file} exists already; choose another --out, or add --force")
-    if not path.parent.is_dir():
-        raise ResultError(f"{path}: there is no folder {path.parent}")
-
-
-def write(written: Script, path: Path) -> None:
-    """Write a file and its data; each appears only when complete, the data first."""
-    data, partial = path.with_suffix(".npz"), path.with_suffix(".partial")
-    try:
-        if written.data:
-            with partial.open("wb") as file:
-                np.savez_compressed(file, **dict(written.data))  # type: ignore[arg-type]
-            partial.replace(data)
-        else:
-            data.unlink(missing_ok=True)  # of an earlier script, which --force gives up
-        partial.write_text(written.text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ResultError(f"{path} cannot be written ({error.strerror})") from None

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import brian2
 import numpy as np
+from brian2.core.variables import Subexpression
 from brian2.groups.group import CodeRunner
 from brian2.groups.neurongroup import Resetter, StateUpdater, SubexpressionUpdater, Thresholder
 from brian2.groups.subgroup import Subgroup
-from brian2.units.allunits import second
+from brian2.units.allunits import hertz, second
 
+from neuroglia_snn.catalog.toml import Inline
 from neuroglia_snn.exchange import methods
 from neuroglia_snn.exchange.reading import (
     Reader,
     amount,
     time,
 )
-from neuroglia_snn.exchange.toml import Inline
 
 
 def population(reader: Reader, group: Any) -> dict[str, Any]:
@@ -30,6 +32,9 @@ def population(reader: Reader, group: Any) -> dict[str, Any]:
     if group.name in reader.shapes:
         table = {"shape": reader.shapes[group.name]}
     table["equations"] = reader.equations(group, own, without)
+    linked = reader.linked(group, own)
+    if linked:
+        table["linked"] = linked
     if "spike" in group.events:
         table["threshold"] = reader.code(group, group.events["spike"])
     if group.event_codes.get("spike", "").strip():
@@ -54,6 +59,7 @@ def population(reader: Reader, group: Any) -> dict[str, Any]:
     if events:
         table["events"] = events
     settable = [e for e in own if e.type != "subexpression" and e.varname not in without]
+    settable = [e for e in settable if "linked" not in e.flags]
     initial = reader.initial(group, settable)
     for name in ("lastspike", "not_refractory"):
         if name in group.variables and name not in {e.varname for e in own}:
@@ -61,6 +67,34 @@ def population(reader: Reader, group: Any) -> dict[str, Any]:
             if np.any(value != (-1e4 if name == "lastspike" else True)):
                 reader.refuse(label, f"that '{name}' was set before the run")
     return table | ({"initial": initial} if initial else {})
+
+
+def given(reader: Reader, group: Any) -> dict[str, Any]:
+    """The table of a group that only gives spikes: of Poisson processes, or given ones."""
+    table: dict[str, Any] = {"size": int(group.N)}
+    if float(group.clock.dt) != reader.captured.dt:
+        table["dt"] = time(float(group.clock.dt))
+    name, key = reader.names[group.name], "rates"
+    if isinstance(group, brian2.PoissonGroup):
+        (thresholder,) = group.contained_objects
+        if (thresholder.when, thresholder.order) != ("thresholds", 0):
+            reader.refuse(f"'{group.name}'", "another turn in a time step than 'thresholds'")
+        rates = group.variables[key]
+        if isinstance(rates, Subexpression):
+            return table | {key: reader.code(group, rates.expr)}
+        values = np.asarray(rates.get_value()).ravel()
+        if (values == values[0]).all():
+            return table | {key: amount(float(values[0]), hertz.dim)}
+        reader.made.arrays[f"{name}.{key}"] = values
+        return table | {key: Inline(file=reader.data, array=f"{name}.{key}")}
+    if (group.when, group.order) != ("thresholds", 0):
+        reader.refuse(f"'{group.name}'", "another turn in a time step than 'thresholds'")
+    if np.any(np.asarray(group.variables["period"].get_value()) > 0):
+        reader.refuse(f"'{group.name}'", "spikes that come again with a period")
+    keys = {"i": f"{name}.i", "t": f"{name}.t"}
+    for one, variable in (("i", "neuron_index"), ("t", "spike_time")):
+        reader.made.arrays[keys[one]] = np.array(group.variables[variable].get_value())
+    return table | {"spikes": Inline(file=reader.data, **keys)}
 
 
 def _refractory(reader: Reader, group: Any) -> dict[str, str]:

@@ -16,6 +16,7 @@ from brian2.synapses.synapses import (
 )
 from brian2.utils.stringtools import get_identifiers
 
+from neuroglia_snn.catalog.toml import Inline
 from neuroglia_snn.exchange import methods, text, wiring
 from neuroglia_snn.exchange.reading import (
     Reader,
@@ -24,7 +25,6 @@ from neuroglia_snn.exchange.reading import (
     time,
     unchanged,
 )
-from neuroglia_snn.exchange.toml import Inline
 
 #: Pairs that stand in the model file itself.
 MAX_PAIRS = 50
@@ -171,10 +171,13 @@ def _connect(reader: Reader, synapses: Any, arrays: bool) -> dict[str, Any]:
         rule = _by_condition(reader, synapses, calls[0])
         if rule is not None:
             return rule
+    recorded = any(  # by their numbers, which go by the order
+        isinstance(one, brian2.StateMonitor) and one.source is synapses for one in reader.objects
+    )
     sides = [owner_of(synapses.source), owner_of(synapses.target)]
     whole = all(isinstance(s, brian2.NeuronGroup) for s in sides)
     sizes = (len(synapses.source), len(synapses.target))
-    if whole and not arrays:
+    if whole and not arrays and not recorded:
         same = synapses.source is synapses.target or synapses.source == synapses.target
         rule, shape = wiring.recognised(i, j, sizes, same and sides[0] is synapses.source)
         known = reader.shapes.get(sides[0].name, shape)

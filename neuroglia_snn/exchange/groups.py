@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from brian2.units.allunits import second
 from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn import couplings, spec, stages
@@ -14,6 +15,7 @@ from neuroglia_snn.errors import UserError
 from neuroglia_snn.exchange import schemes, text
 from neuroglia_snn.exchange.names import Names, variable
 from neuroglia_snn.exchange.plain import free, spelled
+from neuroglia_snn.names import made
 
 #: Where the two parts of a step stand among what Brian2 does with its groups: sums come before state updates.
 AGAIN = 1
@@ -51,6 +53,8 @@ class Context:
 def population(context: Context, p: spec.Population) -> list[str]:
     """A group with its statements and initial values."""
     name = context.names.groups[p.name]
+    if p.spikes is not None:
+        return [_given(context, p, p.spikes)]
     again = couplings.recomputed(context.model, p.name)
     stimulated = _stimulated(context, p)
     rows = " x ".join(map(str, p.shape))
@@ -61,6 +65,26 @@ def population(context: Context, p: spec.Population) -> list[str]:
         *_statements(name, p, again),
         *initial(context, name, p),
     ]
+
+
+#: As many spikes stand in the script; more are in the file beside it.
+MAX_SPIKES = 50
+
+
+def _given(context: Context, p: spec.Population, spikes: spec.Spikes) -> str:
+    """A group with given spikes."""
+    units, times = spikes.units.numbers, spikes.times.numbers
+    if len(units) <= MAX_SPIKES:
+        given = [text.integers(units), f"[{', '.join(map(text.number, times.tolist()))}]*second"]
+    else:
+        context.data[f"spikes.{p.name}.i"] = units
+        given = [
+            f"data['spikes.{p.name}.i']",
+            context.array(f"spikes.{p.name}.t", times, second.dim),
+        ]
+    arguments = [str(p.size), *given, *context.clock(p.dt)]
+    arguments.append(f"name={context.names.label(p.name)!r}")
+    return text.call("SpikeGeneratorGroup", arguments, to=context.names.groups[p.name])
 
 
 def _arguments(
@@ -83,6 +107,19 @@ def _arguments(
         arguments.append(f"events={{{', '.join(events)}}}")
     arguments += context.method(schemes.scheme(p, bool(again))) + context.clock(p.dt)
     return [*arguments, f"name={context.names.label(p.name)!r}"]
+
+
+def links(context: Context, p: spec.Population) -> list[str]:
+    """Variables of other groups, once all groups are there."""
+    name, lines = context.names.groups[p.name], []
+    for n, link in p.linked.items():
+        arguments = [context.names.groups[link.population], repr(link.variable)]
+        if link.units is not None:
+            key = f"linked.{p.name}.{n}"
+            context.data[key] = np.array(link.units)
+            arguments.append(f"index=data[{key!r}]")
+        lines.append(text.call("linked_var", arguments, to=f"{name}.{n}"))
+    return lines
 
 
 def _statements(name: str, p: spec.Population, again: list[couplings.Sum]) -> list[str]:
@@ -150,13 +187,14 @@ def _stimulated(context: Context, p: spec.Population) -> _Stimulated:
     result, own = _Stimulated(), eqs.parse(p.equations)
     stimuli = [s for s in context.model.stimuli.values() if s.population == p.name]
     used = {*own, *context.model.parameters, *context.model.tables}
-    images = {s.image: free(f"{s.image}_image", used) for s in stimuli if s.image}
+    called = {s.image: s.image.removeprefix(made("pattern") + "_") for s in stimuli if s.image}
+    images = {image: free(f"{name}_image", used) for image, name in called.items()}
     for image, name in images.items():
         values = np.asarray(context.images[image]).ravel()
         if not values.any():
             result.images[name] = "0.0  # a blank image: set it to 1 where the stimulus is seen"
             continue
-        key = f"image.{image}"
+        key = f"image.{called[image]}"
         context.data[key] = values.astype(float)
         result.images[name] = f"data[{key!r}]"
     for name in dict.fromkeys(s.variable for s in stimuli):
@@ -201,16 +239,17 @@ def record(context: Context, r: spec.Record) -> list[str]:
         return [text.call(kind, arguments, to=name)]
     if r.reduce:
         return _mean(context, r)
-    population = context.model.populations[r.population]
-    recorded = "True"
-    if r.stride > 1:
+    population = context.model.recorded(r)
+    recorded = "True" if r.units is None else text.integers(np.array(r.units))
+    regularly = isinstance(population, spec.Population) and population.regularly
+    if r.stride > 1 and isinstance(population, spec.Population):
         shape = ", ".join(map(str, population.shape))
         every = ", ".join(f"::{r.stride}" for _ in population.shape)
         whole = f"np.arange({population.size})"
         whole += f".reshape({shape})" if len(population.shape) > 1 else ""
         recorded = f"{whole}[{every}].ravel()"
     arguments = [group, variables, f"record={recorded}", f"dt={text.time(r.every)}"]
-    arguments += ["order=-1"] if population.regularly else []  # before these statements
+    arguments += ["order=-1"] if regularly else []  # before these statements
     return [text.call("StateMonitor", arguments, to=name)]
 
 

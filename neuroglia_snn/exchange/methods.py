@@ -76,6 +76,11 @@ def _by_name(name: str, equations: Any) -> tuple[Scheme | None, str]:
             "Brian2's method 'heun', whose drift is that of the Euler scheme"
             " (neuroglia_snn.state_updater('heun') is the one of a model file)"
         )
+    if name == "milstein":
+        return None, (
+            "Brian2's method 'milstein', which is of strong order 1/2"
+            " (neuroglia_snn.state_updater('milstein') is the one of a model file)"
+        )
     return None, f"the method '{name}'"
 
 
@@ -111,7 +116,7 @@ def _defined() -> dict[str, Any]:
     """What the definitions of exported scripts define."""
     scope: dict[str, Any] = {"word_substitute": word_substitute}
     scope["ExplicitStateUpdater"] = brian2.ExplicitStateUpdater
-    for lines in (schemes.HEUN, schemes.STAGES, schemes.EULER_MARUYAMA):
+    for lines in (schemes.HEUN, schemes.STAGES, schemes.EULER_MARUYAMA, schemes.MILSTEIN):
         exec(lines, scope)
     return scope
 
@@ -122,6 +127,7 @@ def _known() -> list[tuple[str, Callable]]:
     found: list[tuple[str, Callable]] = [
         ("heun", exported["heun"]),
         ("euler-maruyama", exported["euler_maruyama"]),
+        ("milstein", exported["milstein"]),
         ("predictor", exported["predictor"]),
     ]
     return found + [(n, state_updater(n)) for n, one in INTEGRATORS.items() if one.own]

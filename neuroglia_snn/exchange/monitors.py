@@ -9,6 +9,7 @@ import numpy as np
 
 from neuroglia_snn.exchange.from_groups import regularly
 from neuroglia_snn.exchange.reading import (
+    INPUTS,
     Reader,
     owner_of,
     time,
@@ -27,13 +28,18 @@ def record(reader: Reader, monitor: Any, means: dict[str, Any]) -> dict[str, Any
         table = {"population": reader.names[synapses.source.name], "reduce": "mean"}
         table["variables"] = list(monitor.record_variables)
         return table | {"every": time(float(monitor.clock.dt))}
-    owner = owner_of(group)
-    if not isinstance(owner, brian2.NeuronGroup):
+    owner: Any = owner_of(group)
+    if isinstance(owner, brian2.Synapses) and isinstance(monitor, brian2.StateMonitor):
+        table = {"projection": reader.names[owner.name]}
+        return table | _of_values(reader, monitor, owner)
+    inputs = () if isinstance(monitor, brian2.StateMonitor) else INPUTS
+    kinds: Any = (brian2.NeuronGroup, *inputs)
+    if not isinstance(owner, kinds):
         reader.refuse(label, f"a record of {type(owner).__name__} '{owner.name}'")
         return {}
     table = {"population": reader.names[owner.name]}
     name = reader.names[monitor.name]
-    if owner is not group:
+    if owner is not group and not isinstance(monitor, brian2.StateMonitor):
         reader.note(
             name, f"keeps all of '{table['population']}', of which the script records a part"
         )
@@ -46,7 +52,8 @@ def record(reader: Reader, monitor: Any, means: dict[str, Any]) -> dict[str, Any
 
 
 def _of_events(reader: Reader, monitor: Any, owner: Any) -> dict[str, Any]:
-    when = owner.thresholder[monitor.event].when
+    given = isinstance(owner, brian2.SpikeGeneratorGroup)
+    when = owner.when if given else owner.thresholder[monitor.event].when
     if monitor.when != when or monitor.order < 1:
         label = f"'{monitor.name}'"
         reader.refuse(label, f"a record of events at another turn than after '{when}'")
@@ -56,31 +63,27 @@ def _of_events(reader: Reader, monitor: Any, owner: Any) -> dict[str, Any]:
 
 
 def _of_values(reader: Reader, monitor: Any, owner: Any) -> dict[str, Any]:
-    label, whole = f"'{monitor.name}'", owner is monitor.source
+    label, source = f"'{monitor.name}'", monitor.source
     if monitor.when != "start":
         reader.refuse(
             label, f"a record of values at '{monitor.when}' of a time step, but at 'start'"
         )
-    for one in regularly(owner):
+    for one in [] if isinstance(owner, brian2.Synapses) else regularly(owner):
         if one.when == "start" and (one.order, one.name) < (monitor.order, monitor.name):
             reader.refuse(
                 label,
                 "a record that is taken after the statements of run_regularly in the same step",
                 "StateMonitor(..., order=-1) takes it before them",
             )
-    recorded = np.asarray(monitor.record).ravel() if monitor.record is not True else None
+    recorded = np.asarray(monitor.record).ravel() + getattr(source, "start", 0)
     table: dict[str, Any] = {"variables": list(monitor.record_variables)}
-    if recorded is not None and len(recorded) != len(owner):
+    if not np.array_equal(recorded, np.arange(len(owner))):
         stride = int(recorded[1] - recorded[0]) if len(recorded) > 1 else 0
         shape = reader.shapes.get(owner.name, [len(owner)])
-        if whole and stride > 1 and np.array_equal(recorded, _every(shape, stride)):
+        if stride > 1 and np.array_equal(recorded, _every(shape, stride)):
             table["stride"] = stride
-        elif whole:
-            count = f"{len(recorded)} unit" + ("s" if len(recorded) > 1 else "")
-            reader.note(
-                reader.names[monitor.name],
-                f"keeps all {len(owner)} units, of which the script records {count}",
-            )
+        else:
+            table["units"] = recorded.tolist()
     if float(monitor.clock.dt) != reader.captured.dt:
         table["every"] = time(float(monitor.clock.dt))
     return table

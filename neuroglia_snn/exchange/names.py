@@ -21,6 +21,7 @@ from neuroglia_snn.quantities import UNITS
 #: What a script calls by name: no parameter may stand in the place of any of these.
 _CALLED = {
     *["NeuronGroup", "Synapses", "StateMonitor", "SpikeMonitor", "EventMonitor", "TimedArray"],
+    *["SpikeGeneratorGroup", "linked_var"],
     *[
         "run",
         "seed",
@@ -99,8 +100,8 @@ def _units(model: spec.Model) -> set[str]:
     texts = [code for owner in owners for code in (owner.equations, *eqs.texts(owner))]
     texts += [p.text for p in model.parameters.values()]
     amounts = [p.value for p in model.parameters.values()]
-    amounts += [t.values[0] for t in model.tables.values()]
-    texts += [text.base_unit(amount.dimensions) for amount in amounts]
+    dimensions = [a.dimensions for a in amounts] + [t.dimensions for t in model.tables.values()]
+    texts += [text.base_unit(one) for one in dimensions]
     words = {word for t in texts for word in re.findall(r"[A-Za-z]\w*", t)}
     return {"second", "ms", "us", "nsecond"} | (words & UNITS.keys())
 

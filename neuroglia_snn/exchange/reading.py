@@ -11,17 +11,18 @@ from typing import Any
 import brian2
 import numpy as np
 from brian2.core.functions import Function
-from brian2.core.variables import Constant
+from brian2.core.variables import Constant, Subexpression
 from brian2.groups.subgroup import Subgroup
 from brian2.input.timedarray import TimedArray
 from brian2.units.fundamentalunits import Dimension, Unit
 from brian2.utils.stringtools import get_identifiers, word_substitute
 
 from neuroglia_snn import expressions, names
+from neuroglia_snn.backends.brian.network import brian_name
+from neuroglia_snn.catalog.toml import Inline
 from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.exchange import methods, text
 from neuroglia_snn.exchange.capture import Captured, Given
-from neuroglia_snn.exchange.toml import Inline
 from neuroglia_snn.quantities import UNITS, parse_quantity
 
 #: Units that a number is written in, if it is short in one of them.
@@ -30,6 +31,10 @@ _USUAL = (
     *("siemens", "pF", "nF", "uF", "farad", "Mohm", "Gohm", "ohm", "Hz", "kHz", "um", "mm", "cm"),
     *("meter", "mM", "uM", "nM"),
 )
+
+
+#: Groups that only give spikes.
+INPUTS = (brian2.PoissonGroup, brian2.SpikeGeneratorGroup)
 
 
 @dataclass
@@ -60,6 +65,7 @@ class Reader:
             captured.network.objects, key=lambda one: (order.get(one.name, len(found)), one.name)
         )
         self.groups = [one for one in self.objects if type(one) is brian2.NeuronGroup]
+        self.inputs = [one for one in self.objects if type(one) in INPUTS]
         self.synapses = [one for one in self.objects if type(one) is brian2.Synapses]
         self.parameters: dict[str, tuple[float, Dimension]] = {}
         self.timed: dict[str, TimedArray] = {}
@@ -141,8 +147,10 @@ class Reader:
     def table(self, name: str, one: TimedArray) -> dict[str, Any]:
         """The table of a function of time."""
         if one.values.ndim > 1:
-            self.refuse(f"'{name}'", "a TimedArray of two dimensions")
-            return {}
+            key = f"table.{name}"
+            self.made.arrays[key] = one.values
+            table = {"file": self.data, "array": key, "dt": time(float(one.dt))}
+            return table | {"unit": text.base_unit(one.dim)}
         bare = one.dim.is_dimensionless
         values = [float(v) if bare else amount(float(v), one.dim) for v in one.values]
         return {"values": values, "dt": time(float(one.dt))}
@@ -153,8 +161,6 @@ class Reader:
         for one in found:
             if one.varname in without:
                 continue
-            if "linked" in one.flags:
-                self.refuse(f"'{group.name}'", f"the linked variable '{one.varname}'")
             left = f"d{one.varname}/dt" if one.type == "differential equation" else one.varname
             right = f" = {self.code(group, ' '.join(one.expr.code.split()))}" if one.expr else ""
             kind = one.var_type
@@ -162,6 +168,44 @@ class Reader:
             flags = f" ({', '.join(one.flags)})" if one.flags else ""
             lines.append(f"{left}{right} : {unit}{flags}")
         return "\n".join(lines)
+
+    def linked(self, group: Any, found: Any) -> dict[str, Any]:
+        """The variables of other groups, or of the group itself, that it reads."""
+        result: dict[str, Any] = {}
+        for one in found:
+            if "linked" not in one.flags:
+                continue
+            source = group.variables[one.varname]
+            index = group.variables.indices[one.varname]
+            owner = next((g for g in self.groups if g.name == source.owner.name), None)
+            label, what = f"'{group.name}'", f"the linked variable '{one.varname}'"
+            if isinstance(source, Subexpression) or owner is None or source.scalar:
+                self.refuse(label, what, "link to a variable of a group with own values")
+                continue
+            if self._turns_round(group, owner):
+                self.refuse(
+                    label,
+                    f"{what} in this order of '{owner.name}' and '{group.name}', which move in that of"
+                    " their names",
+                    "give the groups names, as NeuronGroup(..., name='a')",
+                )
+                continue
+            result[one.varname] = f"{self.names[owner.name]}.{source.name}"
+            if index not in ("_idx", "0"):
+                key = f"linked.{self.names[group.name]}.{one.varname}"
+                self.made.arrays[key] = np.asarray(group.variables[index].get_value(), np.int64)
+                where = Inline(file=self.data, array=key)
+                result[one.varname] = Inline(variable=result[one.varname], index=where)
+        return result
+
+    def _turns_round(self, group: Any, other: Any) -> bool:
+        """Whether two groups move in another order under their names in the model file."""
+
+        def first(name: str, second: str) -> bool:
+            return f"{name}_stateupdater" < f"{second}_stateupdater"
+
+        ours = [brian_name(self.names[one.name]) for one in (group, other)]
+        return first(group.name, other.name) != first(*ours)
 
     def scheme(self, group: Any, equations: Any) -> methods.Scheme | None:
         """The scheme that integrates equations of a group; None if there are none, or no scheme of ours."""

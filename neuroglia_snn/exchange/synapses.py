@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import prod
 
 import numpy as np
 from brian2.units.allunits import second
 
-from neuroglia_snn import algebra, couplings, spec, stages
+from neuroglia_snn import algebra, couplings, geometry, spec, stages
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.exchange import schemes, text
 from neuroglia_snn.exchange.groups import AGAIN, Context, initial
@@ -169,28 +170,49 @@ def _connections(context: Context, p: spec.Projection) -> list[str]:
         return _pairs(context, p, name)
     if rule == "one-to-one":
         return [f"{name}.connect(j='i')"]
-    arguments = [
-        f"{k}={text.value(str(p.connect[k]))}" for k in ("condition", "p", "n") if k in p.connect
-    ]
+    if rule == "generator":
+        generator = text.code(eqs.generator(p.connect))
+        return [text.call(f"{name}.connect", [f"j={generator}", "skip_if_invalid=True"])]
+    written = {"condition": text.value, "p": text.value, "n": text.code}  # no float is an n
+    arguments = [f"{k}={w(str(p.connect[k]))}" for k, w in written.items() if k in p.connect]
     return [text.call(f"{name}.connect", arguments)]
 
 
 def _lattice(context: Context, p: spec.Projection, name: str) -> list[str]:
-    """Each unit and those beside it on the lattice; those at an edge have fewer."""
-    population, site = context.model.populations[p.source.name], context.names.site
-    rows, columns = population.shape
-    pairs = [("[:-1]", "[1:]"), ("[:, :-1]", "[:, 1:]")]
-    if p.connect.get("neighbours", 4) == 8:
-        pairs += [("[:-1, :-1]", "[1:, 1:]"), ("[:-1, 1:]", "[1:, :-1]")]
-    one, other = (", ".join(f"{site}{slices[side]}.ravel()" for slices in pairs) for side in (0, 1))
+    """Each unit and those beside it on the lattice, beyond whose edges there is nothing, or the other side."""
+    shape, site = context.model.populations[p.source.name].shape, context.names.site
+    steps = geometry.lattice_steps(len(shape), p.connect.get("neighbours"))
     a, b = context.names.sides
+    sites = f"{site} = np.arange({prod(shape)})"
+    sites += f".reshape({', '.join(map(str, shape))})" if len(shape) > 1 else ""
+    if p.connect.get("edges") == "periodic":
+        axes = tuple(range(len(shape)))
+        rolled = ", ".join(f"np.roll({site}, {step}, {axes}).ravel()" for step in steps)
+        return [
+            "# each unit and its neighbours on the lattice, whose edges meet",
+            sites,
+            text.call("np.concatenate", [f"[{rolled}]"], to=a),
+            f"{name}.connect(i={a}, j=np.tile({site}.ravel(), {len(steps)}))",
+        ]
+    half = [step for step in steps if next(filter(None, step)) < 0]
+    one, other = (
+        ", ".join(f"{site}{_slices(step, sign)}.ravel()" for step in half) for sign in (1, -1)
+    )
     return [
         "# each unit and its neighbours on the lattice, in both directions; none beyond the edges",
-        f"{site} = np.arange({rows * columns}).reshape({rows}, {columns})",
+        sites,
         text.call("np.concatenate", [f"[{one}]"], to=a),
         text.call("np.concatenate", [f"[{other}]"], to=b),
         f"{name}.connect(i=np.concatenate([{a}, {b}]), j=np.concatenate([{b}, {a}]))",
     ]
+
+
+def _slices(step: Sequence[int], sign: int) -> str:
+    """The sites that have one a step away: those before it, or (with the sign) those behind."""
+    parts = [{-1: ":-1", 0: ":", 1: "1:"}[n * sign] for n in step]
+    while parts[-1] == ":":
+        parts.pop()
+    return f"[{', '.join(parts)}]"
 
 
 def _footprints(context: Context, p: spec.Projection, watched: str, watchers: str) -> list[str]:

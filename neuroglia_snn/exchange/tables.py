@@ -10,9 +10,10 @@ from brian2.groups.subgroup import Subgroup
 from neuroglia_snn import names
 from neuroglia_snn.exchange import monitors
 from neuroglia_snn.exchange.capture import Captured
-from neuroglia_snn.exchange.from_groups import population
+from neuroglia_snn.exchange.from_groups import given, population
 from neuroglia_snn.exchange.from_synapses import projection
 from neuroglia_snn.exchange.reading import (
+    INPUTS,
     Imported,
     Reader,
     amount,
@@ -46,6 +47,7 @@ def imported(captured: Captured, title: str, description: str, data: str) -> Imp
     _name(reader)
     projections = {reader.names[s.name]: projection(reader, s) for s in _in_order(reader)}
     populations = {reader.names[g.name]: population(reader, g) for g in reader.groups}
+    populations |= {reader.names[g.name]: given(reader, g) for g in reader.inputs}
     recording = [one for one in reader.objects if isinstance(one, monitors.KINDS)]
     records = {reader.names[m.name]: monitors.record(reader, m, means) for m in recording}
     made = {
@@ -56,7 +58,7 @@ def imported(captured: Captured, title: str, description: str, data: str) -> Imp
         "projection": projections,
         "record": records,
     }
-    reader.made.tables = {k: _lined(v) for k, v in made.items() if v}
+    reader.made.tables = {k: lined(v) for k, v in made.items() if v}
     reader.made.problems = list(dict.fromkeys(reader.made.problems))
     return reader.made
 
@@ -89,7 +91,8 @@ def _refuse_others(reader: Reader) -> None:
     parts = {part.name for one in reader.objects for part in one.contained_objects}
     for one in reader.objects:
         kind = type(one).__name__
-        if type(one) in (brian2.NeuronGroup, brian2.Synapses) or isinstance(one, monitors.KINDS):
+        known = (brian2.NeuronGroup, brian2.Synapses, *INPUTS)
+        if type(one) in known or isinstance(one, monitors.KINDS):
             if not one.active:
                 reader.refuse(f"'{one.name}'", "that it is not active")
         elif isinstance(one, brian2.NetworkOperation):
@@ -141,10 +144,12 @@ def _in_order(reader: Reader) -> list[Any]:
     return order
 
 
-def _lined(given: Any) -> Any:
+def lined(given: Any) -> Any:
     """Tables with a line end behind every text of several lines."""
     if isinstance(given, dict):
-        return type(given)({k: _lined(v) for k, v in given.items()})
+        return type(given)({k: lined(v) for k, v in given.items()})
     if isinstance(given, list):
-        return [_lined(v) for v in given]
-    return f"{given}\n" if isinstance(given, str) and "\n" in given else given
+        return [lined(v) for v in given]
+    if isinstance(given, str) and "\n" in given and not given.endswith("\n"):
+        return f"{given}\n"
+    return given

@@ -65,10 +65,14 @@ def script(
         For what the script cannot say.
     """
     spelled = plain(model)
-    context = Context(spelled, Names(spelled), images)
+    context = Context(spelled, Names(spelled), {**model.patterns(), **images})
     network = [
         *_section(
-            "populations", [groups.population(context, p) for p in spelled.populations.values()]
+            "populations",
+            [
+                *(groups.population(context, p) for p in spelled.populations.values()),
+                [line for p in spelled.populations.values() for line in groups.links(context, p)],
+            ],
         ),
         *_section(
             "projections", [synapses.projection(context, p) for p in spelled.projections.values()]
@@ -173,12 +177,12 @@ def _parameters(model: spec.Model) -> list[str]:
 
 def _table(context: Context, name: str, table: spec.Table) -> list[str]:
     """A function of time given by samples."""
-    numbers = [v.si for v in table.values]
-    if len(numbers) <= MAX_VALUES:
-        values = f"[{', '.join(map(text.number, numbers))}]"
+    numbers = table.values.numbers
+    if numbers.size <= MAX_VALUES and table.columns is None:
+        values = f"[{', '.join(map(text.number, numbers.tolist()))}]"
     else:
         key = f"table.{name}"
-        context.data[key] = np.array(numbers)
+        context.data[key] = numbers
         values = f"data[{key!r}]"
-    values += text.times(table.values[0].dimensions)
+    values += text.times(table.dimensions)
     return [text.call("TimedArray", [values, f"dt={text.time(table.dt)}"], to=name)]

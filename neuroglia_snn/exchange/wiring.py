@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from neuroglia_snn import geometry
 from neuroglia_snn.program import lattice
 
 
@@ -32,6 +33,21 @@ def recognised(
     found = lattice.explained(i, j, sizes[0]) if within else None
     if found is not None:
         grid, offsets = found
-        if grid.rows > 1 and not any(grid.periodic) and len(offsets) in (4, 8):
-            return {"rule": "lattice", "neighbours": len(offsets)}, [grid.rows, grid.cols]
+        shape = [grid.rows, grid.cols] if grid.rows > 1 else [grid.cols]
+        rule = {"rule": "lattice", "neighbours": len(offsets)}
+        rule |= {"edges": "periodic"} if all(grid.periodic[-len(shape) :]) else {}
+        if len(offsets) in geometry.NEIGHBOURS[len(shape)] and _makes(rule, shape, i, j):
+            return rule, shape
     return None, None
+
+
+def _makes(rule: dict[str, Any], shape: list[int], i: np.ndarray, j: np.ndarray) -> bool:
+    """Whether a rule makes these pairs, in whatever order."""
+    if "edges" in rule and min(shape) < 3:
+        return False
+    index = geometry.lattice(shape, rule)
+    slot, target = np.nonzero(index >= 0)
+    made, given = (
+        np.sort(b * index.shape[1] + a) for a, b in ((index[slot, target], target), (i, j))
+    )
+    return np.array_equal(made, given)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from neuroglia_snn import spec
-from neuroglia_snn.mapping.place import CORES, PROCESSORS, Placement
+from neuroglia_snn.mapping.place import CORES, NOWHERE, Core, Layout, Placement
 
 _COLOURS = ("#0b6e4f", "#b3541e", "#3b5b92", "#8a5a9e", "#c2a83e")
 _EMPTY, _EDGE = "#eeeeee", "#ffffff"
@@ -19,42 +20,33 @@ MAX_CHIPS = 8
 
 
 @matplotlib.rc_context({"text.parse_math": False})  # a title may hold a $
-def draw(placements: list[Placement], hardware: spec.Hardware, path: Path) -> Path:
+def draw(layout: Layout, hardware: spec.Hardware, path: Path) -> Path:
     """Every chip as a grid of its cores, filled as far as each is used."""
     per_chip = hardware.number("cores_per_chip") or 1
-    cores = [core for placement in placements for core in placement.cores]
-    chips = max(1, -(-len(cores) // per_chip))
+    chips = max(1, -(-len(layout.cores) // per_chip))
     shown = min(chips, MAX_CHIPS)
     across = math.ceil(math.sqrt(2 * per_chip))
     down = -(-per_chip // across)
     figure = Figure(figsize=(7.5, 4.4 * shown), layout="constrained")
     axes = figure.subplots(shown, 1, squeeze=False)[:, 0]
-    names = [p.population for p in placements]
+    names = [p.population.name for p in layout.placements]
     colours = {name: _COLOURS[n % len(_COLOURS)] for n, name in enumerate(names)}
     for chip, axis in enumerate(axes):
         for n in range(per_chip):
-            x, y = n % across, down - 1 - n // across
-            axis.add_patch(Rectangle((x, y), 0.94, 0.94, facecolor=_EMPTY, edgecolor=_EDGE))
-            if chip * per_chip + n < len(cores):
-                core = cores[chip * per_chip + n]
-                colour = colours[core.population]
-                axis.add_patch(Rectangle((x, y), 0.94, 0.94 * core.used, facecolor=colour))
-                axis.text(
-                    x + 0.47,
-                    y + 0.47,
-                    str(core.units.size),
-                    ha="center",
-                    va="center",
-                    fontsize=8,
-                    color="white",
-                )
+            corner = n % across, down - 1 - n // across
+            axis.add_patch(Rectangle(corner, 0.94, 0.94, facecolor=_EMPTY, edgecolor=_EDGE))
+            if chip * per_chip + n < len(layout.cores):
+                _core(axis, layout.cores[chip * per_chip + n], corner, colours)
         axis.set(xlim=(-0.2, across + 0.1), ylim=(-0.2, down + 0.1), aspect="equal")
         axis.axis("off")
         axis.set_title(
             f"{hardware.title}, chip {chip + 1} of {chips}: {per_chip} cores", fontsize=10
         )
     figure.legend(
-        handles=[Patch(color=colours[p.population], label=_label(p)) for p in placements],
+        handles=[
+            Patch(color=colours[p.population.name], label=_label(p, layout))
+            for p in layout.placements
+        ],
         loc="outside lower center",
         ncols=1,
         fontsize=9,
@@ -66,8 +58,19 @@ def draw(placements: list[Placement], hardware: spec.Hardware, path: Path) -> Pa
     return path
 
 
-def _label(placement: Placement) -> str:
+def _core(axis: Any, core: Core, corner: tuple[int, int], colours: dict[str, str]) -> None:
+    """A core, with a column for each population on it."""
+    width = 0.94 / len(core.parts)
+    for n, part in enumerate(core.parts):
+        place = corner[0] + n * width, corner[1]
+        colour = colours[part.population.name]
+        axis.add_patch(Rectangle(place, width, 0.94 * core.used, facecolor=colour))
+    middle = corner[0] + 0.47, corner[1] + 0.47
+    axis.text(*middle, str(core.size), ha="center", va="center", fontsize=8, color="white")
+
+
+def _label(placement: Placement, layout: Layout) -> str:
+    name = placement.population.name
     if placement.where == CORES:
-        return f"{placement.population}: {len(placement.cores)} cores"
-    where = "embedded processors" if placement.where == PROCESSORS else "does not fit"
-    return f"{placement.population}: {where}"
+        return f"{name}: {len(layout.cores_of(placement.population))} cores"
+    return f"{name}: {'does not fit' if placement.where == NOWHERE else placement.where}"

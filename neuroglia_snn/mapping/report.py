@@ -1,96 +1,70 @@
-"""A model on a chip: the numbers as one summary, and as text."""
+"""A network on a chip: the numbers as one summary, and as text."""
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from neuroglia_snn import couplings as couplings_of
-from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
-from neuroglia_snn.errors import BackendError
-from neuroglia_snn.fixedpoint import recorded
-from neuroglia_snn.fixedpoint.quantise import FixedProgram
-from neuroglia_snn.lowering import lower
-from neuroglia_snn.lowering.messages import with_messages
-from neuroglia_snn.lowering.operations import Coupling, Program
-from neuroglia_snn.mapping import messages
+from neuroglia_snn.mapping import fit
+from neuroglia_snn.mapping.graph import Connection, Graph, Stream
+from neuroglia_snn.mapping.memory import Bits, delayed_bytes, format_of, payload_bits
+from neuroglia_snn.mapping.observe import DELTA, Observed
 from neuroglia_snn.mapping.place import (
     CORES,
     NOWHERE,
+    OUTSIDE,
     PROCESSORS,
+    Layout,
     Placement,
-    bits_per_synapse,
     fan,
-    place,
+    routes,
 )
-from neuroglia_snn.native import deviation
-from neuroglia_snn.results import display_unit
 
 Summary = dict[str, Any]
 
 
-def map_model(
-    model: spec.Model, hardware: spec.Hardware, seed: int = 0
-) -> tuple[Summary, list[Placement]]:
-    """Place a model on a chip.
-
-    Returns
-    -------
-    summary : cores, chips, populations, couplings, variables, what does not fit and what is unknown
-    placements : for the drawing
-
-    Raises
-    ------
-    BackendError, RangeError
-        Where the model has no lowering or no fixed-point formats.
-    """
-    images = {n: np.ones(shape, bool) for n, shape in model.images().items()}
-    try:
-        plain = lower(model, images)
-    except BackendError as error:
-        raise BackendError(
-            f"'{model.name}' cannot be mapped, as backend 'lava' cannot run it: {error}"
-        ) from None
-    program = with_messages(plain)
-    fixed = recorded.formats(model, program, seed)
-    placements = place(fixed.program, fixed, hardware)
-    cores = sum(len(p.cores) for p in placements)
-    chips = -(-cores // (hardware.number("cores_per_chip") or 1))
-    if not cores and any(p.where == PROCESSORS for p in placements):
-        chips = 1
-    traffic = messages.count(plain, program.couplings, fixed, seed)
-    sent = {
-        name: {
-            "from": c.source,
-            "to": c.target,
-            "connections": int(c.sources.size),
-            "fan_in": fan(c, program.populations[c.target].size)[0],
-            "fan_out": fan(c, program.populations[c.target].size)[1],
-            "steps_between_messages": c.period,
-            "messages_per_step": round(traffic[name].every, 1),
-            "messages_per_step_on_change": round(traffic[name].changed, 1),
-            "payload_bits": _payload(fixed, c),
-        }
-        for name, c in program.couplings.items()
-    }
-    summary: Summary = {
-        "model": model.name,
-        "title": model.title,
-        "model_digest": model.digest,
+def summarise(observed: Observed, layout: Layout, hardware: spec.Hardware, bits: Bits) -> Summary:
+    """What a network takes of a chip, what does not fit, and what is assumed and unknown."""
+    graph = observed.graph
+    misfits = fit.misfits(graph, layout, hardware, bits)
+    traffic = {id(s): _traffic(s, observed, layout) for s in graph.streams()}
+    return {
         "hardware": hardware.name,
-        "cores": cores,
-        "chips": chips,
-        "fits": not _misfits(program, fixed, hardware, placements),
-        "does_not_fit": _misfits(program, fixed, hardware, placements),
-        "populations": {p.population: _population(program, p, hardware) for p in placements},
-        "couplings": sent,
-        "messages_per_step": round(sum(t.every for t in traffic.values()), 1),
-        "messages_per_step_on_change": round(sum(t.changed for t in traffic.values()), 1),
-        "variables": _variables(program, fixed, model),
-        "assumptions": _assumptions(hardware, program),
+        "dt_ms": graph.dt * 1e3,
+        "steps_observed": observed.steps,
+        "cores": len(layout.cores),
+        "chips": fit.chips(layout, hardware),
+        "fits": not misfits,
+        "does_not_fit": misfits,
+        "would_fit": fit.remedies(graph, layout, hardware, bits) if misfits else [],
+        "populations": {
+            p.population.name: _population(p, layout, hardware, bits, observed)
+            for p in layout.placements
+        },
+        "connections": {
+            c.name: _connection(c, layout, hardware, bits, observed, traffic)
+            for c in graph.connections
+        },
+        "messages": {
+            s.name: {**traffic[id(s)], "payload_bits": payload_bits(s, bits)}
+            for s in graph.streams()
+        },
+        **{
+            name: round(sum(t[name] for t in traffic.values()), 1)
+            for name in ("messages_per_step", "messages_per_step_on_change", "packets_per_step")
+        },
+        "inputs": {
+            e.name: {
+                "to": f"{e.target.name}.{e.variable}",
+                "events_per_step": round(e.per_step * e.target.size, 3),
+            }
+            for e in graph.externals
+        },
+        "in_python": graph.python,
+        "assumptions": _assumptions(graph, observed, layout),
         "unknown": [name for name, entry in hardware.entries.items() if entry.value is None],
         "sources": {
             name: f"{entry.source} ({entry.confidence} confidence)"
@@ -98,148 +72,211 @@ def map_model(
             if entry.value is not None
         },
     }
-    return summary, placements
 
 
-def _payload(fixed: FixedProgram, coupling: Coupling) -> int:
-    """Bits that a message needs; an event whose only other value is 0 needs none."""
-    bits = fixed.values[coupling.source, f"give {coupling.name}"][coupling.term].bits
-    return 0 if bits == 2 else bits
+def _traffic(stream: Stream, observed: Observed, layout: Layout) -> dict[str, float]:
+    """Messages a base step: of units that are due, of those that changed, and to each core that they reach."""
+    connections = [c for c in observed.graph.connections if stream in c.streams]
+    units, _ = routes(connections, layout)
+    counts = observed.counts(stream)
+    senders = np.unique(units)
+    every = float(counts[senders].sum())
+    changed = observed.changed(stream, senders.size)
+    return {
+        "messages_per_step": round(every, 4),
+        "messages_per_step_on_change": round(every if changed is None else changed, 4),
+        "packets_per_step": round(float(counts[units].sum()), 4),
+        "messages_in_the_busiest_step": observed.most(stream, senders),
+    }
 
 
-def _population(program: Program, placement: Placement, hardware: spec.Hardware) -> Summary:
-    population = program.populations[placement.population]
-    found: Summary = {
+def _connection(
+    connection: Connection,
+    layout: Layout,
+    hardware: spec.Hardware,
+    bits: Bits,
+    observed: Observed,
+    traffic: dict[int, dict[str, float]],
+) -> Summary:
+    """What a connection joins, keeps and sends."""
+    fan_in, fan_out = fan(connection)
+    kept = format_of(connection, hardware, bits)
+    counts = sum(observed.counts(s)[connection.sources].sum() for s in connection.streams)
+    formats = Counter(
+        part.formats[connection.name] for _, part in layout.cores_of(connection.target)
+    )
+    made: Summary = {
+        "from": connection.source.name,
+        "to": connection.target.name,
+        "synapses": int(connection.sources.size),
+        "fan_in": fan_in,
+        "fan_out": fan_out,
+        "sends": [s.name for s in connection.streams],
+        "payload_bits": max(payload_bits(s, bits) for s in connection.streams),
+        "messages_per_step": round(
+            sum(traffic[id(s)]["messages_per_step"] for s in connection.streams), 4
+        ),
+        "synaptic_events_per_step": round(float(counts), 4),
+        "weights": _weights(connection),
+        "bits_a_synapse": kept.own,
+        "cores_by_format": dict(formats),
+        "delay_steps": connection.delay,
+        "different_delays": connection.delays,
+    }
+    if connection.learnt:
+        made["learnt"] = [v.name for v in connection.learnt]
+        made["learnt_bits_a_synapse"] = kept.learnt
+        made["updates_per_step"] = round(observed.updates(connection), 4)
+    return made
+
+
+def _weights(connection: Connection) -> dict[str, int]:
+    """How many different values each constant of the synapses has."""
+    return {v.name: v.distinct for v in connection.constants}
+
+
+def _population(
+    placement: Placement,
+    layout: Layout,
+    hardware: spec.Hardware,
+    bits: Bits,
+    observed: Observed,
+) -> Summary:
+    population, on = placement.population, layout.cores_of(placement.population)
+    made: Summary = {
         "units": population.size,
         "placed_on": placement.where,
-        "cores": len(placement.cores),
+        "cores": len(on),
+        "steps_between_updates": population.period,
+        "events_per_step": _events(population.name, observed),
     }
     if placement.reason:
-        found["because"] = placement.reason
-    if placement.cores:
-        used = [c.used for c in placement.cores]
-        found |= {
-            "units_per_core": max(c.units.size for c in placement.cores),
-            "synapse_memory_bytes": sum(c.synapse_bits for c in placement.cores) // 8,
-            "state_memory_bytes": sum(c.state_bytes for c in placement.cores),
-            "in_axons_per_core": max(c.in_axons for c in placement.cores),
-            "out_axons_per_core": max(c.out_axons for c in placement.cores),
-            "fullest_core": round(max(used), 3),
-            "emptiest_core": round(min(used), 3),
+        made["because"] = placement.reason
+    if on:
+        parts = [part for _, part in on]
+        made |= {
+            "units_per_core": max(p.units.size for p in parts),
+            "shares_cores_with": sorted(
+                {p.population.name for c, _ in on for p in c.parts} - {population.name}
+            ),
+            "synapse_memory_bytes": sum(int(p.needs["synapse_bits_per_core"]) for p in parts) // 8,
+            "state_memory_bytes": sum(int(p.needs["state_bytes"]) for p in parts),
+            "delayed_input_bytes": population.size * delayed_bytes(population, bits),
+            "dendritic_inputs": sorted(population.received),
+            "in_axons_per_core": max(int(p.needs["in_axons_per_core"]) for p in parts),
+            "out_axons_per_core": max(int(p.needs["out_axons_per_core"]) for p in parts),
+            "fullest_core": round(max(c.used for c, _ in on), 3),
+            "emptiest_core": round(min(c.used for c, _ in on), 3),
         }
     if placement.where == PROCESSORS:
-        found["processors"] = hardware.number("embedded_processors")
-        found["operations_per_step"] = population.size * sum(
-            len(b.operations) for b in population.blocks().values()
-        )
-    return found
+        made["processors"] = hardware.number("embedded_processors")
+        made["operations_per_step"] = population.operations
+    return made
 
 
-def _misfits(
-    program: Program, fixed: FixedProgram, hardware: spec.Hardware, placements: list[Placement]
-) -> list[str]:
-    """What cannot be on this chip, and why, one sentence each."""
-    said = [f"population '{p.population}': {p.reason}" for p in placements if p.where == NOWHERE]
-    payload, state = hardware.number("payload_bits"), hardware.number("state_bits")
-    for coupling in program.couplings.values():
-        needed = _payload(fixed, coupling)
-        if payload is not None and needed > payload:
-            said.append(
-                f"coupling '{coupling.name}': sends {needed} bits a message, a spike carries {payload}"
-            )
-    on_cores = {p.population for p in placements if p.where == CORES}
-    for name in sorted(on_cores):
-        for variable in program.populations[name].initial:
-            bits = fixed.formats[name][variable].bits
-            summed = variable in program.populations[name].inputs
-            if state is not None and bits > state and not summed:
-                said.append(f"variable '{variable}' of '{name}': {bits} bits, the chip has {state}")
-    return said
+def _events(name: str, observed: Observed) -> float:
+    """Events of a population in a base step, of all kinds."""
+    spaces = {s.events for s in observed.graph.streams() if s.events and s.source.name == name}
+    return round(sum(len(observed.events[space][0]) for space in spaces) / observed.steps, 4)
 
 
-def _variables(program: Program, fixed: FixedProgram, model: spec.Model) -> Summary:
-    """Formats, what rounding alone does to a variable over the run, and how far integers really are off.
-
-    The prediction takes the roundings of steps as independent: each has a variance of 1/12 of a squared
-    step of the format (1/6 if it is at random), and the first stage of a two-stage scheme counts half.
-    """
-    off = deviation.measure(program, fixed)
-    result: Summary = {}
-    for name, population in program.populations.items():
-        inputs = couplings_of.inputs(couplings_of.recomputed(model, name))
-        own = eqs.parse(model.populations[name].equations)
-        for variable in population.initial:
-            if variable in inputs or variable in population.inputs:
-                continue
-            made = fixed.formats[name][variable]
-            unit, scale = display_unit(own[variable].dimensions)
-            step = made.scale * scale
-            entry: Summary = {
-                "format": str(made),
-                "bits": made.bits,
-                "unit": unit,
-                "step": step,
-                "range": [end * scale for end in made.range],
-            }
-            if variable in population.state:
-                stochastic = variable in model.populations[name].ranges and (
-                    model.populations[name].ranges[variable].stochastic
-                )
-                stages = 1.25 if population.correct.operations else 1.0
-                each = step * math.sqrt(stages / (6 if stochastic else 12))
-                entry["rounding_rms_per_step"] = each
-                entry["rounding_rms_over_the_run"] = each * math.sqrt(
-                    program.steps / population.period
-                )
-                entry["error_rms_seen"] = off[name][variable] * scale
-            result[f"{name}.{variable}"] = entry
-    return result
-
-
-def _assumptions(hardware: spec.Hardware, program: Program) -> list[str]:
-    return [
-        f"a synapse takes {bits_per_synapse(hardware)} bits: its weight and the index of its target",
-        "a message takes one step, each coupling's messages are counted apart, and one that its target"
-        " reads every n steps is sent every n steps",
-        "predicted rounding errors are independent of each other, and the dynamics neither shrink nor"
-        f" grow them; errors 'seen' are the integers' against float64 after {deviation.steps(program)}"
-        " steps without noise",
-        f"only changes above 1/{round(1 / messages.DELTA)} of the range of a message's format are sent 'on"
-        f" change', seen in the first {messages.STEPS} steps",
+def _assumptions(graph: Graph, observed: Observed, layout: Layout) -> list[str]:
+    said = [
+        "synapses lie at the units that they reach, each connection in the format that takes the fewest bits of a"
+        " core: 'sparse' (what a synapse holds, or a weight, and the index of its target), 'dense' (what a"
+        " synapse holds, for every source and unit of the core) or 'shared' (no weight of its own)",
+        "every value takes 24 bits where the model's file says nothing else, and a truth value one bit",
+        "a message carries one spike or one value; what synapses or equations read of the unit of a spike goes with it",
+        f"spikes are those of the first {observed.steps} steps of {graph.dt * 1e3:g} ms",
     ]
+    if any(s.of_values for s in graph.streams()):
+        said.append(
+            f"only changes above 1/{round(1 / DELTA)} of the range of a variable are sent 'on change', seen in the"
+            f" first {observed.looked} steps"
+        )
+    if any(len(core.parts) > 1 for core in layout.cores):
+        said.append("a core runs the equations of several populations")
+    if any(p.where == PROCESSORS for p in layout.placements):
+        said.append("the memory and the speed of embedded processors are not checked")
+    if graph.python:
+        names = ", ".join(f"'{name}'" for name in graph.python)
+        said.append(f"what runs in Python is on the host: {names}")
+    return said
 
 
 def text(summary: Summary) -> str:
     """The summary for reading."""
+    chips = summary["chips"]
     lines = [
         f"{summary['title']} on {summary['hardware']}",
-        f"cores {summary['cores']}, chips {summary['chips']}"
+        f"cores {summary['cores']}, chips {chips}"
         + ("" if summary["fits"] else "; not all of it fits"),
         "",
     ]
     for name, p in summary["populations"].items():
-        place_ = f"{p['cores'] or 'no'} cores"
-        if p["placed_on"] == PROCESSORS:
-            place_ = f"the {p['processors']} embedded processors"
-        lines.append(f"{name}: {p['units']} units on {place_}")
-        if "because" in p:
-            lines.append(f"    {p['because']}")
-        if p["cores"]:
+        lines += _of_population(name, p)
+    if summary["connections"]:
+        lines += [
+            "",
+            f"{'connection':44} {'synapses':>9} {'fan-in':>7} {'fan-out':>8} {'bits':>5} {'delay':>6} {'messages':>9}  format",
+        ]
+    for name, c in summary["connections"].items():
+        lines.append(
+            f"{name:44} {c['synapses']:9} {c['fan_in']:7} {c['fan_out']:8} {c['payload_bits']:5}"
+            f" {c['delay_steps']:6} {c['messages_per_step']:9.1f}  {', '.join(c['cores_by_format'])}"
+        )
+        if "learnt" in c:
             lines.append(
-                f"    up to {p['units_per_core']} a core; synapses {p['synapse_memory_bytes']} bytes,"
-                f" states {p['state_memory_bytes']} bytes; axons in {p['in_axons_per_core']},"
-                f" out {p['out_axons_per_core']} a core; fullest core {p['fullest_core']:.0%}"
+                f"    learnt: {c['learnt_bits_a_synapse']} bits a synapse ({', '.join(c['learnt'])}),"
+                f" {c['updates_per_step']:.1f} updates a step"
             )
     lines += [
         "",
-        f"{'coupling':36} {'fan-in':>7} {'fan-out':>8} {'bits':>5} {'messages':>9} {'on change':>10}",
+        f"messages a step: {summary['messages_per_step']:.1f}, on change"
+        f" {summary['messages_per_step_on_change']:.1f}; to each core that they reach:"
+        f" {summary['packets_per_step']:.1f}",
     ]
-    for name, c in summary["couplings"].items():
+    lines += _of_variables(summary)
+    lines += _of_energy(summary.get("energy"))
+    if "no_energy" in summary:
+        lines += ["", f"no energy and time: {summary['no_energy']}"]
+    for title, entries in (
+        ("does not fit", summary["does_not_fit"]),
+        ("would make it fit", summary["would_fit"]),
+        ("assumed", summary["assumptions"]),
+        ("in no public document, so not checked", summary["unknown"]),
+    ):
+        if entries:
+            lines += ["", f"{title}:", *(f"    {entry}" for entry in entries)]
+    return "\n".join(lines)
+
+
+def _of_population(name: str, p: Summary) -> list[str]:
+    where = {
+        CORES: f"{p['cores']} core{'s' * (p['cores'] != 1)}",
+        PROCESSORS: f"the {p.get('processors')} embedded processors",
+        OUTSIDE: "outside",
+        NOWHERE: "no cores",
+    }[p["placed_on"]]
+    lines = [f"{name}: {p['units']} units on {where}"]
+    if p["placed_on"] == OUTSIDE:
+        lines = [f"{name}: {p['units']} units, {p['because']}"]
+    elif "because" in p:
+        lines.append(f"    {p['because']}")
+    if p["cores"]:
         lines.append(
-            f"{name:36} {c['fan_in']:7} {c['fan_out']:8} {c['payload_bits']:5}"
-            f" {c['messages_per_step']:9.1f} {c['messages_per_step_on_change']:10.1f}"
+            f"    up to {p['units_per_core']} a core; synapses {p['synapse_memory_bytes']} bytes,"
+            f" states {p['state_memory_bytes']} bytes; axons in {p['in_axons_per_core']},"
+            f" out {p['out_axons_per_core']} a core; fullest core {p['fullest_core']:.0%}"
         )
-    lines += [
+    return lines
+
+
+def _of_variables(summary: Summary) -> list[str]:
+    if not summary["variables"]:
+        why = summary.get("no_formats")
+        return ["", f"no formats of variables in integers: {why}"] if why else []
+    lines = [
         "",
         f"{'variable':24} {'format':22} {'step':>10} {'unit':4} {'rms rounding over the run':>26}"
         f" {'rms error seen':>16}",
@@ -251,15 +288,29 @@ def text(summary: Summary) -> str:
         lines.append(
             f"{name:24} {v['format']:22} {v['step']:10.3g} {unit:4} {_number(error):>26} {seen:>16}"
         )
-    for title, entries in (
-        ("does not fit", summary["does_not_fit"]),
-        ("assumed", summary["assumptions"]),
-        ("in no public document, so not checked", summary["unknown"]),
-    ):
-        if entries:
-            lines += ["", f"{title}:", *(f"    {entry}" for entry in entries)]
-    return "\n".join(lines)
+    return lines
 
 
 def _number(value: float | None) -> str:
     return "exact or counted" if value is None else f"{value:.3g}"
+
+
+def _of_energy(energy: Summary | None) -> list[str]:
+    if energy is None:
+        return []
+    return [
+        "",
+        f"energy and time of {energy['steps']} steps, by SANA-FE {energy['sanafe']}, priced by {energy['priced_by']}:",
+        f"    a step: {energy['energy_per_step_J'] * 1e9:.4g} nJ, {energy['time_per_step_s'] * 1e6:.4g} us",
+        *(
+            f"        of which {name}: {value * 1e9:.4g} nJ"
+            for name, value in energy["energy_per_step_by_part_J"].items()
+        ),
+        *(
+            f"    all of it, divided by the number of {name}s: {value * 1e12:.4g} pJ"
+            for name, value in energy["energy_per_event_J"].items()
+        ),
+        f"    busiest core: {energy['busiest_core']}",
+        f"    busiest link: {energy['busiest_link']}",
+        *(f"    {note}" for note in energy["notes"]),
+    ]

@@ -41,7 +41,8 @@ def with_rows(program: Program) -> Program:
 def with_order(program: Program) -> Program:
     """The program whose pathways know which of their synapses' values do not change within a run.
 
-    They are all that a pathway reads of its synapses, or none; it asks for no synapse's number either.
+    They are all that a pathway reads of its synapses, or none; it asks for no synapse's number either, and has no row,
+    where values are in the order in which synapses were made.
     """
     written: set[Array] = set()
     for step in program.steps:
@@ -52,7 +53,9 @@ def with_order(program: Program) -> Program:
         own = {c.array for c in _cells(step) if c.index is None and not c.array.scalar}
         numbered = any(isinstance(e, (Draw, Call)) for e in step.kernel.expressions())
         changing = any(a in written or (watched and not a.variable.constant) for a in own)
-        return () if numbered or changing else tuple(sorted(own, key=lambda a: a.number))
+        return (
+            () if numbered or changing or step.row else tuple(sorted(own, key=lambda a: a.number))
+        )
 
     steps = [
         replace(step, ordered=ordered(step)) if isinstance(step, Deliver) else step

@@ -1,7 +1,8 @@
-"""Brian2's clocks: which are due, and how they go on. ``emit/runtime.hpp`` does the same."""
+"""Brian2's clocks: which are due, and how they go on. ``emit/run.hpp`` does the same."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,21 @@ def values(clock: Any, name: str) -> np.ndarray | None:
 
 def time(clock: Any) -> float:
     return float(clock.variables["t"].get_value()[0])
+
+
+def fastest(clocks: list[Any]) -> int | None:
+    """Number of the clock with the shortest step; None where no clock has a step."""
+    steps = [values(clock, "dt") for clock in clocks]
+    regular = [n for n, dt in enumerate(steps) if dt is not None]
+    return min(regular, key=lambda n: float(steps[n][0]), default=None)  # type: ignore[index]
+
+
+def ratios(clocks: list[Any]) -> list[int | None]:
+    """Steps of the fastest clock in one of each clock; None where they are no whole number."""
+    steps = [values(clock, "dt") for clock in clocks]
+    shortest = min((float(dt[0]) for dt in steps if dt is not None), default=math.inf)
+    found = [None if dt is None else float(dt[0]) / shortest for dt in steps]
+    return [None if r is None or abs(r - round(r)) > 1e-4 else round(r) for r in found]
 
 
 def due(clocks: list[Any]) -> tuple[int, list[bool]]:

@@ -38,6 +38,10 @@ class Code(CodeObject):
     templater = NumpyCodeObject.templater
     generator_class: type[CodeGenerator] = CPPCodeGenerator
 
+    #: What its functions are written in.
+    language = "C++"
+    #: Names of the implementations of a script's functions that it can call; none for those that Brian2 finds.
+    implementations: tuple[str, ...] = ()
     #: Runs one code object from Python; the device sets it.
     execute: Callable[[Code], None]
 
@@ -63,6 +67,21 @@ class Code(CodeObject):
 
     def __call__(self, **keywords: Any) -> None:
         self.execute(self)
+
+
+class _CudaGenerator(CPPCodeGenerator):
+    """Lets Brian2 find functions by the name by which Brian2CUDA does."""
+
+    class_name = "cuda"
+
+
+class CudaCode(Code):
+    """A record for a GPU, which calls functions that are written for one, as Brian2CUDA's are."""
+
+    class_name = "neuroglia_cuda"
+    generator_class = _CudaGenerator
+    language = "CUDA"
+    implementations = ("neuroglia_cuda", "cuda")
 
 
 for _drawn in ("rand", "randn"):

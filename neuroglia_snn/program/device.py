@@ -7,6 +7,8 @@ import itertools
 import re
 import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -23,11 +25,12 @@ from brian2.synapses.synapses import SynapticPathway
 from brian2.units.allunits import second
 from brian2.utils.logger import get_logger
 
-from neuroglia_snn.errors import UserError
+from neuroglia_snn.errors import DeviceLost, UserError
 from neuroglia_snn.program import clocks, connect, draws, drive
 from neuroglia_snn.program.build import build
 from neuroglia_snn.program.code import record
 from neuroglia_snn.program.machine import MOST_THREADS, Machine, Made, Setting
+from neuroglia_snn.program.prescribed import Prescriptions, of_script, require_known
 from neuroglia_snn.program.program import Program
 from neuroglia_snn.program.refusal import Refused, refuse
 from neuroglia_snn.program.single import execute
@@ -37,6 +40,9 @@ logger = get_logger("brian2.devices.neuroglia")
 #: The kind of code objects whose functions a target calls, and what makes its machines.
 Target = tuple[type[CodeObject], Callable[[Program, Setting], Machine]]
 
+#: What `set_device` takes.
+PRECISIONS = ("float64", "float32", "fixed")
+
 
 class NeurogliaDevice(RuntimeDevice):
     """Runs networks by a machine; all that happens outside of a run is Brian2's, in NumPy.
@@ -45,12 +51,19 @@ class NeurogliaDevice(RuntimeDevice):
     to what makes its machines.
     """
 
-    def __init__(self, targets: dict[str, Target]) -> None:
+    def __init__(
+        self, targets: dict[str, Target], fixed: Callable[..., Machine] | None = None
+    ) -> None:
         super().__init__()
+        self._make_fixed = fixed
+        #: What is prescribed of the integers of variables, by names of group and variable.
+        self.prescribed: Prescriptions = {}
+        self.fixed: Any = None  # the integers of the last run in fixed point
         self.arrays = runtime_device.arrays  # a script may go on with its objects on either
         self._targets = targets
         self._target, self._fallback = next(iter(targets)), False
         self._precision, self._threads = "float64", 1
+        self._of_gpu = {"deterministic": False, "fast_math": False}
         self._preparing = self._fallen_back = False
         self._included: frozenset[int] = frozenset()
         self.made = Made()  # of the last run
@@ -60,19 +73,25 @@ class NeurogliaDevice(RuntimeDevice):
         self._numbers = itertools.count()
 
     def activate(self, build_on_run: bool = True, **options: Any) -> None:
-        """Take up ``target``, ``precision``, ``threads`` and ``fallback`` from `set_device`."""
+        """Take up ``target``, ``precision``, ``ranges``, ``threads`` and ``fallback`` from `set_device`.
+
+        For a GPU, ``deterministic`` says that sums are in Brian2's order, and ``fast_math`` that functions may be
+        less exact.
+        """
         super().activate(build_on_run, **options)
         target = options.pop("target", next(iter(self._targets)))
         fallback = options.pop("fallback", False)
         precision = options.pop("precision", "float64")
         threads = options.pop("threads", 1)
+        prescribed = of_script(options.pop("ranges", {}))
+        of_gpu = {name: bool(options.pop(name, False)) for name in ("deterministic", "fast_math")}
         options.pop("profile", None)
         if target not in self._targets:
             known = ", ".join(f"'{t}'" for t in self._targets)
             raise UserError(f"set_device('neuroglia', target={target!r}): the targets are {known}")
-        if precision not in ("float64", "float32"):
+        if precision not in PRECISIONS:
             raise UserError(
-                f"set_device('neuroglia', precision={precision!r}): it is 'float64' or 'float32'"
+                f"set_device('neuroglia', precision={precision!r}): it is 'float64', 'float32' or 'fixed'"
             )
         if not (isinstance(threads, (int, np.integer)) and 1 <= threads <= MOST_THREADS):
             raise UserError(
@@ -81,10 +100,12 @@ class NeurogliaDevice(RuntimeDevice):
         if options:
             raise UserError(
                 f"set_device('neuroglia') has no option '{next(iter(options))}' (it has target, "
-                "precision, threads and fallback)"
+                "precision, ranges, threads, deterministic, fast_math and fallback)"
             )
         self._target, self._fallback = target, bool(fallback)
         self._precision, self._threads = precision, int(threads)
+        self._of_gpu = of_gpu
+        self.prescribed = prescribed
 
     # ------------------------------------------------------------------------------ code objects
 
@@ -180,44 +201,23 @@ class NeurogliaDevice(RuntimeDevice):
         profile = self.build_options.get("profile", False) if profile is None else profile
         objects = network.sorted_objects
         self._clear_unused(objects)
-        network._clocks = {obj.clock for obj in objects}
         t_start, t_end = network.t, network.t + duration
-        for clock in network._clocks:
-            clock.set_interval(network.t, t_end)
-        self._prepare(network, namespace)
-        if not objects:
+        shift = self._position - network.t_
+        begun = self.begun(network, duration, namespace, bool(profile))
+        if begun is None:
             return
         told = drive.Report(report, report_period, t_start, duration)
-        program = build(objects)
-        shift = self._position - network.t_
-        setting = drive.setting(
-            program,
-            self._keys(program),
-            shift,
-            bool(profile),
-            self._precision == "float32",
-            self._threads,
-        )
-        machine = self._targets[self._target][1](program, setting)
-        self.made = machine.made
-        told.begin()
-        going = drive.Drive(network, machine, self._limit())
-        began = time.time()
-        Network._globally_running = True
-        try:
-            going.go(told)
-        except Exception:
-            logger.warn(
-                f"The run stopped at t = {going.t:g} s: all arrays are as that step left them.",
-                "stopped",
-            )
-            raise
-        finally:
-            self._last_run_time = time.time() - began  # of the loop, as Brian2 takes it
-            Network._globally_running = False
-            network.t_ = going.t
-            self._position = network.t_ + shift
-            going.finish()
+        with closing(begun) as going:
+            try:
+                going.prepare()
+                told.begin()
+                self._go(going, told)
+            finally:
+                try:
+                    going.finish()
+                finally:
+                    network.t_ = going.t
+                    self._position = network.t_ + shift
         if not (network._stopped or Network._globally_stopped):
             network.t_ = float(t_end)
         self._position = network.t_ + shift
@@ -231,6 +231,61 @@ class NeurogliaDevice(RuntimeDevice):
             spent = going.profile()
             network._profiling_info = [(name, t * second) for name, t in spent.items()]
 
+    def begun(
+        self, network: Any, duration: Any, namespace: Any, profile: bool = False
+    ) -> drive.Drive | None:
+        """A run of a network that is ready to go, to be closed; nothing for one without objects."""
+        objects = network.sorted_objects
+        self._prepare(network, duration, namespace)
+        if not objects:
+            return None
+        machine = self._machine(objects, self._position - network.t_, profile)
+        return drive.Drive(network, machine, self._limit())
+
+    def prepared(self, network: Any, duration: Any, namespace: Any) -> tuple[Program, Setting]:
+        """The program of a network and what a run of it is given, for someone else to run."""
+        self._prepare(network, duration, namespace)
+        program = build(network.sorted_objects)
+        return program, drive.setting(program, self._keys(program), 0.0, False)
+
+    def _machine(self, objects: list[Any], shift: float, profile: bool) -> Machine:
+        program = build(objects)
+        single = self._precision == "float32"
+        keys = self._keys(program)
+        setting = drive.setting(program, keys, shift, profile, single, self._threads)
+        of_gpu = self._of_gpu
+        setting = replace(
+            setting, deterministic=of_gpu["deterministic"], fast_math=of_gpu["fast_math"]
+        )
+        make = self._targets[self._target][1]
+        if self._precision == "fixed":
+            require_known(self.prescribed, program.arrays)
+            assert self._make_fixed is not None
+            machine = self._make_fixed(program, setting, make, self.prescribed)
+        else:
+            machine = make(program, setting)
+        self.fixed = getattr(machine, "fixed", None)
+        self.made = machine.made
+        return machine
+
+    def _go(self, going: drive.Drive, told: drive.Report) -> None:
+        """The loop; where Python ends it, say how far it came."""
+        began = time.monotonic()
+        Network._globally_running = True
+        try:
+            going.go(told)
+        except DeviceLost:
+            raise
+        except Exception:
+            logger.warn(
+                f"The run stopped at t = {going.t:g} s: all arrays are as that step left them.",
+                "stopped",
+            )
+            raise
+        finally:
+            Network._globally_running = False
+            self._last_run_time = time.monotonic() - began  # of the loop, as Brian2 takes it
+
     def _clear_unused(self, objects: list[Any]) -> None:
         """Let Brian2 warn of objects that no network includes, as it does at every run.
 
@@ -241,12 +296,15 @@ class NeurogliaDevice(RuntimeDevice):
             gc.collect()
         self._included = included
 
-    def _prepare(self, network: Any, namespace: Any) -> None:
+    def _prepare(self, network: Any, duration: Any, namespace: Any) -> None:
+        network._clocks = {obj.clock for obj in network.sorted_objects}
+        for clock in network._clocks:
+            clock.set_interval(network.t, network.t + duration)
         self._preparing = True
         try:
             network.before_run(namespace)
         except BrianObjectException as error:
-            refusal = _refusal(error)
+            refusal = _refusal(error, getattr(self._targets[self._target][0], "language", "C++"))
             if refusal is error:
                 raise
             raise refusal from error
@@ -307,7 +365,7 @@ def _aligned(size: int, dtype: np.dtype) -> np.ndarray:
     return room[start : start + size * dtype.itemsize].view(dtype)
 
 
-def _refusal(error: BrianObjectException) -> Exception:
+def _refusal(error: BrianObjectException, language: str) -> Exception:
     """A refusal where Brian2 found that a function cannot be called, and the error itself elsewhere."""
     cause = error.__cause__
     if isinstance(cause, Refused):
@@ -318,7 +376,7 @@ def _refusal(error: BrianObjectException) -> Exception:
     found = re.match("Cannot use function '(.*?)'", str(cause))
     if not isinstance(cause, NotImplementedError) or not found:
         return error
-    feature = f"the function '{found[1]}', which has no implementation in C++,"
+    feature = f"the function '{found[1]}', which has no implementation in {language},"
     return refuse(error._brian_objname, feature, "target='numpy' runs Python functions")
 
 

@@ -6,8 +6,9 @@ import math
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, Protocol
 
 import numpy as np
 from brian2.core.network import Network, TextReport
@@ -21,7 +22,7 @@ from neuroglia_snn.errors import UserError
 from neuroglia_snn.program import clocks, growth
 from neuroglia_snn.program.edges import edges, keep, pending
 from neuroglia_snn.program.machine import Machine, Setting, Status
-from neuroglia_snn.program.program import Generate, Program, Python, Threshold
+from neuroglia_snn.program.program import Generate, Program, Python
 
 logger = get_logger("brian2.devices.neuroglia")
 
@@ -30,7 +31,7 @@ synapses_logger = get_logger("brian2.synapses.synapses")
 
 #: Seconds between two looks at the clock on the wall, at reports and at interrupts: at least, and at most where
 #: that is fewer than so many steps.
-PAUSE, LONGEST_PAUSE, STEPS_OF_PAUSE = 0.05, 0.5, 64
+PAUSE, LONGEST_PAUSE, STEPS_OF_PAUSE = 0.05, 0.5, 256
 #: A look at all values may take this part of the time.
 SHARE_OF_LOOKS = 0.02
 
@@ -41,12 +42,14 @@ class Report:
     def __init__(self, report: Any, period: Any, start: Any, duration: Any) -> None:
         self._call = _callback(report)
         self._period, self._start, self._duration = float(period), start, duration
-        self._began = time.time()
-        self._next = self._began + self._period
+        self._began = self._next = 0.0
         #: Whether it may look at arrays; a function says that it does not by ``looks_at_arrays = False``.
         self.looks = getattr(self._call, "looks_at_arrays", not isinstance(self._call, TextReport))
 
     def begin(self) -> None:
+        """The loop begins now, and with it the time that it takes."""
+        self._began = time.monotonic()
+        self._next = self._began + self._period
         if self._call:
             self._call(0 * second, 0.0, self._start, self._duration)
 
@@ -124,33 +127,37 @@ class Drive:
     """A machine on its way through a run."""
 
     def __init__(self, network: Any, machine: Machine, limit: float | None) -> None:
-        self._network, self._program, self._machine = network, machine.program, machine
+        self.network, self.machine, self._program = network, machine, machine.program
         self._growth = growth.start(machine.program, machine)
         self._limit = limit
         self._python: dict[str, float] = defaultdict(float)
         self._watch = Watch(network.sorted_objects)
-        self._began = self._looked = time.time()
+        self._began = self._looked = time.monotonic()
         steps = [clocks.values(clock, "dt") for clock in machine.program.clocks]
         self._shortest = min((float(dt[0]) for dt in steps if dt is not None), default=math.inf)
+
+    def prepare(self) -> None:
+        """Do what the first step would have to do before it, and what is not of the loop's time."""
+        self.machine.prepare()
 
     def go(self, report: Report) -> None:
         """Run to the end, or to where the network is stopped."""
         pause = self._pause(0.0, 0.0)
         while True:
-            if self._network._stopped or Network._globally_stopped:
-                self._machine.stop()
-            began, t = time.time(), self._network.t_
-            status = self._machine.advance(pause)
+            if self.network._stopped or Network._globally_stopped:
+                self.machine.stop()
+            began, t = time.monotonic(), self.network.t_
+            status = self.machine.advance(pause)
             if status in (Status.DONE, Status.STOPPED):
                 return
             if status == Status.GROW:
-                self._growth.grow(self._machine.position)
+                self.grow()
                 continue
-            self._network.t_ = self.t
+            self.network.t_ = self.t
             if status == Status.PAUSED:
-                pause = self._pause(time.time() - began, self._network.t_ - t)
+                pause = self._pause(time.monotonic() - began, self.network.t_ - t)
             if status == Status.PYTHON:
-                self._call(self._program.steps[self._machine.position - 1])
+                self._call(self._program.steps[self.machine.position - 1])
             self._look_up(report, pause)
 
     def _pause(self, elapsed: float, passed: float) -> float:
@@ -161,19 +168,20 @@ class Drive:
 
     def _look_up(self, report: Report, pause: float) -> None:
         """Report, and look for what should end the run, unless it was done just now."""
-        now = time.time()
+        now = time.monotonic()
         if now - self._looked < pause:
             return
         self._looked = now
         watching = self._watch.due(now)
         if watching or (report.looks and report.due(now)):
-            self._machine.settle()
+            self.machine.settle()
+            self.network.t_ = self.t  # it may have ended a time step
         if watching:
             self._watch.look(self.t)
-            self._watch.rest(now, time.time() - now)
+            self._watch.rest(now, time.monotonic() - now)
         report.passing(self.t, now)
         if self._limit is not None and now - self._began > self._limit:
-            self._network._stopped = True
+            self.network._stopped = True
 
     @property
     def t(self) -> float:
@@ -182,20 +190,35 @@ class Drive:
 
     def _call(self, step: Any) -> None:
         self._growth.trim()
-        before = time.time()
+        before = time.monotonic()
         step.owner.run()
-        self._python[step.owner.name] += time.time() - before
+        self._python[step.owner.name] += time.monotonic() - before
         self._growth.restore()
 
+    def grow(self) -> None:
+        """Make room for the record at the next step."""
+        self._growth.grow(self.machine.position)
+
+    def close(self) -> None:
+        """Give memory back."""
+        self.machine.close()
+
     def finish(self) -> None:
-        """Leave arrays and queues as Brian2 would."""
-        self._machine.settle()
-        self._growth.trim()
+        """Leave arrays and queues as Brian2 would.
+
+        Raises
+        ------
+        DeviceLost
+            Where there are no values to leave.
+        """
+        try:
+            self.machine.settle()
+        finally:
+            self._growth.trim()
         for space in self._program.event_spaces():
             space[-1] = 0
         for pathway in self._program.pathways:
-            keep(pathway.path, self._machine.pending(pathway.number))
-        self._machine.close()
+            keep(pathway.path, self.machine.pending(pathway.number))
 
     def say_not_finite(self) -> None:
         """Warn, in one sentence, of the first value that was seen not to be finite."""
@@ -205,12 +228,54 @@ class Drive:
 
     def profile(self) -> dict[str, float]:
         """Seconds of each object that is active, also of those that do nothing themselves."""
-        spent = {obj.name: 0.0 for obj in self._network.sorted_objects if obj.active}
-        for step, seconds in zip(self._program.steps, self._machine.seconds, strict=True):
+        spent = {obj.name: 0.0 for obj in self.network.sorted_objects if obj.active}
+        for step, seconds in zip(self._program.steps, self.machine.seconds, strict=True):
             spent[step.owner.name] += float(seconds)
             if isinstance(step, Python):
                 spent[step.owner.name] += self._python.pop(step.owner.name, 0.0)
         return spent
+
+
+class Joined(Machine, Protocol):
+    """A machine with which others of the same program, on the same clocks, go on; none of them calls Python."""
+
+    #: Whether it is this one's record that has to grow.
+    short_of_room: bool
+
+    def join(self, others: Sequence[Any]) -> None:
+        """Have others go on with this one."""
+
+
+def go_together(drives: Sequence[Drive], report: Report) -> None:
+    """Run several networks to the end, or to where the first is stopped: its machine takes the others along."""
+    first = drives[0]
+    machines: list[Joined] = [drive.machine for drive in drives]  # type: ignore[misc]
+    machines[0].join(machines[1:])
+    try:
+        while True:
+            if first.network._stopped or Network._globally_stopped:
+                machines[0].stop()
+            status = machines[0].advance(PAUSE)
+            if status in (Status.DONE, Status.STOPPED):
+                return
+            if status == Status.GROW:
+                for drive, machine in zip(drives, machines, strict=True):
+                    if machine.short_of_room:
+                        drive.grow()
+                continue
+            assert status == Status.PAUSED
+            report.passing(first.t, time.monotonic())
+    finally:
+        with ExitStack() as stack:
+            for drive in drives:
+                stack.callback(_end, drive)
+
+
+def _end(drive: Drive) -> None:
+    try:
+        drive.finish()
+    finally:
+        drive.network.t_ = drive.t
 
 
 def setting(
@@ -232,12 +297,9 @@ def setting(
         path = pathway.path
         _require_synapses(path)
         _warn_of_steps(path)
-        layouts.append(edges(path))
         waiting.append(pending(path))
-    most = max(
-        (len(s.events.values()) for s in program.steps if isinstance(s, Threshold)), default=0
-    )
-    return Setting(layouts, waiting, keys, shifts, most, profile, single, threads)
+        layouts.append(edges(path, waiting[-1]))
+    return Setting(layouts, waiting, keys, shifts, profile, single, threads)
 
 
 def _require_room(step: Generate) -> None:

@@ -52,8 +52,8 @@ class Edges:
         return np.column_stack((np.full(len(synapses), due), synapses)).astype(np.int64)
 
 
-def edges(path: Any) -> Edges:
-    """The layout of a `SynapticPathway` as its synapses and delays are now.
+def edges(path: Any, under_way: np.ndarray) -> Edges:
+    """The layout of a `SynapticPathway` as its synapses and delays are now, with these spikes under way.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def edges(path: Any) -> Edges:
         For delays that no queue can hold.
     """
     layout = _layout(path)
-    return replace(layout, again=2**31) if _mixed(path) else layout
+    return replace(layout, again=2**31) if len(under_way) and _mixed(path) else layout
 
 
 def _layout(path: Any) -> Edges:
@@ -177,9 +177,11 @@ def _listed(offset: int, rows: list[list[int]]) -> np.ndarray:
 def keep(path: Any, spikes: np.ndarray) -> None:
     """Hold these spikes in the queue, given as `pending` gives them."""
     dt, count = path.source.clock.dt_, int(spikes[:, 0].max(initial=0)) + 1
-    now = _now(path)
-    mixed = len(spikes) and _KEPT.get(path, now) != now
-    _KEPT[path] = replace(now, delays=None) if mixed else now
+    if len(spikes):
+        now = _now(path)
+        _KEPT[path] = replace(now, delays=None) if _KEPT.get(path, now) != now else now
+    else:
+        _KEPT.pop(path, None)
     if len(path.queue._full_state()) == 3:
         most = np.bincount(spikes[:, 0], minlength=1).max(initial=0) + 1
         path.queue._restore_from_full_state((dt, spikes, (count, int(most))))

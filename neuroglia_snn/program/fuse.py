@@ -17,13 +17,14 @@ from brian2.groups.neurongroup import NeuronGroup
 
 from neuroglia_snn import lanes
 from neuroglia_snn.program import clocks
-from neuroglia_snn.program.gathers import Gather, gathered
+from neuroglia_snn.program.gathers import Gather, gathered, is_into
 from neuroglia_snn.program.lattice import Lattice, Offset, recognised
 from neuroglia_snn.program.linear import Linearizer, canonical, shared
 from neuroglia_snn.program.operations import combined
 from neuroglia_snn.program.pools import Pool
 from neuroglia_snn.program.program import (
     Deliver,
+    Exchange,
     Generate,
     Program,
     Python,
@@ -107,10 +108,16 @@ class Fused(Step):
         return sorted(found, key=lambda a: a.number)
 
     def own_clocks(self, program: Program) -> list[bool]:
-        """Of each clock, whether these kernels are all that happens on it; all of theirs are due together."""
+        """Of each clock, whether nothing else happens on it, and it is due together with theirs."""
         own = {self.clock, *(part.clock for part in self.parts)}
         others = {step.clock for step in program.steps if step is not self}
-        return [number in own and not own & others for number in range(len(program.clocks))]
+        beats = [beat(clock) for clock in program.clocks]
+        return [
+            not own & others
+            and number not in others
+            and (number in own or beats[number] == beats[self.clock])
+            for number in range(len(beats))
+        ]
 
     def written(self) -> set[Array]:
         return {s.target.array for s in self._statements() if isinstance(s.target, Cell)}
@@ -132,11 +139,23 @@ def cells_of_units(statement: Statement) -> Iterator[Cell]:
 
 
 def fused(program: Program) -> Program:
-    """The program with all chains that can be fused."""
-    for group in dict.fromkeys(_group(s) for s in program.steps):
+    """The program with all chains that can be fused; sums say why they are no part of one."""
+    for group in dict.fromkeys(group_of(s) for s in program.steps):
         if group is not None:
-            program = _fused_group(gathered(program, group.name), group) or program
+            made = _fused_group(tried := gathered(program, group.name), group)
+            program = (
+                made if isinstance(made, Program) else _left_alone(program, tried, group, made)
+            )
     return program
+
+
+def _left_alone(program: Program, tried: Program, group: _Group, reason: str) -> Program:
+    """The program, whose sums into the group know why they are no gathers, or why gathers did not help."""
+    steps = [
+        replace(step, alone=getattr(other, "alone", reason)) if is_into(step, group.name) else step
+        for step, other in zip(program.steps, tried.steps, strict=True)
+    ]
+    return replace(program, steps=steps)
 
 
 @dataclass(frozen=True)
@@ -155,7 +174,7 @@ class _Group:
         return self.owns(array) or bool(constant)
 
 
-def _group(step: Step) -> _Group | None:
+def group_of(step: Step) -> _Group | None:
     """The group whose units a step computes, where it is a step that can be fused."""
     if isinstance(step, Gather):
         return _Group(*step.group)
@@ -165,40 +184,43 @@ def _group(step: Step) -> _Group | None:
     return _Group(group.name, group._N) if isinstance(group, NeuronGroup) else None
 
 
-def _fused_group(program: Program, group: _Group) -> Program | None:
-    """The program with the group's steps on its quickest beat as one; None if they cannot be."""
-    beats = [_beat(clock) for clock in program.clocks]
-    own = [n for n, s in enumerate(program.steps) if _group(s) == group]
+def _fused_group(program: Program, group: _Group) -> Program | str:
+    """The program with the group's steps on its quickest beat as one, or why they cannot be."""
+    beats = [beat(clock) for clock in program.clocks]
+    own = [n for n, s in enumerate(program.steps) if group_of(s) == group]
     if not own:
-        return None
+        return "its group has no kernels"
     quickest = min((beats[program.steps[n].clock] for n in own), key=lambda beat: beat[0])
     chain = [n for n in own if beats[program.steps[n].clock] == quickest]
     whole = _to_the_reset(program.steps, chain)
     updates = [n for n in whole if isinstance(program.steps[n], Update)]
-    for chosen in (whole, updates):  # spikes may have to arrive between the threshold and the reset
-        made = _fused_chain(program, group, chosen)
-        if made is not None:
-            return made
-    return None
+    made = _fused_chain(program, group, whole)
+    if isinstance(made, str):  # spikes may have to arrive between the threshold and the reset
+        of_updates = _fused_chain(program, group, updates)
+        return made if isinstance(of_updates, str) else of_updates
+    return made
 
 
-def _fused_chain(program: Program, group: _Group, chain: list[int]) -> Program | None:
+def _fused_chain(program: Program, group: _Group, chain: list[int]) -> Program | str:
     parts = [program.steps[n] for n in chain]
     found = _lattice(parts, group)
     if found is None:
-        return None
+        return "what the kernels of its group read of other units is not one lattice"
     lattice, offsets = found
     order = _order(lattice, parts, offsets)
-    if order is None or not all(_fits(step, group, offsets, order) for step in parts):
-        return None
-    places = _arranged(program.steps, chain)
+    if order is None:
+        return "the lattice has no edge above and below, and neighbours there are not alike"
+    for step in parts:
+        if not _fits(step, group, offsets, order):
+            return f"{step.owner.name} does what a pass over rows cannot"
+    places = arranged(program.steps, chain)
     if places is None:
-        return None
+        return "something else must come between the kernels of its group"
     step = _Chain(parts, lattice, order, offsets).step(
-        _outside(program.steps, chain), _changed_elsewhere(program.steps, chain)
+        outside(program.steps, chain), _changed_elsewhere(program.steps, chain)
     )
     if len(step.stages) > MOST_STAGES:
-        return None
+        return f"the kernels of its group would be more than {MOST_STAGES} stages"
     before, after = places
     first, last = chain[0], chain[-1]
     middle = [*(program.steps[n] for n in before), step, *(program.steps[n] for n in after)]
@@ -218,7 +240,7 @@ def _to_the_reset(steps: list[Step], chain: list[int]) -> list[int]:
     return chain
 
 
-def _beat(clock: Any) -> tuple[float, int, int]:
+def beat(clock: Any) -> tuple[float, int, int]:
     """Step in s, number of the next step and of the last one: clocks that share them are due together."""
     dt = clocks.values(clock, "dt")
     timestep = int(clock.variables["timestep"].get_value()[0])
@@ -264,8 +286,7 @@ def _lattice(steps: list[Step], group: _Group) -> tuple[Lattice, dict[Array, Off
 def _order(lattice: Lattice, parts: list[Any], offsets: dict[Array, Offset]) -> lanes.Lanes | None:
     """How the units lie in lanes: in blocks only where above and below may change places."""
     order = lanes.of((lattice.rows, lattice.cols))
-    corners = any(row and column for row, column in offsets.values())
-    if order.blocks > 1 and (corners or not _same_upside_down(parts, offsets)):
+    if order.blocks > 1 and not _same_upside_down(parts, offsets):
         order = lanes.Lanes(lattice.rows, lattice.cols, 1)
     return None if lattice.periodic[0] and order.blocks % 2 else order
 
@@ -363,6 +384,8 @@ def touched(step: Step) -> tuple[set[Array], set[Array]]:
     if isinstance(step, Threshold):
         writes.add(step.events)
         writes |= set(step.refractory[:2]) if step.refractory else set()
+    elif threshold := getattr(step, "threshold", None):  # of a step made of several
+        writes.add(threshold.events)
     elif isinstance(step, (Reset, RecordEvents, RecordRate)):
         reads.add(step.events)
     elif isinstance(step, Deliver):
@@ -374,6 +397,9 @@ def touched(step: Step) -> tuple[set[Array], set[Array]]:
             reads |= {e.array for e in step.after.expressions() if isinstance(e, Cell)}
     elif isinstance(step, Generate):
         writes |= {step.events, step.position}
+    elif isinstance(step, Exchange):
+        reads |= {sent.array for message in step.sends for sent in message.content}
+        writes |= {sent.array for message in step.receives for sent in message.content}
     if isinstance(step, RecordState):
         reads.add(step.units)
     if isinstance(step, RecordEvents):
@@ -386,11 +412,13 @@ def touched(step: Step) -> tuple[set[Array], set[Array]]:
 def _conflict(a: Step, b: Step) -> bool:
     if isinstance(a, Python) or isinstance(b, Python):
         return True
+    if isinstance(a, Exchange) and isinstance(b, Exchange):  # all parts have them in one order
+        return True
     (reads_a, writes_a), (reads_b, writes_b) = touched(a), touched(b)
     return bool(writes_a & (reads_b | writes_b) or reads_a & writes_b)
 
 
-def _arranged(steps: list[Step], chain: list[int]) -> tuple[list[int], list[int]] | None:
+def arranged(steps: list[Step], chain: list[int]) -> tuple[list[int], list[int]] | None:
     """The steps between those of the chain, as what can be done before it and what after it."""
     before: list[int] = []
     after: list[int] = []
@@ -407,7 +435,7 @@ def _arranged(steps: list[Step], chain: list[int]) -> tuple[list[int], list[int]
     return before, after
 
 
-def _outside(steps: list[Step], chain: list[int]) -> set[Array]:
+def outside(steps: list[Step], chain: list[int]) -> set[Array]:
     """Arrays that steps beside the chain read or write; Python may read all."""
     others = [s for n, s in enumerate(steps) if n not in chain]
     if any(isinstance(s, Python) for s in others):
@@ -501,8 +529,8 @@ class _Chain:
             return names.get(e, e) if isinstance(e, Local) else e
 
         for statement in part.kernel.before:
-            self._before.append(_changed(statement, change))
-        for statement in self._written_last([_changed(s, change) for s in part.kernel.each]):
+            self._before.append(changed(statement, change))
+        for statement in self._written_last([changed(s, change) for s in part.kernel.each]):
             self._place(statement)
 
     def _written_last(self, statements: list[Statement]) -> Iterator[Statement]:
@@ -515,7 +543,7 @@ class _Chain:
 
         for s in statements:
             if not isinstance(s.target, Cell) or s.target.array not in beside:
-                yield _changed(s, current)
+                yield changed(s, current)
                 continue
             before = current(s.target)
             value = combined(s.operation, before, rewritten(s.value, current))
@@ -569,7 +597,7 @@ class _Chain:
         return frozenset(found - outside - one_by_one)
 
 
-def _changed(s: Statement, change: Any) -> Statement:
+def changed(s: Statement, change: Any) -> Statement:
     condition = None if s.condition is None else rewritten(s.condition, change)
     target = change(s.target)
     assert isinstance(target, (Local, Cell))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
@@ -16,8 +16,10 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 from neuroglia_snn.program.lattice import Lattice, Offset, explained
 from neuroglia_snn.program.linear import Linear, Linearizer
 from neuroglia_snn.program.operations import OPERATIONS
-from neuroglia_snn.program.program import Kernel, Program, Sum, Update
+from neuroglia_snn.program.program import Kernel, Program, Step, Sum, Update
 from neuroglia_snn.program.tree import (
+    BOOL,
+    FLOAT64,
     Apply,
     Array,
     Call,
@@ -67,19 +69,23 @@ class Gathers:
         self._parameters = program.parameters
         self._made: dict[tuple[int, Offset, str], Array] = {}
 
-    def of(self, step: Sum, group: str) -> Gather | None:
-        """The gather, or None where the synapses are no lattice, or hold values of their own."""
+    def of(self, step: Sum, group: str) -> Gather | str:
+        """The gather of a sum into the group, or why there is none."""
         value, size = inlined(step), len(step.target.values())
-        if value is None or not self._whole(step, size):
-            return None
-        if getattr(step.target.variable.owner, "name", None) != group:
-            return None
+        if value is None:
+            return (
+                "a synapse draws random numbers, calls a function of the script or has conditions"
+            )
+        if any(isinstance(e, Cell) and e.array is step.target for e in walk(value)):
+            return "it reads its own result"
+        if not self._whole(step, size):
+            return "it is of a part of its group"
         source = _source(value, step.index, group)
         if source is None:
-            return None
+            return "a synapse reads more than values of two units of its group"
         found = explained(source.values(), step.index.values(), size)
         if found is None:
-            return None
+            return "its synapses are not those of a lattice with 4 or 8 neighbours, nor of a chain"
         terms = [
             self._term(value, step.index, source, found[0], offset, group) for offset in found[1]
         ]
@@ -116,9 +122,9 @@ class Gathers:
         straight = not all(offset)  # a missing unit at a corner is not the unit itself
         if there.all() or (straight and _vanishes(placed(own, source, None))):
             return term
-        mask = self._given(source, offset, "mask", group, there)
-        parts = (Cell(mask, None), term, Literal(0, term.dtype))
-        return Apply("select", parts, term.dtype)
+        mask = self._given(source, offset, "mask", group, there.astype(float))
+        present = Apply("!=", (Cell(mask, None), Literal(0, FLOAT64)), BOOL)
+        return Apply("select", (present, term, Literal(0, term.dtype)), term.dtype)
 
     def _given(
         self, source: Array, offset: Offset, kind: str, group: str, values: np.ndarray
@@ -189,10 +195,19 @@ def _vanishes(value: Expression) -> bool:
 
 
 def gathered(program: Program, group: str) -> Program:
-    """The program with gathers in the place of the sums into a group that can be."""
+    """The program with gathers in the place of the sums into a group that can be; others say why not."""
     gathers = Gathers(program)
-    steps = []
+    steps: list[Step] = []
     for step in program.steps:
-        made = gathers.of(step, group) if isinstance(step, Sum) else None
-        steps.append(made or step)
+        if is_into(step, group):
+            made = gathers.of(step, group)
+            step = replace(step, alone=made) if isinstance(made, str) else made
+        steps.append(step)
     return replace(program, steps=steps, arrays=gathers.arrays)
+
+
+def is_into(step: Step, group: str) -> TypeGuard[Sum]:
+    """Whether a step is a sum over synapses into a group."""
+    if type(step) is not Sum:
+        return False
+    return getattr(step.target.variable.owner, "name", None) == group

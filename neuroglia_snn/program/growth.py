@@ -71,10 +71,15 @@ class Growth:
         self._machine.refresh()
 
     def _resize(self, step: Record, length: int) -> None:
-        for name, array in step.growing.items():
-            rows = isinstance(step, RecordState) and name != "t"
-            array.variable.resize((length, step.units.variable.size) if rows else length)  # type: ignore[attr-defined]
+        resize(step, length)
         self._machine.capacity[self._records.index(step)] = length
+
+
+def resize(step: Record, length: int) -> None:
+    """Give the arrays of a record another length."""
+    for name, array in step.growing.items():
+        rows = isinstance(step, RecordState) and name != "t"
+        array.variable.resize((length, step.units.variable.size) if rows else length)  # type: ignore[attr-defined]
 
 
 def _length(step: Record) -> int:

@@ -76,8 +76,9 @@ def explained(
         return None
     pairs = np.sort(np.asarray(targets, np.int64) * size + sources)
     for lattice in _candidates(max(map(abs, usual)), size):
-        offsets = sorted((_offset(s, lattice.cols) for s in usual), key=_ORDER.get)  # type: ignore[arg-type]
+        offsets = [_offset(s, lattice.cols) for s in usual]
         if all(offset in _ORDER for offset in offsets):
+            offsets.sort(key=_ORDER.__getitem__)
             units = np.arange(size)
             wanted = [(units * size + lattice.neighbours(o))[lattice.present(o)] for o in offsets]
             if np.array_equal(np.sort(np.concatenate(wanted)), pairs):

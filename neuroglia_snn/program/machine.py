@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
@@ -19,13 +19,14 @@ MOST_THREADS = 256
 
 
 class Status(IntEnum):
-    """Why a machine came back; the same numbers stand in ``emit/runtime.hpp``."""
+    """Why a machine came back; the same numbers stand in ``emit/run.hpp``."""
 
     DONE = 0
     PAUSED = 1
     PYTHON = 2
     GROW = 3
     STOPPED = 4
+    EXCHANGE = 5
 
 
 @dataclass(frozen=True)
@@ -37,20 +38,22 @@ class Setting:
     edges, pending : of each pathway, its synapses, and the spikes under way as the run starts
     keys : of each draw
     shifts : what is added to each clock's time step, to count random numbers
-    most_units : of any domain with a threshold
     profile : whether to take the time of each step
     single : whether lattices are computed in single precision
     threads : that may share the work of a step; results do not depend on it
+    deterministic : whether sums are in Brian2's order where a target is faster without (a GPU)
+    fast_math : whether functions may be less exact where a target has such
     """
 
     edges: list[Edges]
     pending: list[np.ndarray]
     keys: list[Keys]
     shifts: list[int]
-    most_units: int
     profile: bool
     single: bool = False
     threads: int = 1
+    deterministic: bool = False
+    fast_math: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,13 @@ class Made:
     digest : of all that it runs; two with the same can go on with each other's arrays
     compiled : whether something had to be compiled
     single : whether something is computed in single precision
+    details : what else a user may want to know, in words and numbers
     """
 
     digest: str = ""
     compiled: bool = False
     single: bool = False
+    details: dict[str, object] = field(default_factory=dict)
 
 
 class Machine(Protocol):
@@ -87,13 +92,16 @@ class Machine(Protocol):
         """Time that each step took, where profiling."""
 
     def refresh(self, arrays: Iterable[Array] | None = None) -> None:
-        """Take note of where arrays are now, and how long; all of them if none are given."""
+        """Take note of where arrays are now, and how long; of all, and of when clocks end, if none are given."""
+
+    def prepare(self) -> None:
+        """Have values where they are needed, before the loop's time begins."""
 
     def advance(self, pause: float) -> Status:
         """Go on for about ``pause`` seconds, or to where Python is needed."""
 
     def settle(self) -> None:
-        """Have all values in Brian2's arrays, where Python is to look at them after a pause."""
+        """Have all values in Brian2's arrays, where Python is to look at them after a pause; that may end a time step."""
 
     def stop(self) -> None:
         """Stop before the next time step."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from neuroglia_snn.program.tree import BOOL, FLOAT64, INT32, INT64, Apply, Expression, Type
+from neuroglia_snn.program.tree import BOOL, FLOAT64, INT32, INT64, UINT32, Apply, Expression, Type
 
 Rule = Callable[..., Type]
 
@@ -59,6 +59,11 @@ OPERATIONS: dict[str, Rule] = {
     "gaussian": _fixed(FLOAT64),  # noise.gaussian, of (seed, stream, place, step)
     "inverse_exprel": floating,
     "first_time": _fixed(FLOAT64),  # the least x for which timestep(x, dt) >= k, of (k, dt)
+    **dict.fromkeys(("wide", "<<", ">>"), _fixed(INT64)),
+    "encoded": _fixed(INT64),  # the whole number nearest to x, at most limit, of (x, limit)
+    "xorshift": _fixed(UINT32),  # the next word of a shift register
+    "byte_sum": _fixed(INT64),  # of the four bytes of a word
+    "leading": _fixed(INT64),  # so many leading bits of a word, of (word, bits)
 }
 
 
@@ -76,3 +81,8 @@ DRAWS: dict[str, tuple[int, Type]] = {
     "poisson": (1, INT32),
     "binomial": (2, INT32),
 }
+
+
+def is_noise(e: Expression) -> bool:
+    """Whether an expression is a model file's noise, a normal number of a unit and a step."""
+    return isinstance(e, Apply) and e.operation == "gaussian"

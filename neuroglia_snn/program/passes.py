@@ -5,15 +5,22 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from neuroglia_snn.program.beside import with_order, with_rows
 from neuroglia_snn.program.fuse import fused
+from neuroglia_snn.program.join import joined
 from neuroglia_snn.program.operations import OPERATIONS
 from neuroglia_snn.program.pools import pooled
 from neuroglia_snn.program.program import Kernel, Program, Sum
+from neuroglia_snn.program.regular import regular
+from neuroglia_snn.program.spread import spread
+from neuroglia_snn.program.staged import staged
+from neuroglia_snn.program.targets import by_target
+from neuroglia_snn.program.terms import termed
 from neuroglia_snn.program.totals import totalled
 from neuroglia_snn.program.tree import (
     BOOL,
@@ -28,10 +35,32 @@ from neuroglia_snn.program.tree import (
     rewritten,
     walk,
 )
+from neuroglia_snn.program.windows import windowed
+
+Pass = Callable[[Program], Program]
+
+#: Of our loop on a processor.
+LOOP: tuple[Pass, ...] = (
+    totalled,
+    fused,
+    pooled,
+    termed,
+    spread,
+    regular,
+    joined,
+    windowed,
+    with_rows,
+    with_order,
+)
 
 
-def simplified(program: Program) -> Program:
-    """All passes over a program."""
+def on_gpu(single: bool = False, tiled: bool = True) -> tuple[Pass, ...]:
+    """Of a GPU, which does many units at once wherever they lie; see `staged`."""
+    return (totalled, partial(staged, single=single, tiled=tiled), regular, by_target, joined)
+
+
+def simplified(program: Program, passes: tuple[Pass, ...] | None = None) -> Program:
+    """A program with simpler kernels, and after all passes of a target; of our loop without."""
     steps = []
     for step in program.steps:
         kernel = getattr(step, "kernel", None)
@@ -40,7 +69,10 @@ def simplified(program: Program) -> Program:
             read = {e.array for e in step.kernel.expressions() if isinstance(e, Cell)}
             change["grouped"] = step.target not in read and _is_grouped(step.index.values())
         steps.append(replace(step, **change))
-    return with_order(with_rows(pooled(fused(totalled(replace(program, steps=steps))))))
+    program = replace(program, steps=steps)
+    for made in LOOP if passes is None else passes:
+        program = made(program)
+    return program
 
 
 def _is_grouped(targets: np.ndarray) -> bool:

@@ -16,6 +16,7 @@ from neuroglia_snn.program.tree import (
     Foreign,
     Local,
     Look,
+    Parameter,
     Statement,
     Table,
     walk,
@@ -56,6 +57,16 @@ class Kernel:
                 numbers.append(statement.target.number)
         return max(numbers, default=-1) + 1
 
+    def read_first(self) -> set[Cell]:
+        """Cells that a unit reads before it has written them."""
+        found: set[Cell] = set()
+        written: set[Local | Cell] = set()
+        for statement in self.each:
+            read = (e for x in statement.expressions() for e in walk(x) if isinstance(e, Cell))
+            found |= {e for e in read if e not in written}
+            written.add(statement.target)
+        return found
+
     def draws(self) -> list[Draw]:
         """Its random numbers, each once."""
         return list({e.number: e for e in self.expressions() if isinstance(e, Draw)}.values())
@@ -91,12 +102,16 @@ class Update(Step):
 
 @dataclass(frozen=True, eq=False)
 class Threshold(Step):
-    """The units whose condition holds become this step's events."""
+    """The units whose condition holds become this step's events.
+
+    ``private`` are arrays that are written before they are read, and that no other step reads.
+    """
 
     kernel: Kernel
     count: Expression
     events: Array
     refractory: tuple[Array, Array, Cell] | None  # not_refractory, lastspike, t
+    private: frozenset[Array] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +140,8 @@ class Deliver(Step):
 class Sum(Step):
     """A value of each synapse is added up in the target that an index names.
 
-    ``grouped`` says that synapses of one target follow each other.
+    ``grouped`` says that synapses of one target follow each other, ``alone`` why the sum is no part of one pass
+    over its group, ``listed`` why its synapses are done one by one.
     """
 
     kernel: Kernel
@@ -135,6 +151,8 @@ class Sum(Step):
     start: Expression
     stop: Expression
     grouped: bool = False
+    alone: str = ""
+    listed: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +213,38 @@ class Python(Step):
     """An object of the script runs in Python."""
 
 
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """An array of a message: all of it, chosen elements, or the events that a space of events lists."""
+
+    array: Array
+    elements: np.ndarray | None = None
+    events: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Message:
+    """Values that one part of a program sends another (both by number) at one place of the schedule."""
+
+    number: int
+    source: int
+    target: int
+    content: tuple[Sent, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Exchange(Step):
+    """A part of a program sends messages, and then waits for others (`program.partition`)."""
+
+    sends: tuple[Message, ...]
+    receives: tuple[Message, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Cut(Exchange):
+    """A Lava step ends within a time step: static connections are sent spikes, and in the next one they send what arrives."""
+
+
 @dataclass(eq=False)
 class Program:
     """What a run does.
@@ -226,16 +276,26 @@ class Program:
     def kernels(self) -> list[Kernel]:
         return [k for s in self.steps if (k := getattr(s, "kernel", None)) is not None]
 
+    def number(self, e: Expression) -> int:
+        """A size that a step has: a parameter, or a scalar's element."""
+        if isinstance(e, Parameter):
+            return int(self.parameters[e.number])
+        assert isinstance(e, Cell)
+        return int(np.ravel(e.array.values())[0])
+
     def event_spaces(self) -> list[np.ndarray]:
         """Of all thresholds: each array's last element says how many events there are now."""
         return [s.events.values() for s in self.steps if isinstance(s, Threshold)]
 
 
 __all__ = [
+    "Cut",
     "Deliver",
+    "Exchange",
     "Generate",
     "Kernel",
     "Look",
+    "Message",
     "Pathway",
     "Program",
     "Python",
@@ -244,6 +304,7 @@ __all__ = [
     "RecordRate",
     "RecordState",
     "Reset",
+    "Sent",
     "Step",
     "Sum",
     "Threshold",

@@ -20,6 +20,7 @@ from neuroglia_snn.program.machine import Made, Setting, Status
 from neuroglia_snn.program.operations import OPERATIONS, number
 from neuroglia_snn.program.program import (
     Deliver,
+    Exchange,
     Generate,
     Kernel,
     Program,
@@ -42,6 +43,7 @@ from neuroglia_snn.program.tree import (
     Call,
     Cell,
     Draw,
+    Entry,
     Expression,
     Literal,
     Local,
@@ -84,6 +86,29 @@ def _gaussian(seed: Any, stream: Any, place: Any, step: Any) -> np.ndarray:
     return noise.gaussian(seed, stream, place.astype(np.int64), step)
 
 
+def _encoded(x: Any, limit: Any) -> Any:
+    return np.clip(np.rint(np.nan_to_num(np.asarray(x, float))), -limit - 1, limit).astype(np.int64)
+
+
+def _xorshift(word: Any) -> Any:
+    word = np.asarray(word, np.uint32)
+    for shift in (13, -17, 5):
+        moved = word << np.uint32(shift) if shift > 0 else word >> np.uint32(-shift)
+        word = word ^ moved
+    return word
+
+
+def _byte_sum(word: Any) -> Any:
+    word = np.asarray(word, np.int64)
+    return sum((word >> shift) & 0xFF for shift in (0, 8, 16, 24))
+
+
+def _leading(word: Any, bits: Any) -> Any:
+    """As many leading bits of a 32-bit word, filled up with 0 where more are asked for."""
+    wide = np.asarray(word, np.int64)
+    return wide >> (32 - bits) if bits <= 32 else wide << (bits - 32)
+
+
 #: Of all `operations.OPERATIONS`.
 NUMPY: dict[str, Callable[..., Any]] = {
     "+": np.add,
@@ -116,11 +141,18 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "first_time": _first_time,
     "gaussian": _gaussian,
     "timestep": lambda t, dt: np.trunc((t + 1e-3 * dt) / dt).astype(np.int64),
+    "wide": lambda x: np.asarray(x).astype(np.int64),
+    "<<": lambda x, bits: np.left_shift(np.asarray(x, np.int64), bits),
+    ">>": lambda x, bits: np.right_shift(np.asarray(x, np.int64), bits),
+    "encoded": _encoded,
+    "xorshift": _xorshift,
+    "byte_sum": _byte_sum,
+    "leading": _leading,
 }
 _COMPUTED = {"+", "-", "*", "/", "//", "%", "**", "neg", "abs", "sign", "clip"}
 
 
-class _Block:
+class Evaluation:
     """Statements for some units: what they read, their locals, and what they write."""
 
     def __init__(self, machine: NumpyMachine, clock: int, units: np.ndarray, late: int = 0) -> None:
@@ -128,9 +160,9 @@ class _Block:
         self.locals: dict[int, Any] = {}
         self._cells: dict[Cell, Any] = {}
 
-    def run(self, kernel: Kernel) -> _Block:
+    def run(self, kernel: Kernel) -> Evaluation:
         """What is done once, and then what is done for every unit."""
-        once = _Block(self._machine, self._clock, np.zeros(1, np.int64))
+        once = Evaluation(self._machine, self._clock, np.zeros(1, np.int64))
         once._all(kernel.before)
         self.locals.update({n: v[0] for n, v in once.locals.items()})
         if not len(self._units):
@@ -139,12 +171,25 @@ class _Block:
             self._accumulated(kernel.each)
         elif kernel.in_order:
             for unit in self._units:
-                one = _Block(self._machine, self._clock, np.array([unit]), self._late)
+                one = Evaluation(self._machine, self._clock, np.array([unit]), self._late)
                 one.locals.update(self.locals)
                 one._all(kernel.each)
         else:
             self._all(kernel.each)
         return self
+
+    def know(self, arrays: dict[Array, np.ndarray]) -> None:
+        """Let scalars have a value for each unit, as a time of its own."""
+        self._cells |= {Cell(array, None): values for array, values in arrays.items()}
+
+    def only(self, kernel: Kernel) -> None:
+        """Work out a kernel's values, and write none of them."""
+        once = Evaluation(self._machine, self._clock, np.zeros(1, np.int64))
+        for statement in kernel.before:
+            once._do(statement)
+        self.locals.update({n: v[0] for n, v in once.locals.items()})
+        for statement in kernel.each:
+            self._do(statement)
 
     def value(self, local: Local | None, otherwise: Any) -> np.ndarray:
         """A result, for each unit."""
@@ -212,7 +257,7 @@ class _Block:
             return self._cells[e]
         arguments = [self.of(a) for a in e.arguments]
         if isinstance(e, Apply):
-            return _applied(e, arguments)
+            return applied(e, arguments)
         if isinstance(e, Draw):
             clock = self._machine.program.clocks[self._clock]
             step = int(clock.variables["timestep"].get_value()[0])
@@ -223,6 +268,8 @@ class _Block:
             )
         if isinstance(e, Look):
             return _look(e, arguments)
+        if isinstance(e, Entry):
+            return _entry(e, *arguments)
         assert isinstance(e, Call)
         return self._machine.called(e, arguments, self._units)
 
@@ -232,7 +279,7 @@ def _cast(value: np.ndarray, dtype: Type) -> np.ndarray:
         return value.astype(bool) if dtype == BOOL else value.astype(dtype)
 
 
-def _applied(e: Apply, arguments: list[Any]) -> Any:
+def applied(e: Apply, arguments: list[Any]) -> Any:
     """In the type of the result; booleans count as integers, and nothing is said of 1/0."""
     if e.operation in _COMPUTED:
         arguments = [np.asarray(a).astype(e.dtype) for a in arguments]
@@ -253,6 +300,16 @@ def _look(e: Look, arguments: list[Any]) -> Any:
     column = np.asarray(arguments[1])
     inside = (column >= 0) & (column < table.values.shape[1])
     return np.where(inside, table.values[row, np.where(inside, column, 0)], np.nan)
+
+
+def _entry(e: Entry, x: Any, origin: Any, step: Any) -> Any:
+    entries = e.array.values().astype(np.int64)
+    offset = np.clip(x - origin, 0, (len(entries) - 1) << step)
+    if e.exact:
+        return entries[offset >> step]
+    place = np.minimum(offset >> step, len(entries) - 2)
+    rise = (entries[place + 1] - entries[place]) * (offset - (place << step))
+    return entries[place] + ((rise + (1 << step >> 1)) >> step)
 
 
 class _Way:
@@ -310,6 +367,9 @@ class NumpyMachine:
     def refresh(self, arrays: Iterable[Array] | None = None) -> None:
         """Nothing: the arrays are looked up when they are read."""
 
+    def prepare(self) -> None:
+        """Nothing."""
+
     def settle(self) -> None:
         """Nothing: they always are."""
 
@@ -335,9 +395,9 @@ class NumpyMachine:
             while self.position < len(self.program.steps):
                 step = self.program.steps[self.position]
                 if self._current[step.clock]:
-                    if isinstance(step, Python):
+                    if isinstance(step, (Python, Exchange)):
                         self.position += 1
-                        return Status.PYTHON
+                        return Status.PYTHON if isinstance(step, Python) else Status.EXCHANGE
                     if isinstance(step, Record) and not self._room(step):
                         return Status.GROW
                     began = time.monotonic()
@@ -346,6 +406,11 @@ class NumpyMachine:
                 self.position += 1
             self._tick()
             self.position = 0
+
+    def until(self, ends: Iterable[int]) -> None:
+        """Come back, done, where each clock has reached a time step: for now, or for good."""
+        for clock, end in zip(self.program.clocks, ends, strict=True):
+            clock._i_end = end
 
     def _choose(self) -> bool:
         least, self._current = clocks.due(self.program.clocks)
@@ -371,18 +436,18 @@ class NumpyMachine:
 
     # -------------------------------------------------------------------------------------- steps
 
-    def _block(self, step: Any, units: np.ndarray, late: int = 0) -> _Block:
-        return _Block(self, step.clock, units, late).run(step.kernel)
+    def _block(self, step: Any, units: np.ndarray, late: int = 0) -> Evaluation:
+        return Evaluation(self, step.clock, units, late).run(step.kernel)
 
-    def _number(self, e: Expression) -> int:
+    def number(self, e: Expression) -> int:
         """A size: a parameter, or a scalar's element."""
-        return int(np.ravel(_Block(self, 0, np.zeros(1, np.int64)).of(e))[0])
+        return int(np.ravel(Evaluation(self, 0, np.zeros(1, np.int64)).of(e))[0])
 
     def _time(self, cell: Cell) -> float:
         return float(cell.array.values()[0])
 
     def _units(self, count: Expression) -> np.ndarray:
-        return np.arange(self._number(count))
+        return np.arange(self.number(count))
 
     @singledispatchmethod
     def do(self, step: Step) -> None:
@@ -424,7 +489,7 @@ class NumpyMachine:
     @do.register
     def _(self, step: Sum) -> None:
         target = step.target.values()
-        target[self._number(step.start) : self._number(step.stop)] = 0
+        target[self.number(step.start) : self.number(step.stop)] = 0
         units = self._units(step.count)
         value = self._block(step, units).value(step.kernel.results.get("_synaptic_var"), 0)
         np.add.at(target, step.index.values()[: len(units)], value)
@@ -450,7 +515,7 @@ class NumpyMachine:
 
     def _between(self, step: RecordEvents | RecordRate) -> np.ndarray:
         events = self._now(step)
-        return events[(events >= self._number(step.start)) & (events < self._number(step.stop))]
+        return events[(events >= self.number(step.start)) & (events < self.number(step.stop))]
 
     @do.register
     def _(self, step: RecordState) -> None:
@@ -472,13 +537,13 @@ class NumpyMachine:
         for name, array in step.growing.items():
             end = length[0] + len(events)
             array.values()[length[0] : end] = block.value(step.kernel.results[name], 0)
-        step.counts.values()[events - self._number(step.start)] += 1
+        step.counts.values()[events - self.number(step.start)] += 1
         length[0] += len(events)
 
     @do.register
     def _(self, step: RecordRate) -> None:
         length, found = step.length.values(), len(self._between(step))
         step.growing["t"].values()[length[0]] = self._time(step.time)
-        rate = 1.0 * found / self._time(step.dt) / self._number(step.size)
+        rate = 1.0 * found / self._time(step.dt) / self.number(step.size)
         step.growing["rate"].values()[length[0]] = rate
         length[0] += 1

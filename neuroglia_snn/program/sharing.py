@@ -13,6 +13,8 @@ import numpy as np
 
 from neuroglia_snn.program.edges import Edges
 from neuroglia_snn.program.program import Deliver, Kernel, Program, Sum, Threshold, Update
+from neuroglia_snn.program.regular import Regular
+from neuroglia_snn.program.spread import Spread
 from neuroglia_snn.program.tree import (
     Apply,
     Array,
@@ -25,7 +27,7 @@ from neuroglia_snn.program.tree import (
     walk,
 )
 
-#: Units that stay together, as in ``emit/runtime.hpp``.
+#: Units that stay together, as in ``emit/run.hpp``.
 BLOCK = 256
 #: Numbers in a line of a cache.
 LINE = 8
@@ -63,14 +65,18 @@ class Reached:
 
 
 def among_synapses(kernel: Kernel) -> Reached | None:
-    """How synapses reach what they write, if threads may share them.
+    """How synapses reach what they write, if threads may share them without that a bit changes.
 
-    None where they may not: where synapses reach what others write in more than one way, and where a value's
-    bits depend on its place in a vector.
+    None where they may not: as for `reached`, and where a value's bits depend on its place in a vector.
     """
+    return None if any(map(_of_the_library, kernel.expressions())) else reached(kernel)
+
+
+def reached(kernel: Kernel) -> Reached | None:
+    """How synapses reach what they write; None where they reach what others write in more than one way."""
     written = {c.array: c for c in kernel.writes()}
     cells = [*kernel.writes(), *(e for e in kernel.expressions() if isinstance(e, Cell))]
-    if not _alike(kernel) or any(map(_of_the_library, kernel.expressions())):
+    if not _alike(kernel):
         return None
     if any(written.get(c.array, c) != c for c in cells):
         return None
@@ -128,7 +134,7 @@ def _nanoseconds(kernel: Kernel) -> float:
         _CELL
         + sum(_of_an_operation(e) for e in each if isinstance(e, Apply))
         + sum(draws.values())
-        + sum(_CELL if c.index is None else _REACHED for c in cells)
+        + sum(_REACHED if isinstance(c.index, Cell) else _CELL for c in cells)
     )
 
 
@@ -160,9 +166,13 @@ def told(program: Program, threads: int) -> str:
 
 def may_share(step: Update | Threshold | Sum) -> bool:
     """Whether threads may share the units of a step."""
-    if isinstance(step, Sum) and (type(step) is not Sum or not step.grouped):
+    if (
+        isinstance(step, Sum)
+        and not (type(step) is Sum and step.grouped)
+        and type(step) is not Regular
+    ):
         return False
-    return among_units(step.kernel)
+    return type(step) is not Spread and among_units(step.kernel)
 
 
 def _count(program: Program, e: Expression) -> int:

@@ -26,7 +26,7 @@ def execute(code: Code, keys: Callable[[Program], list[Keys]]) -> None:
     if isinstance(step, Deliver):
         raise refuse(code.owner.name, "one step of a pathway, outside of a run,")
     program.steps.append(step)
-    machine = NumpyMachine(program, Setting([], [], keys(program), [0], 0, False))
+    machine = NumpyMachine(program, Setting([], [], keys(program), [0], False))
     records = growth.start(program, machine)
     if isinstance(step, Record):
         records.grow(0)

@@ -18,6 +18,8 @@ Type = np.dtype
 BOOL: Type = np.dtype(bool)
 INT32: Type = np.dtype(np.int32)
 INT64: Type = np.dtype(np.int64)
+UINT32: Type = np.dtype(np.uint32)
+FLOAT32: Type = np.dtype(np.float32)
 FLOAT64: Type = np.dtype(np.float64)
 
 
@@ -74,10 +76,13 @@ class Local:
 
 @dataclass(frozen=True)
 class Cell:
-    """An element of an array: the one of a scalar or of the unit itself (None), or of an index."""
+    """An element of an array: the one of a scalar or of the unit itself (None), or of an index.
+
+    An index that is a local value is one that the step knows without a list.
+    """
 
     array: Array
-    index: Cell | Literal | None
+    index: Cell | Literal | Local | None
 
     @property
     def dtype(self) -> Type:
@@ -144,7 +149,21 @@ class Call:
     dtype: Type
 
 
-Expression: TypeAlias = "Literal | Parameter | Local | Cell | Apply | Draw | Look | Call"
+@dataclass(frozen=True)
+class Entry:
+    """A value of a constant array of integers at ``(x - origin) / 2**step``, of the arguments (x, origin, step).
+
+    Outside of the array it is the first, or the last. Between two entries it is interpolated linearly, and
+    rounded, or it is the one before where it is ``exact``.
+    """
+
+    array: Array
+    arguments: tuple[Expression, ...]
+    exact: bool
+    dtype: Type = INT64
+
+
+Expression: TypeAlias = "Literal | Parameter | Local | Cell | Apply | Draw | Look | Call | Entry"
 
 
 @dataclass(frozen=True)
@@ -179,7 +198,7 @@ def walk(expression: Expression) -> Iterator[Expression]:
 
 def rewritten(e: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """The expression with every part changed, from the leaves up."""
-    if isinstance(e, (Apply, Draw, Look, Call)):
+    if isinstance(e, (Apply, Draw, Look, Call, Entry)):
         below = tuple(rewritten(a, change) for a in e.arguments)
         e = e if below == e.arguments else replace(e, arguments=below)
     return change(e)

@@ -17,8 +17,8 @@ pytest.importorskip("snntorch", reason="its layers need snntorch")
 
 from helpers.classifier import QUICK
 
-from neuroglia_snn.backends.lava import _compat
 from neuroglia_snn.cli import main
+from neuroglia_snn.lava import compat
 
 SHORT = {"experiment.base_epochs": "3", "experiment.epochs": "4"}
 
@@ -77,13 +77,15 @@ def test_run_trains_evaluates_and_draws(digits, tmp_path):
 
 
 def test_an_interrupted_run_resumes_to_the_same_result(digits, tmp_path):
-    from neuroglia_snn import Options, UserError, run
+    from neuroglia_snn import UserError
+    from neuroglia_snn.options import Options
+    from neuroglia_snn.runs import run
 
     def weights(folder: Path) -> dict[str, np.ndarray]:
         with np.load(folder / "weights.npz") as stored:
             return dict(stored)
 
-    options = Options(overrides=QUICK | SHORT, data=digits, seed=3)
+    options = Options(overrides=QUICK | SHORT, own={"data": digits}, seed=3)
     whole = run("fhn_classifier", tmp_path / "whole", options)
 
     class Interrupt(BaseException):
@@ -106,7 +108,7 @@ def test_an_interrupted_run_resumes_to_the_same_result(digits, tmp_path):
     with pytest.raises(UserError, match="another seed"):
         run("fhn_classifier", cut, Options(**{**vars(resumed), "seed": 4}))
     again = run("fhn_classifier", cut, resumed)
-    assert again["results"] == whole["results"]
+    assert again.measures == whole.measures
     kept, expected = weights(cut), weights(tmp_path / "whole")
     assert all(np.array_equal(kept[name], expected[name]) for name in expected)
 
@@ -127,7 +129,7 @@ def test_damaged_data_are_refused_and_nothing_is_left(digits, tmp_path):
     "arguments, said",
     [
         (["--backend", "cpp"], "--backend"),
-        (["--replicas", "3"], "--replicas"),
+        (["--replicas", "3"], "--seeds"),
         (["--no-astrocytes"], "--no-astrocytes"),
         (["--train", "a.png"], "--train"),
         (["--set", "experiment.transient=1.001 ms"], "multiple"),
@@ -196,9 +198,7 @@ def test_without_torch_the_rest_works_and_the_error_says_what_to_install(tmp_pat
 
 # ------------------------------------------------------------------------ on lava
 
-needs_lava = pytest.mark.skipif(
-    _compat.missing("asteval") is not None, reason=str(_compat.missing("asteval"))
-)
+needs_lava = pytest.mark.skipif(compat.missing() is not None, reason=str(compat.missing()))
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +225,11 @@ def test_a_trained_network_on_lava_answers_as_torch_does(digits, trained, tmp_pa
     assert summary["results"]["torch_accuracy"] > 0.9  # so agreement says something
     assert summary["results"]["lava_agreement"] >= 0.97
     assert summary["lava"]["images"] == 30 and summary["precision"] == precision
-    assert summary["lava"].get("saturated", 0) == 0
+    assert summary["lava"].get("saturated", 0) == 0 and summary["lava"]["warnings"] == []
+    assert summary["lava"]["steps_per_lava_step"] == 5  # what is between two samples
+    assert summary["lava"]["lava_steps_per_image"] == 20
+    formats = summary["lava"].get("formats", {})
+    assert formats.get("pixels") == ({"grey": "Q8.0"} if precision == "fixed" else None)
     assert Path(summary["figures"][0]).stat().st_size > 1000
 
 
@@ -239,7 +243,7 @@ def test_what_cannot_be_shown_on_lava_is_refused(digits, trained, tmp_path, caps
         ([*lava, "--weights", tmp_path / "text.npz"], ["text.npz", "weights.npz of a run"]),
         ([*lava, "--weights", tmp_path / "small.npz"], ["(3, 64)", "(100, 64)"]),
         ([*lava, "--weights", trained, "--precision", "float32"], ["float or fixed"]),
-        ([*lava, "--weights", trained, "--images", "0"], ["--images"]),
+        ([*lava, "--weights", trained, "--images", "0"], ["--test-images"]),
         (["--weights", trained], ["add --backend lava"]),
         (["--backend", "fused"], ["learns with torch"]),
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuroglia_snn.experiments.images import render_digit_one, write_png
+from neuroglia_snn.images import write_png
+from neuroglia_snn.papers.noise_memory.patterns import render_digit_one
 
 QUICK = ["--backend", "numpy", "--quiet", "--set", "model.duration=1 ms"]
 #: A memory experiment of 20 ms on a small lattice.
@@ -72,11 +74,13 @@ def test_check_says_where_a_good_model_runs_and_where_not():
     done = neuroglia("check", "tripartite_coba")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("tripartite_coba: ok\n  runs on fused, cpp, numpy")
-    refused = "population 'neuron': a refractory period ('tau_ref')"
-    assert f"  not on lava: {refused}\n" in done.stdout
+    refused = [line.strip() for line in done.stdout.splitlines() if line.startswith("  not on ")]
+    if importlib.util.find_spec("brian2cuda") is None:
+        missing = "brian2cuda is not installed: pip install 'neuroglia_snn[cuda]'"
+        assert f"not on cuda: {missing}" in refused
     notes = json.loads(neuroglia("check", "tripartite_coba", "--json").stdout)
-    assert {"note"} == {note["severity"] for note in notes}
-    assert f"not on backend 'lava': {refused}" in [note["message"] for note in notes]
+    assert {"note"} >= {note["severity"] for note in notes}
+    assert refused == [note["message"] for note in notes if "not on" in note["message"]]
 
 
 def test_diff_names_the_one_equation_that_differs():
@@ -138,7 +142,7 @@ def test_run_writes_summary_data_and_figures_and_never_over_them(tmp_path):
     assert forced.returncode == 0
 
 
-@pytest.mark.parametrize("name", ["data.nc", "response.png", "checkpoint/weights.pt", "checkpoint"])
+@pytest.mark.parametrize("name", ["data.nc", "records.png", "checkpoint/weights.pt", "checkpoint"])
 def test_files_of_the_user_in_the_way_are_left_alone(tmp_path, name):
     file = tmp_path / "out" / name
     file.parent.mkdir(parents=True)
@@ -240,10 +244,10 @@ def test_bad_images_are_refused_before_anything_runs(tmp_path):
         (["run", "noise_induced_excitability", "--control"], ["no glia"]),
         (["run", "noise_induced_excitability", "--train", "a.png"], ["takes no --train"]),
         (["run", "noise_induced_memory", "--weights", "x"], ["takes no --weights"]),
-        (["run", "noise_induced_memory", "--images", "3"], ["takes no --images"]),
+        (["run", "noise_induced_memory", "--images", "3"], ["takes no --test-images"]),
         (["run", "noise_induced_memory", "--data", "x"], ["takes no --data"]),
-        (["run", "noise_induced_memory", "--resize"], ["--resize", "add --train and --test"]),
-        (["run", "noise_induced_memory", "--workers", "2"], ["--workers", "add --replicas"]),
+        (["run", "noise_induced_memory", "--resize"], ["--resize", "add --image"]),
+        (["run", "noise_induced_memory", "--workers", "2"], ["--workers", "add --seeds"]),
         (
             ["run", "noise_induced_memory", "--backend", "numpy", "--threads", "2"],
             ["without --threads"],

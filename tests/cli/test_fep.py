@@ -12,8 +12,7 @@ import xarray as xr
 from scipy.io import savemat
 
 from neuroglia_snn.cli import main
-from neuroglia_snn.experiments.self_organisation import stimulus
-from neuroglia_snn.studies.fep import recordings
+from neuroglia_snn.papers.fep import recordings, stimulus
 
 FIGURES = {"layout.png", "responses.png", "prediction.png", "landscape.png", "excitability.png"}
 #: A study without simulated cultures.
@@ -139,7 +138,7 @@ def test_bad_recordings_are_refused_by_name_before_any_work(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "fep_canonical", "--replicas", "3"], ["'fep_canonical' takes no --replicas"]),
+        (["run", "fep_canonical", "--replicas", "3"], ["'fep_canonical' takes no --seeds"]),
         (["run", "fep_canonical", "--backend", "cpp"], ["takes no --backend"]),
         (["run", "fep_culture", "--no-astrocytes"], ["takes no --no-astrocytes"]),
         (["run", "fep_culture", "--set", "model.duration=0.99 second"], ["less than one session"]),

@@ -111,6 +111,8 @@ def test_failed_points_are_named_and_the_rest_is_there(tmp_path):
             marks=pytest.mark.thorough,  # it waits for an answer
         ),
         (("--over", "tau=1,2 ms", "--workers", "0"), "--workers must be at least 1"),
+        (("--over", "tau=1,2 ms", "--resume"), "holds no sweep to go on with"),
+        (("--over", "tau=1,2 ms", "--record", "nosuch"), "no record 'nosuch'"),
     ],
 )
 def test_mistakes_cost_one_sentence(tmp_path, flags, said):

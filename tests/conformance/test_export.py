@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fuzz import contract, random_models
+from helpers.catalogue import SMALL, quick
 
-from neuroglia_snn import backends, export, load, noise
+from neuroglia_snn import backends, export, noise
 from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.backends.brian.quiet import hush
 from neuroglia_snn.catalog import files
-from neuroglia_snn.exchange import synapses, to_brian2, write
+from neuroglia_snn.catalog.load import load
+from neuroglia_snn.exchange import groups, synapses, to_brian2, write
 from neuroglia_snn.exchange.to_brian2 import script
 
 #: Runs a script where this package cannot be imported, and keeps all that it holds. The noise is the same
@@ -115,6 +117,12 @@ _MEMORY = {
     "record.calcium.every": "0.5 ms",
     "sigma2": "0",
 }
+#: In the place of numbers that a script has from NumPy, which here has one for all.
+NO_CHANCE = {
+    "population.neuron.initial.v": "-60*mV + 10*mV*rand()",
+    "population.neuron.initial.g_e": "80*nS*rand()",
+    "population.neuron.initial.g_i": "400*nS*rand()",
+}
 #: Short runs without the noise that we draw in another way.
 SETTINGS = {
     "fep_canonical": {"model.duration": "40 second"},
@@ -123,24 +131,23 @@ SETTINGS = {
     "fhn_classifier": {"model.duration": "1 ms"},
     "fhn_excitable": {"model.duration": "12 ms"},
     "noise_induced_excitability": {"model.duration": "2 ms", "sigma2": "0"},
-    "tripartite_coba": {
-        "model.duration": "20.5 ms",
-        "N_e": "320",
-        "N_a": "320",
-        "population.neuron.size": "400",
-        "population.astrocyte.size": "320",
-        "projection.excitation.from": "neuron[0:320]",
-        "projection.inhibition.from": "neuron[320:400]",
-    },
+    "astrocyte_ring": {"model.duration": "500 ms", **SMALL["astrocyte_ring"]},
+    "gchi_astrocyte": {"model.duration": "20.5 ms", "population.astrocyte.initial.noisy": "0"},
+    "gliotransmitter_release": {"model.duration": "20.5 ms"},
+    "coba": NO_CHANCE,
+    "cobahh": NO_CHANCE,
 }
 #: A model with everything that a file can say and an own loop need not know.
 EVERYTHING = Path(__file__).with_name("everything.toml")
 MODELS = sorted(files.names("models"))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", quick(MODELS))
 def test_every_model_of_the_catalogue_runs_alone_and_gives_what_ours_gives(name, tmp_path):
-    require_equal(*both(name, tmp_path, SETTINGS.get(name, _MEMORY)))
+    settings = SETTINGS.get(name, {} if name in SMALL else _MEMORY)
+    if name in SMALL:
+        settings = {"model.duration": "20.5 ms", **SMALL[name], **settings}
+    require_equal(*both(name, tmp_path, settings))
 
 
 def test_noise_and_everything_else_of_the_format_are_the_same(tmp_path, monkeypatch):
@@ -152,6 +159,20 @@ def test_noise_and_everything_else_of_the_format_are_the_same(tmp_path, monkeypa
     assert {*kept} == {"image.spot", "table.wave", "pairs.along.i", "pairs.along.j"}
     require_equal(ours, theirs)
     assert min(len(times) for times, _ in ours.events.values()) > 0
+
+
+def test_kernels_phases_and_inputs_are_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(noise, "gaussian", no_chance)
+    monkeypatch.setattr(groups, "MAX_SPIKES", 2)
+    ours, theirs = both(EVERYTHING.with_name("language.toml"), tmp_path, {})
+    kept = np.load(tmp_path / "script.npz", allow_pickle=False)
+    assert {*kept} == {"table.drive", "spikes.given.i", "spikes.given.t"}
+    require_equal(ours, theirs)
+    assert min(len(times) for times, _ in ours.events.values()) > 0
+
+
+def test_linked_variables_are_the_same(tmp_path):
+    require_equal(*both(EVERYTHING.with_name("linked.toml"), tmp_path, {}))
 
 
 @pytest.mark.parametrize("seed", [104, 118, 138])

@@ -5,6 +5,7 @@ In double precision the two differ by rounding alone, noise included: its number
 
 from __future__ import annotations
 
+import errno
 import itertools
 import signal
 from collections.abc import Iterable, Iterator
@@ -12,12 +13,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from brian2.utils.logger import catch_logs
 from helpers.zoo import LATERAL, zoo
 from scipy import stats
 
-from neuroglia_snn import backends, lanes, load
+from neuroglia_snn import backends, lanes
 from neuroglia_snn.backends import fused
 from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import ResultError, UserError
 from neuroglia_snn.program import drive
 
@@ -350,7 +353,8 @@ def test_values_do_not_compile_again_but_count(tmp_path):
     assert len(set(trains)) == len(trains)
 
 
-def test_a_changed_equation_changes_the_kernel(tmp_path):
+def test_a_changed_equation_changes_the_kernel(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEUROGLIA_CACHE", str(tmp_path / "builds"))
     first = backends.get("fused").run(zoo(tmp_path))
     changed = zoo(tmp_path, change=("2*M)/tau", "2.5*M)/tau"))
     second = backends.get("fused").run(changed)
@@ -478,12 +482,38 @@ def test_what_is_kept_every_minute_is_the_state_of_that_time(tmp_path, often, mo
     request = zoo(tmp_path)
     request = replace(request, model=replace(request.model, duration=4.0))
     whole = backends.get("fused").run(request)
-    monkeypatch.setattr(fused, "CHECKPOINT_EVERY", 0.1)
+    monkeypatch.setattr(fused, "CHECKPOINT_EVERY", whole.loop_seconds / 5)
     kept = replace(request, checkpoint=tmp_path / "kept")
     assert_same(whole, backends.get("fused").run(kept), 0)
     with np.load(tmp_path / "kept" / "checkpoint.npz") as file:
         assert 0 < file["time"] < 4
     assert_same(whole, backends.get("fused").run(kept), 0)
+
+
+def test_a_full_disk_ends_no_run(tmp_path, often, monkeypatch):
+    """What was kept before stays, nothing half written beside it, and one warning says so."""
+    request = zoo(tmp_path)
+    request = replace(request, model=replace(request.model, duration=2.0))
+    whole = backends.get("fused").run(request)
+    kept = replace(request, checkpoint=tmp_path / "kept")
+    next(stopped(kept, [2]))
+    before = (tmp_path / "kept" / "checkpoint.npz").read_bytes()
+    failed = []
+
+    def savez(file, **arrays) -> None:
+        file.write(b"half of it")
+        failed.append(file)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", savez)
+    monkeypatch.setattr(fused, "CHECKPOINT_EVERY", 0.02)
+    with catch_logs() as logs:
+        assert_same(whole, backends.get("fused").run(kept), 0)
+    assert len(failed) > 1
+    (said,) = [text for _, _, text in logs if "cannot be written" in text]
+    assert "(No space left on device): the run goes on" in said
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["checkpoint.npz"]
+    assert (tmp_path / "kept" / "checkpoint.npz").read_bytes() == before
 
 
 def test_a_checkpoint_of_another_program_is_refused(tmp_path):

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neuroglia_snn import backends, load
+from neuroglia_snn import backends
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import coupling
+from neuroglia_snn.catalog.load import load
 
 MODEL = """
 [model]

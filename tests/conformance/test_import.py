@@ -11,13 +11,15 @@ from pathlib import Path
 import brian2
 import numpy as np
 import pytest
+from helpers.catalogue import SMALL, quick
 from program import zoo
 
-from neuroglia_snn import UserError, backends, checks, from_brian2, load, noise, spec
+from neuroglia_snn import UserError, backends, checks, noise, spec
 from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.backends.brian.apart import apart
 from neuroglia_snn.catalog import files
-from neuroglia_snn.exchange import capture, reading, tables, to_brian2, toml, write
+from neuroglia_snn.catalog.load import load
+from neuroglia_snn.exchange import capture, reading, tables, to_brian2, toml, write, write_model
 
 START = "from brian2 import *\nseed(7)\n"
 #: Every script has a network whose run nothing random decides, but initial values and connections.
@@ -69,6 +71,32 @@ cell = NeuronGroup(2, 'dv/dt = (2 - v)/(5*ms) : 1', threshold='v > 1', refractor
                    reset='v = -1*i', method='euler')
 spikes = SpikeMonitor(cell)
 run(40*ms)
+""",
+    "Poisson groups": """
+a_fast = PoissonGroup(40, rates='(100 + 10*i)*Hz')
+b_steady = PoissonGroup(40, rates=80*Hz)
+c_other = PoissonGroup(3, rates=[10, 2000, 500]*Hz)
+cell = NeuronGroup(3, 'dv/dt = -v/(5*ms) : 1', threshold='v > 1', reset='v = 0', method='exact')
+one = Synapses(a_fast, cell, on_pre='v_post += 0.05')
+one.connect(p=0.3)
+two = Synapses(c_other, cell, on_pre='v_post += 0.5')
+two.connect(j='i')
+a, b, c = SpikeMonitor(a_fast), SpikeMonitor(c_other), SpikeMonitor(b_steady)
+trace = StateMonitor(cell, 'v', record=[2, 0])
+run(40*ms)
+""",
+    "given spikes and synapses recorded": """
+given = SpikeGeneratorGroup(4, [3, 0, 1, 3], [1, 2, 2, 5]*ms)
+drive = TimedArray([[1, 2, 3], [3, 2, 1]]*mV, dt=3*ms)
+cell = NeuronGroup(3, 'dv/dt = (drive(t, i) - v)/(5*ms) : volt', method='euler')
+link = Synapses(given, cell, 'w : volt', on_pre='v_post += w; w += 0.1*mV')
+link.connect(condition='(i + j) % 2 == 0')
+link.w = '(i + j)*mV'
+spikes = SpikeMonitor(given)
+weights = StateMonitor(link, 'w', record=True, dt=1*ms)
+some = StateMonitor(link, 'w', record=[4, 1])
+part = StateMonitor(cell[1:], 'v', record=True)
+run(10*ms)
 """,
     "random connections": """
 cell = NeuronGroup(20, 'dv/dt = (1.2 - v)/(10*ms) : 1', threshold='v > 1', reset='v = 0', method='exact')
@@ -300,7 +328,8 @@ def require_equal(ours: Outcome, theirs: Mapping[str, object]) -> None:
         elif isinstance(one, brian2.StateMonitor):
             record = ours.records[name]
             np.testing.assert_allclose(record.times, one.t_, rtol=1e-12)
-            kept = np.searchsorted(record.indices, one.record)
+            units = np.asarray(one.record) + getattr(one.source, "start", 0)
+            kept = [record.indices.tolist().index(unit) for unit in units]
             for variable, values in record.values.items():
                 expected = getattr(one, f"{variable}_").T
                 np.testing.assert_allclose(values[:, kept], expected, rtol=1e-9, atol=1e-12)
@@ -312,7 +341,7 @@ def require_equal(ours: Outcome, theirs: Mapping[str, object]) -> None:
 def test_a_run_of_the_model_file_is_that_of_the_script(name, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(START + SCRIPTS[name])
-    summary = from_brian2(script, tmp_path / "model.toml")
+    summary = write_model(script, tmp_path / "model.toml")
     written = (tmp_path / "model.toml").read_text()
     for words in WORDS.get(name, []):
         assert words in written
@@ -326,17 +355,29 @@ def test_a_run_of_the_model_file_is_that_of_the_script(name, tmp_path):
 
 #: Models of the catalogue, with so many seconds of their runs as have a step of all their clocks.
 CATALOGUE = {
+    "astrocyte_ring": 0.5,
+    "brunel_2000": 5e-3,
+    "coba": 5e-3,
+    "cobahh": 5e-3,
+    "cuba": 5e-3,
+    "diehl_cook": 0.5,
     "fep_canonical": 2.0,
     "fep_culture": 0.06,
     "fhn_astrocytes": 2e-3,
     "fhn_classifier": 2e-3,
     "fhn_excitable": 2e-2,
+    "gchi_astrocyte": 2e-2,
+    "gliotransmitter_loop": 2e-2,
+    "gliotransmitter_loop_rates": 2e-2,
+    "gliotransmitter_release": 2e-2,
     "noise_induced_excitability": 5e-4,
     "noise_induced_memory": 2e-4,
     "noise_induced_memory_long_drive": 2e-4,
     "noise_induced_memory_program": 2e-4,
     "noise_induced_memory_tonic": 2e-4,
+    "stimberg_coba": 5e-3,
     "tripartite_coba": 2e-2,
+    "vogels_2011": 5e-3,
 }
 
 
@@ -348,10 +389,41 @@ def there_and_back(model: spec.Model, folder: Path) -> tuple[Outcome, Outcome]:
     """Our runs of a model, and of the import of its exported script."""
     images = {n: np.indices(shape).sum(0) % 2 > 0 for n, shape in model.images().items()}
     write(to_brian2.script(model, images, seed=3), folder / "script.py")
-    from_brian2(folder / "script.py", folder / "model.toml")
+    write_model(folder / "script.py", folder / "model.toml")
     again, _ = checks.load_checked(folder / "model.toml")
     numpy = backends.get("numpy")
     return numpy.run(Request(model, images, seed=3)), numpy.run(Request(again, seed=3))
+
+
+def test_links_there_and_back(tmp_path):
+    model = load(Path(__file__).with_name("linked.toml"))
+    require_same(*there_and_back(model, tmp_path))
+    again = load(tmp_path / "model.toml")
+    for name in ("b", "c"):
+        assert again.populations[name].linked == model.populations[name].linked
+
+
+SCRIPT_WITH_LINKS = """
+prefs.codegen.target = 'numpy'  # which moves all units of a group at once
+a = NeuronGroup(4, 'dx/dt = -x/(10*ms) : 1', method='exact', name='a')
+b = NeuronGroup(3, 'y : 1 (linked)\\ndz/dt = (y + w - z)/(3*ms) : 1\\nw : 1 (linked)', method='euler', name='b')
+a.x = [1, 2, 3, 4]
+b.y = linked_var(a, 'x', index=[3, 0, 0])
+b.w = linked_var(b, 'z', index=[1, 2, 0])
+trace = StateMonitor(b, ['z', 'y'], record=True)
+run(3*ms)
+"""
+
+
+def test_links_of_a_script(tmp_path):
+    (tmp_path / "script.py").write_text(START + SCRIPT_WITH_LINKS)
+    write_model(tmp_path / "script.py", tmp_path / "model.toml")
+    found = backends.get("numpy").run(Request(load(tmp_path / "model.toml"))).records["trace"]
+    space: dict = {}
+    with apart("runtime"):
+        exec(START + SCRIPT_WITH_LINKS, space)
+    np.testing.assert_allclose(found.values["z"], space["trace"].z.T, rtol=1e-12)
+    np.testing.assert_allclose(found.values["y"], space["trace"].y.T, rtol=1e-12)
 
 
 def _renamed(name: str, records: Mapping[str, object]) -> str:
@@ -374,16 +446,10 @@ def require_same(ours: Outcome, again: Outcome) -> None:
             np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-300, err_msg=variable)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(n, marks=pytest.mark.thorough) if n == "tripartite_coba" else n
-        for n in CATALOGUE
-    ],
-)
+@pytest.mark.parametrize("name", quick(CATALOGUE))
 def test_a_model_comes_back_from_its_script(name, tmp_path):
     """With its noise, which follows from names, and from shapes that a script has only where it has a lattice."""
-    model = load(name, {"sigma": "0"} if name == "fep_culture" else {})
+    model = load(name, {"sigma": "0"} if name == "fep_culture" else SMALL.get(name, {}))
     model = replace(model, experiment={}, duration=CATALOGUE[name])
     require_same(*there_and_back(model, tmp_path))
 
@@ -395,13 +461,26 @@ def test_everything_of_the_format_comes_back(tmp_path, monkeypatch):
     require_same(*there_and_back(model, tmp_path))
 
 
+def test_kernels_phases_and_inputs_come_back(tmp_path, monkeypatch):
+    """A kernel leaves no shape in a script, by which the noise would have its places."""
+
+    def gaussian(seed, stream, place, step):
+        return np.cos(np.arange(np.size(place)) + step)
+
+    monkeypatch.setattr(noise, "gaussian", gaussian)
+    require_same(*there_and_back(load(Path(__file__).with_name("language.toml")), tmp_path))
+
+
+#: Scripts that a quick run takes there and back; a thorough one takes all.
+QUICK = ("weights and delays from arrays", "plasticity", "pathways", "parts of a group", "tables")
+
+
 @pytest.mark.parametrize(
-    "name",
-    ["weights and delays from arrays", "plasticity", "pathways", "parts of a group", "tables"],
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.thorough) for n in SCRIPTS]
 )
 def test_a_script_comes_back_from_its_model_file(name, tmp_path):
     (tmp_path / "first.py").write_text(START + SCRIPTS[name])
-    from_brian2(tmp_path / "first.py", tmp_path / "first.toml")
+    write_model(tmp_path / "first.py", tmp_path / "first.toml")
     require_same(*there_and_back(load(tmp_path / "first.toml"), tmp_path))
 
 
@@ -415,18 +494,15 @@ UNSAID = {
     "function_of_the_script": "the function 'zoo_bent' of the script",
     "gap_junctions": "sums go into the target's variables",
     "heun": "Brian2's method 'heun'",
-    "linked": "the linked variable 'y'",
-    "linked_to_one_and_to_its_own_group": "the linked variable 'a'",
-    "listed_spikes": "a SpikeGeneratorGroup",
-    "listed_spikes_out_of_order_within_a_step": "a SpikeGeneratorGroup",
-    "milstein": "the method 'milstein'",
+    "listed_spikes_out_of_order_within_a_step": "which of the synapses that share a unit comes last",
+    "synaptic_values": "what synapses do by run_regularly",
+    "milstein": "Brian2's method 'milstein'",
     "multisynapses": "a multisynaptic index",
     "no_delay_and_order": "another turn of a pathway",
     "nothing_happens": "'duration' must be positive",
     "operations": "a network_operation",
     "order_matters": "which of the synapses that share a unit comes last",
-    "periodic_spikes": "a SpikeGeneratorGroup",
-    "plastic": "a record of Synapses",
+    "periodic_spikes": "spikes that come again with a period",
     "refractory_time": "'not_refractory'",
     "reset_reads_much": "a record of events at another turn",
     "schedule": "another turn in a time step",
@@ -434,12 +510,10 @@ UNSAID = {
     "stopped": "a network_operation",
     "subgroups": "what a part of a group does by itself",
     "summed_subgroups": "another turn of a sum",
-    "synaptic_values": "a record of Synapses",
-    "timed_arrays": "a TimedArray of two dimensions",
     "whole_and_real_numbers": "is true or false, not a number",
 }
 #: Networks that run more than once, of which the model file has the first run.
-LONGER = {"several_runs", "stored", "changed_step"}
+LONGER = {"listed_spikes", "several_runs", "stored", "changed_step"}
 
 
 def places(network: brian2.Network) -> list[str]:

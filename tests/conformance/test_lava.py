@@ -6,20 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers import catalogue
 from scipy import stats
 
-from neuroglia_snn import backends, load
+from neuroglia_snn import backends, checks
 from neuroglia_snn.backends.base import Request
-from neuroglia_snn.backends.lava import _compat
+from neuroglia_snn.catalog import files
+from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import BackendError
-from neuroglia_snn.fixedpoint import recorded
-from neuroglia_snn.fixedpoint.integers import in_integers
-from neuroglia_snn.lowering import lower
-from neuroglia_snn.lowering.execute import ProgramRun, in_floats
-from neuroglia_snn.lowering.messages import with_messages
-from neuroglia_snn.native.run import native
+from neuroglia_snn.lava import compat
 
-needs_lava = pytest.mark.skipif(_compat.missing() is not None, reason=str(_compat.missing()))
+needs_lava = pytest.mark.skipif(compat.missing() is not None, reason=str(compat.missing()))
 
 SMALL = {
     "population.neuron.shape": "[10, 13]",
@@ -33,7 +30,7 @@ SMALL = {
 }
 
 
-def request(precision="float", seed=1, **settings) -> Request:
+def request(precision="float64", seed=1, **settings) -> Request:
     model = load("noise_induced_memory", {**SMALL, **settings})
     shape = model.populations["neuron"].shape
     image = np.zeros(shape, bool)
@@ -41,29 +38,11 @@ def request(precision="float", seed=1, **settings) -> Request:
     return Request(model, {"train": image, "test": image[::-1]}, seed, precision=precision)
 
 
-def oracle(asked: Request, messages: bool):
-    """The same run in NumPy: its arrays in SI units, by population."""
-    program = lower(asked.model, asked.images)
-    program = with_messages(program) if messages else program
-    if asked.precision == "float":
-        run = in_floats(program, asked.seed, messages)
-        decode = {}
-    else:
-        fixed = recorded.formats(asked.model, program, asked.seed)
-        run, decode = in_integers(fixed.program, asked.seed, messages), fixed.formats
-    while run.step < program.steps:
-        run.advance()
-    return {
-        n: {v: decode[n][v].decode(a) if decode else a for v, a in p.arrays.items()}
-        for n, p in run.populations.items()
-    }
-
-
 @pytest.mark.slow
 @needs_lava
 def test_the_fast_float_run_follows_brian2s_path():
     ours = backends.get("lava").run(request())
-    brian = backends.get("numpy").run(replace(request(), precision="float64"))
+    brian = backends.get("numpy").run(request())
     assert brian.final["neuron"]["n_spikes"].max() >= 1  # and the comparison says something
     assert brian.final["neuron"]["I_astro"].max() > 0
     for name, state in brian.final.items():
@@ -81,27 +60,6 @@ def test_the_fast_float_run_follows_brian2s_path():
 
 
 @needs_lava
-@pytest.mark.parametrize("messages", [False, True], ids=["fast", "messages"])
-def test_fixed_point_equals_the_oracle_bit_for_bit(messages):
-    asked = request("fixed", **{"model.duration": "4 ms" if messages else "6 ms"})
-    ours = backends.get("lava-messages" if messages else "lava").run(asked)
-    expected = oracle(asked, messages)
-    assert expected["neuron"]["n_spikes"].max() >= 1
-    for name, state in ours.final.items():
-        for variable, values in state.items():
-            np.testing.assert_array_equal(values, expected[name][variable], err_msg=variable)
-    assert ours.details["lava"]["saturated"] == {"neuron": 0, "astrocyte": 0}
-
-
-@needs_lava
-def test_messages_in_float_equal_their_reference():
-    asked = request(**{"model.duration": "2 ms"})
-    ours = backends.get("lava-messages").run(asked)
-    expected = oracle(asked, True)
-    np.testing.assert_allclose(ours.final["neuron"]["U"], expected["neuron"]["U"], atol=1e-10)
-
-
-@needs_lava
 def test_a_run_is_reproducible_and_the_seed_counts():
     one, again = (backends.get("lava").run(request("fixed")) for _ in range(2))
     other = backends.get("lava").run(request("fixed", seed=2))
@@ -110,67 +68,102 @@ def test_a_run_is_reproducible_and_the_seed_counts():
 
 
 @needs_lava
-@pytest.mark.parametrize(
-    ("model", "reason"),
-    [("tripartite_coba", "refractory"), ("noise_induced_excitability", None)],
-)
-def test_what_lava_cannot_run_is_said_before_anything_is_built(model, reason):
-    said = backends.get("lava").unsupported(load(model))
-    assert (said is None) if reason is None else (reason in said)
+@pytest.mark.parametrize("name", sorted(files.names("models")))
+def test_every_model_runs_on_lava(name):
+    assert backends.support(load(name))["lava"] is None
+    assert backends.support(load(name))["lava-messages"] is None
 
 
 def test_without_lava_one_line_says_what_to_type(monkeypatch):
-    monkeypatch.setattr(_compat.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(compat.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(BackendError, match=r"lava-nc is not installed: pip install .*lava"):
         backends.get("lava").run(request())
     assert "\n" not in backends.get("lava").unsupported(load("noise_induced_memory"))
 
 
+@needs_lava
+@pytest.mark.slow
+def test_replicas_run_side_by_side():
+    whole, _ = checks.load_checked("fhn_astrocytes")
+    model = replace(whole, duration=4e-3, experiment={})
+    requests = [Request(model, seed=seed) for seed in (1, 2)]
+    together = backends.get("lava").run_many(requests, workers=2)
+    for asked, found in zip(requests, together, strict=True):
+        alone = backends.get("fused").run(asked)
+        for name, state in alone.final.items():
+            for variable, values in state.items():
+                np.testing.assert_array_equal(found.final[name][variable], values)
+
+
+#: Those that take seconds to connect, to compile or to run.
+LONG = {"fep_canonical", "fep_culture", "noise_induced_memory", "noise_induced_memory_long_drive"}
+LONG |= catalogue.ALIKE | {"brunel_2000", "diehl_cook", "gliotransmitter_release", "vogels_2011"}
+#: Whose ranges take minutes to find.
+TOO_LONG = {("tripartite_coba", "fixed")}
+LONG |= {"noise_induced_memory_program", "noise_induced_memory_tonic", "noise_induced_excitability"}
+
+
+@needs_lava
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [
+        pytest.param(
+            name,
+            precision,
+            marks=pytest.mark.slow if name in LONG or precision == "fixed" else (),
+        )
+        for name in sorted(files.names("models"))
+        for precision in ("float64", "fixed")
+        if (name, precision) not in TOO_LONG
+    ],
+)
+def test_every_model_is_equal_to_the_bit_on_our_own_loop(name, precision):
+    whole, _ = checks.load_checked(name, catalogue.SMALL.get(name, {}))
+    steps = [p.dt for p in whole.populations.values()]
+    duration = min(whole.duration, max(100 * min(steps), 3 * max(steps)))
+    model = replace(whole, duration=duration, experiment={})
+    images = {image: np.indices(shape).sum(0) % 2 > 0 for image, shape in whole.images().items()}
+    ours, fused = (
+        backends.get(backend).run(Request(model, images, seed=1, precision=precision))
+        for backend in ("lava", "fused")
+    )
+    assert ours.details["lava"]["steps_per_lava_step"] >= 1
+    for found, expected in (
+        (ours.final, fused.final),
+        (
+            {n: r.values for n, r in ours.records.items()},
+            {n: r.values for n, r in fused.records.items()},
+        ),
+        (
+            {n: dict(enumerate(e)) for n, e in ours.events.items()},
+            {n: dict(enumerate(e)) for n, e in fused.events.items()},
+        ),
+    ):
+        assert found.keys() == expected.keys()
+        for owner, variables in expected.items():
+            for variable, values in variables.items():
+                np.testing.assert_array_equal(found[owner][variable], values, err_msg=variable)
+
+
 # ------------------------------------------------------------------------ fixed point and float
 
 
-def n16(sigma2: str, duration: str):
-    settings = {
-        "population.neuron.shape": "[16, 16]",
-        "population.astrocyte.shape": "[5, 5]",
-        "model.duration": duration,
-        "sigma2": sigma2,
-    }
-    model = load("noise_induced_memory", settings)
+def n16(precision: str, seed: int = 0, model=None, **settings):
+    """Spikes and last times above threshold of a lattice that an image drives."""
+    shapes = {"population.neuron.shape": "[16, 16]", "population.astrocyte.shape": "[5, 5]"}
+    model = model or load("noise_induced_memory", {**shapes, **settings})
     image = np.zeros((16, 16), bool)
     image[4:12, 4:12] = True
-    return model, lower(model, {"train": image, "test": image})
-
-
-def finish(run: ProgramRun) -> ProgramRun:
-    """As the fast processes do: 50 steps of the neurons between two exchanges."""
-    program = run.program
-    while run.step < program.steps:
-        step = run.step
-        run.advance()
-        run.populations["neuron"].advance_many(step + 1, 49)
-        run.step = step + 50
-    return run
-
-
-def spikes_and_last(run: ProgramRun, formats=None):
-    arrays = run.populations["neuron"].arrays
-    found = (arrays["n_spikes"], arrays["last_above"])
-    if formats is None:
-        return found
-    return tuple(
-        formats[n].decode(a) for n, a in zip(("n_spikes", "last_above"), found, strict=True)
-    )
+    images = {"train": image, "test": image}
+    outcome = backends.get("fused").run(Request(model, images, seed, precision=precision))
+    return outcome.final["neuron"]["n_spikes"], outcome.final["neuron"]["last_above"]
 
 
 @pytest.mark.slow
 def test_without_noise_fixed_point_has_floats_rate_and_last_spikes():
-    model, program = n16("0", "100 ms")
-    fixed = recorded.formats(model, program, 0)
-    rate, last = spikes_and_last(finish(native(program, 0, False)))
-    found, found_last = spikes_and_last(
-        finish(native(fixed.program, 0, True)), fixed.formats["neuron"]
-    )
+    settings = {"sigma2": "0", "model.duration": "100 ms"}
+    rate, last = n16("float64", **settings)
+    found, found_last = n16("fixed", **settings)
     assert rate.sum() > 1000
     assert abs(found.sum() / rate.sum() - 1) < 1e-3
     assert np.abs(found_last - last).max() < 0.1e-3
@@ -191,19 +184,13 @@ V = ["-8", "8", 16, "ROUNDING"]
 
 def test_sixteen_bits_keep_the_rate_when_they_are_rounded_at_random(tmp_path):
     """To nearest, V's slow steps are lost and the lattice falls silent."""
-    _, program = n16("0", "100 ms")
-    rate = spikes_and_last(finish(native(program, 0, False)))[0].sum()
+    settings = {"model.duration": "100 ms", "sigma2": "0"}
+    rate = n16("float64", **settings)[0].sum()
     found = {}
     for rounding in ("nearest", "stochastic"):
         path = tmp_path / f"{rounding}.toml"
         path.write_text(SIXTEEN_BITS.replace("ROUNDING", rounding), encoding="utf-8")
-        model = load(str(path), {"model.duration": "100 ms", "sigma2": "0"})
-        image = np.zeros((16, 16), bool)
-        image[4:12, 4:12] = True
-        lowered = lower(model, {"train": image, "test": image})
-        fixed = recorded.formats(model, lowered, 0)
-        run = finish(native(fixed.program, 0, True))
-        found[rounding] = spikes_and_last(run, fixed.formats["neuron"])[0].sum() / rate
+        found[rounding] = n16("fixed", model=load(str(path), settings))[0].sum() / rate
     assert abs(found["stochastic"] - 1) < 1e-3
     assert found["nearest"] < 0.5
 
@@ -211,43 +198,10 @@ def test_sixteen_bits_keep_the_rate_when_they_are_rounded_at_random(tmp_path):
 @pytest.mark.slow
 def test_with_noise_rates_agree_within_their_standard_errors():
     """20 seeds of each, driven at 0 to 6 ms; the noises differ, so only statistics can agree."""
-    model, program = n16("0.12", "20 ms")
-    fixed = recorded.formats(model, program, 0)
-    floats = [spikes_and_last(finish(native(program, s, False)))[0].sum() for s in range(20)]
-    integers = [
-        spikes_and_last(finish(native(fixed.program, s, True)), fixed.formats["neuron"])[0].sum()
-        for s in range(20)
-    ]
+    settings = {"sigma2": "0.12", "model.duration": "20 ms"}
+    floats, integers = (
+        [n16(precision, seed, **settings)[0].sum() for seed in range(20)]
+        for precision in ("float64", "fixed")
+    )
     assert min(floats) > 0
     assert stats.ttest_ind(floats, integers, equal_var=False).pvalue > 0.01
-
-
-def at_random(model):
-    """Every state of every population in 16 bits, rounded at random."""
-    populations = {
-        n: replace(p, ranges={v: replace(r, bits=16, stochastic=True) for v, r in p.ranges.items()})
-        for n, p in model.populations.items()
-    }
-    return replace(model, populations=populations)
-
-
-@pytest.mark.parametrize("kind", ["float", "fixed", "stochastic"])
-def test_the_generated_loops_equal_their_references(kind):
-    fixed = kind != "float"
-    asked = request("fixed" if fixed else "float", **{"model.duration": "2 ms"})
-    program = lower(asked.model, asked.images)
-    if fixed:
-        model = at_random(asked.model) if kind == "stochastic" else asked.model
-        program = recorded.formats(model, program, 1).program
-    slow = in_integers(program, 1) if fixed else in_floats(program, 1)
-    fast = native(program, 1, fixed)
-    while slow.step < program.steps:
-        slow.advance()
-        fast.advance()
-    for name, population in slow.populations.items():
-        for variable, expected in population.arrays.items():
-            found = fast.populations[name].arrays[variable]
-            if fixed:
-                np.testing.assert_array_equal(found, expected, err_msg=variable)
-            else:
-                np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)

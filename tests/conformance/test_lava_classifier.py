@@ -1,6 +1,8 @@
-"""A classifier on Lava equals its reference: images shown one after the other, with Lava's own Dense."""
+"""A classifier that is shown images: on Lava as in the compiled loop and in NumPy, and as torch has it."""
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 import pytest
@@ -8,63 +10,121 @@ import pytest
 pytest.importorskip("torch", reason="the classifier's set-up needs torch")
 pytest.importorskip("snntorch", reason="its layers need snntorch")
 
+import torch
 from helpers.classifier import QUICK
 
-from neuroglia_snn import load
-from neuroglia_snn.backends.lava import _compat
-from neuroglia_snn.experiments.classifier import lowered, setup
-from neuroglia_snn.fixedpoint.integers import Integers
-from neuroglia_snn.lowering.execute import Floats, PopulationRun
+from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.backends.fused import FusedBackend
+from neuroglia_snn.backends.lava import LavaBackend
+from neuroglia_snn.catalog.load import load
+from neuroglia_snn.errors import BackendError
+from neuroglia_snn.lava import compat
+from neuroglia_snn.papers.fhn_classifier import evaluation, presented, setup
+
+UNITS, PIXELS = 12, 30
+W_IN = np.random.default_rng(1).normal(0, 0.4, (UNITS, PIXELS))
+W_OUT = np.random.default_rng(3).normal(0, 1, (10, UNITS))
+IMAGES = np.random.default_rng(2).integers(0, 256, (4, PIXELS))
+SMALL = QUICK | {"population.unit.size": str(UNITS)}
+#: A leaky unit that fires, in place of the model's.
+FIRING = SMALL | {
+    "population.unit.equations": "dx/dt = (3*I - x)/(0.1*tau) : 1\nI : 1\ny : 1",
+    "population.unit.reset": "x = -0.5; y += 0.1",
+    "population.unit.initial.x": "0.3*rand()",
+    "population.unit.initial.y": "0.2*i",
+}
 
 
-@pytest.fixture(scope="module")
-def made() -> lowered.Lowered:
-    random = np.random.default_rng(1)
-    asked = setup.read(load("fhn_classifier", QUICK | {"population.unit.size": "12"}))
-    w_in = random.normal(0, 0.4, (12, 30))
-    return lowered.lowered(asked, w_in, random.normal(0, 1, (10, 12)), sigmoid=True)
+class NumpyTarget(FusedBackend):
+    """The reference."""
+
+    name = target = "numpy"
 
 
-def reference(made: lowered.Lowered, images: np.ndarray, integers: bool) -> np.ndarray:
-    program = made.chosen(integers)
-    units = program.populations[made.units]
-    numbers = (Integers if integers else Floats)(units, 0)
-    run = PopulationRun(units, numbers, program.dt)
-    return np.array([lowered.counts(run, made, program, image) for image in images])
+BACKENDS = {"cpp": FusedBackend, "numpy": NumpyTarget, "lava": LavaBackend}
+needs_lava = pytest.mark.skipif(compat.missing() is not None, reason=str(compat.missing()))
+on_each = pytest.mark.parametrize("target", ["numpy", pytest.param("lava", marks=needs_lava)])
 
 
-@pytest.mark.skipif(_compat.missing("asteval") is not None, reason=str(_compat.missing("asteval")))
-@pytest.mark.parametrize("integers", [False, True], ids=["float", "fixed"])
-def test_classes_on_lava_are_the_references(made, integers):
-    images = np.random.default_rng(2).integers(0, 256, (4, 30))
-    counts, saturated = made.on_lava(images, integers)
-    expected = reference(made, images, integers)
-    assert (expected.sum(axis=1) == 10).all() and (expected > 0).sum() > 4  # answers change
-    np.testing.assert_array_equal(counts, expected)
-    assert saturated == 0
-
-
-def test_an_image_does_not_depend_on_the_one_before(made):
-    images = np.random.default_rng(2).integers(0, 256, (3, 30))
-    np.testing.assert_array_equal(
-        reference(made, images[::-1], True), reference(made, images, True)[::-1]
+def network(images: np.ndarray = IMAGES, settings: dict = SMALL) -> presented.Presented:
+    return presented.presented(
+        setup.read(load("fhn_classifier", settings)), W_IN, W_OUT, np.asarray(images)
     )
 
 
-def test_integer_weights_pass_through_lavas_dense_unchanged(made):
-    """Of mixed sign it keeps even weights from -256 to 254."""
-    for name in (lowered.IN, lowered.OUT):
-        weights = made.fixed.program.couplings[name].weights
-        exact = made.program.couplings[name].weights
-        assert not (weights & 1).any() and np.abs(weights).max() == lowered.LARGEST_WEIGHT
-        step = 2 * np.abs(exact).max() / lowered.LARGEST_WEIGHT
-        found = weights * np.abs(exact).max() / lowered.LARGEST_WEIGHT
-        assert np.abs(found - exact).max() <= step / 2 * 1.0001
+@functools.cache
+def shown(target: str, precision: str) -> Outcome:
+    return BACKENDS[target]().run(Request(network().model, precision=precision))
 
 
-def test_sums_over_synapses_fit_32_bits(made):
-    into, out = (made.fixed.program.couplings[n] for n in (lowered.IN, lowered.OUT))
-    largest = {lowered.IN: 255, lowered.OUT: 2 ** (lowered.MESSAGE_BITS - 1)}
-    for coupling in (into, out):
-        rows = np.abs(coupling.weights).reshape(-1, coupling.source_size).sum(axis=1)
-        assert rows.max() * largest[coupling.name] < 2**31
+def scores(outcome: Outcome) -> np.ndarray:
+    return outcome.records[presented.SCORES].values[presented.SCORE]
+
+
+@on_each
+def test_in_fixed_point_all_targets_agree_bit_for_bit(target):
+    found, expected = shown(target, "fixed"), shown("cpp", "fixed")
+    np.testing.assert_array_equal(scores(found), scores(expected))
+    assert found.details["fixed"]["saturated"] == {}
+    assert np.unique(scores(found)).size > 100
+
+
+@on_each
+def test_in_floating_point_all_targets_agree_to_rounding(target):
+    found, expected = shown(target, "float64"), shown("cpp", "float64")
+    np.testing.assert_allclose(scores(found), scores(expected), rtol=0, atol=1e-12)
+
+
+def test_the_classes_are_those_of_torch():
+    """Which integrates every image from the start."""
+    asked = setup.read(load("fhn_classifier", SMALL))
+    found = network().winners(shown("cpp", "float64"))
+    trained = setup.Network(torch.sigmoid, PIXELS, UNITS, 10, 0).double()
+    with torch.no_grad():
+        trained.w_in.weight.copy_(torch.from_numpy(W_IN))
+        trained.w_out.weight.copy_(torch.from_numpy(W_OUT))
+    outputs = evaluation.directly(asked.system, asked.protocol)
+    images = torch.from_numpy(IMAGES / 255)
+    expected = evaluation.winners(trained, images, outputs, asked.alpha, torch.sigmoid)
+    np.testing.assert_array_equal(found, expected.numpy())
+    assert found.shape == (4, 10) and np.unique(found).size > 2
+
+
+@pytest.mark.parametrize("settings", [SMALL, FIRING], ids=["oscillating", "firing"])
+@pytest.mark.parametrize("precision", ["float64", "fixed"])
+def test_an_image_does_not_depend_on_the_one_before(settings, precision):
+    made = network(IMAGES[[0, 1, 0, 2, 3, 0]], settings)
+    values = scores(FusedBackend().run(Request(made.model, precision=precision)))
+    each = values[2 : 2 + 6 * made.interval].reshape(6, made.interval, -1)
+    np.testing.assert_array_equal(each[[2, 5]], each[[0, 0]])
+    assert (each[1] != each[0]).any()
+
+
+def test_integers_are_as_narrow_as_those_of_the_hardware():
+    formats = shown("cpp", "fixed").details["fixed"]["formats"]
+    wanted = {
+        f"{presented.IN}_.w": presented.WEIGHT_BITS,
+        f"{presented.OUT}_.w": presented.WEIGHT_BITS,
+        f"{presented.PIXELS}_.grey": presented.GREY_BITS,
+        f"unit_.{presented.SENT}": presented.SENT_BITS,
+    }
+    for name, bits in wanted.items():
+        whole, fraction = map(int, formats[name].removeprefix("Q").split("."))
+        assert 1 + whole + fraction == bits
+    assert formats[f"{presented.PIXELS}_.grey"] == "Q8.0"  # a count is a grey value
+
+
+def test_sums_over_synapses_fit_32_bits():
+    """Whatever the image."""
+    formats = shown("cpp", "fixed").details["fixed"]["formats"]
+    sums = {f"unit_.{presented.WEIGHTED}": W_IN, f"{presented.CLASSES}_.{presented.SCORE}": W_OUT}
+    for name, weights in sums.items():
+        whole, fraction = map(int, formats[name].removeprefix("Q").split("."))
+        assert whole + fraction == 31
+        assert np.abs(weights).sum(axis=1).max() < 2**whole
+
+
+def test_units_that_read_the_time_are_refused():
+    timed = "dx/dt = (x - x**3/3 - y)/(eps*tau) : 1\ndy/dt = (x + a + I)/tau*exp(-t/tau) : 1\nI : 1"
+    with pytest.raises(BackendError, match="'unit' of 'fhn_classifier' reads the time t"):
+        network(settings=SMALL | {"population.unit.equations": timed})

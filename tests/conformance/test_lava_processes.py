@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from neuroglia_snn import load
-from neuroglia_snn.backends.base import blank_images
-from neuroglia_snn.backends.lava import _compat
+from neuroglia_snn.backends.base import Request
+from neuroglia_snn.backends.fused import FusedBackend
+from neuroglia_snn.backends.lava import alone
+from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.fixedpoint import recorded
-from neuroglia_snn.fixedpoint.integers import in_integers
-from neuroglia_snn.lowering import lower
-from neuroglia_snn.lowering.execute import in_floats
-from neuroglia_snn.lowering.messages import with_messages
+from neuroglia_snn.lava import compat
+from neuroglia_snn.program.reference import NumpyMachine
 
-pytestmark = pytest.mark.skipif(_compat.missing() is not None, reason=str(_compat.missing()))
+pytestmark = pytest.mark.skipif(compat.missing() is not None, reason=str(compat.missing()))
 
 STEPS = 150
 SHAPE = (6, 5)
+#: The same lattice as one model: a scheme of one stage holds what a unit receives over its step, as messages do.
+SETTINGS = {
+    "population.neuron.shape": str(list(SHAPE)),
+    "population.astrocyte.shape": "[1, 1]",
+    "sigma2": "0.1",
+    "model.integrator": "euler-maruyama",
+    "model.noise": "ito",
+}
 
 
-def reference(tag: str) -> np.ndarray:
-    """U of the same lattice after the same steps: as it is, or as integers."""
-    settings = {"population.neuron.shape": str(list(SHAPE)), "sigma2": "0.1"}
-    settings["population.astrocyte.shape"] = "[1, 1]"
-    model = load("noise_induced_memory", settings).without("astrocyte")
-    program = with_messages(lower(model, blank_images(model)))
-    if tag == "fixed_pt":
-        run = in_integers(recorded.formats(model, program, 3).program, 3, True)
-    else:
-        run = in_floats(program, 3, True)
-    while run.step < STEPS:
-        run.advance()
-    return run.populations["neuron"].arrays["U"]
+def reference() -> np.ndarray:
+    """U of the lattice after the same steps, of the whole model in floating point."""
+    model = load("noise_induced_memory", SETTINGS).without("astrocyte")
+    model = replace(model, duration=STEPS * model.dt)
+    images = {name: np.zeros(shape, bool) for name, shape in model.images().items()}
+    return FusedBackend().run(Request(model, images=images, seed=3)).final["neuron"]["U"]
 
 
 def after(process, tag: str) -> np.ndarray:
@@ -47,27 +48,64 @@ def after(process, tag: str) -> np.ndarray:
         process.stop()
 
 
-@pytest.mark.parametrize("tag", ["floating_pt", "fixed_pt"])
-def test_neurons_and_laplacians_by_hand(tag):
-    from neuroglia_snn.backends.lava import FHN, laplacian
+def lattice_by_hand():
+    from neuroglia_snn.backends.lava import laplacian, process
+
+    neurons = process("noise_induced_memory", "neuron", seed=3, **SETTINGS)
+    for out, into in ((neurons.s_U, neurons.a_L_U), (neurons.s_V, neurons.a_L_V)):
+        coupling = laplacian(SHAPE)
+        out.connect(coupling.s_in)
+        coupling.a_out.connect(into)
+    return neurons
+
+
+def oracle(process, weights) -> np.ndarray:
+    """U of the integers of a process on the reference, with the neighbours' differences of the step before."""
+    recipe = process.proc_params["recipe"]
+    sent = {"U": np.zeros(process.U.shape, int), "V": np.zeros(process.U.shape, int)}
+
+    def send(port, values):
+        if port[2:] in sent:
+            sent[port[2:]] = values
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alone, "missing", lambda: "no compiler")
+        running = recipe.running(True)
+        assert isinstance(running._machine, NumpyMachine)
+        for step in range(STEPS):
+            arriving = {f"L_{n}": weights @ sent[n] for n in sent} if step else {}
+            running.step(arriving.get, send)
+    return running.states["U"]
+
+
+def test_neurons_and_laplacians_by_hand_equal_the_whole_model():
+    np.testing.assert_allclose(
+        after(lattice_by_hand(), "floating_pt"), reference(), rtol=0, atol=1e-12
+    )
+
+
+def test_in_fixed_point_they_equal_the_oracle_bit_for_bit():
+    from neuroglia_snn.backends.lava import laplacian
+
+    neurons = lattice_by_hand()
+    found = after(neurons, "fixed_pt")
+    assert str(neurons.formats["U"]) == "Q3.20"
+    weights = laplacian(SHAPE).proc_params["weights"]
+    np.testing.assert_array_equal(found, oracle(neurons, weights))
+    assert found.std() > 100
+
+
+def test_the_hierarchical_lattice_is_the_same_network():
+    from neuroglia_snn.backends.lava import FHN, FHNLattice, laplacian
 
     neurons = FHN(shape=SHAPE, sigma2=0.1, seed=3)
     for out, into in ((neurons.s_U, neurons.a_L_U), (neurons.s_V, neurons.a_L_V)):
         coupling = laplacian(SHAPE)
         out.connect(coupling.s_in)
         coupling.a_out.connect(into)
-    found = after(neurons, tag)
-    np.testing.assert_allclose(
-        found, reference(tag), rtol=0, atol=0 if tag == "fixed_pt" else 1e-12
-    )
-    assert str(neurons.formats["U"]) == "Q3.20"
-
-
-def test_the_hierarchical_lattice_is_the_same_network():
-    from neuroglia_snn.backends.lava import FHNLattice
-
+    by_hand = after(neurons, "fixed_pt")
     found = after(FHNLattice(shape=SHAPE, sigma2=0.1, seed=3), "fixed_pt")
-    np.testing.assert_array_equal(found, reference("fixed_pt"))
+    np.testing.assert_array_equal(found, by_hand)
 
 
 def test_astrocytes_alone_keep_their_resting_calcium():
@@ -136,8 +174,8 @@ def test_counts_of_neurons_arrive_as_counts():
 @pytest.mark.parametrize(
     ("process", "arguments", "said"),
     [
-        ("FHN", {"shape": (8,)}, r"shape is \(rows, columns\), two whole numbers such as"),
-        ("FHN", {"shape": 16}, "shape is"),
+        ("FHN", {"shape": ()}, r"shape is a whole number above 0, or some for a lattice such as"),
+        ("FHN", {"shape": -1}, "shape is"),
         ("FHN", {"shape": (4.0, 4)}, "shape is"),
         ("LiRinzel", {"shape": (0, 1)}, "shape is"),
         ("LiRinzel", {"shape": "44"}, "shape is"),
@@ -185,11 +223,12 @@ def test_fractions_are_refused_in_fixed_point():
     frames.PyFramesFloat(shown)
 
 
-def test_a_lattice_too_small_is_refused():
+@pytest.mark.parametrize("shape", [(8,), 16, (3, 9), (2, 2, 2)])
+def test_neurons_have_any_shape(shape):
     from neuroglia_snn.backends.lava import FHN
 
-    with pytest.raises(UserError, match="at least 4 x 4"):
-        FHN(shape=(3, 9))
+    neurons = FHN(shape=shape)
+    assert neurons.U.shape == neurons.a_I_app.shape == neurons.s_out.shape == (np.prod(shape),)
 
 
 def test_laplacian_weights_are_even_and_pass_nothing_at_the_edges():

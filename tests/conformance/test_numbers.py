@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from neuroglia_snn import backends, checks, plots, results
+from neuroglia_snn import backends, checks, results
 from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.results import plots
 
 #: Ten steps; 'regularly' at 0, 0.3, 0.6 and 0.9 ms. The last two intervals are beyond the run.
 MODEL = """
@@ -115,8 +117,8 @@ def outcome(request, tmp_path_factory) -> Outcome:
     path.write_text(MODEL, encoding="utf-8")
     model, _ = checks.load_checked(str(path))
     found = backends.get(request.param).run(Request(model, seed=1))
-    drawn = plots.record_figure(model, results.dataset(model, found), path.with_suffix(".png"))
-    assert drawn is not None and drawn.exists()  # of one sample, and of no spike
+    drawn = plots.records(SimpleNamespace(spec=model, data=results.dataset(model, found)))
+    assert drawn is not None and drawn.axes  # of one sample, and of no spike
     return found
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+
 import brian2
 import numpy as np
 import pytest
 from brian2.devices.device import all_devices, get_device
+from brian2.utils.logger import catch_logs
 
 import neuroglia_snn.brian  # noqa: F401
-from neuroglia_snn import backends, load
+from neuroglia_snn import backends
 from neuroglia_snn.backends.base import Request, blank_images
+from neuroglia_snn.catalog.load import load
+from neuroglia_snn.errors import UserError
 
 SHORT = {"model.duration": "1 ms"}
 
@@ -45,3 +50,19 @@ def test_a_script_goes_on_as_without_our_run(backend, name):
 
     for expected, found in zip(script(lambda: None), script(lambda: ours(backend)), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_a_run_that_fails_leaves_no_warnings_of_objects_that_nothing_used(monkeypatch):
+    def refused(network) -> None:
+        raise UserError("refused")
+
+    monkeypatch.setattr("neuroglia_snn.backends.fused.apply_settings", refused)
+    with catch_logs() as logs:
+        with pytest.raises(UserError, match="refused"):
+            ours("fused")
+        gc.collect()
+        assert not logs
+        left = brian2.NeuronGroup(1, "x : 1")  # a script's own is still warned of
+        del left
+        gc.collect()
+    assert len(logs) == 1 and "never included in a network" in logs[0][2]

@@ -9,7 +9,6 @@ import pytest
 
 from neuroglia_snn import backends, checks, noise
 from neuroglia_snn.backends.base import Outcome, Request
-from neuroglia_snn.backends.brian import own_loop
 from neuroglia_snn.lanes import places
 
 #: A small input of each kind that once went wrong, one population each.
@@ -238,16 +237,6 @@ def test_each_name_is_one_noise(tmp_path, backend):
     np.testing.assert_allclose(final["b"]["x"], plain, atol=1e-12)
     np.testing.assert_allclose(final["b"]["y"], 2 * plain, atol=1e-12)
     np.testing.assert_allclose(final["c"]["x"], path("c"), atol=1e-12)
-
-
-def test_our_kernels_take_one_noise_by_any_name_and_refuse_two(tmp_path):
-    for text, said in (
-        (NOISES.replace("2*xi_x - xi_y", "2*xi_x"), None),
-        (NOISES, "population 'a': 2 noises (xi_x, xi_y), where it makes one for each unit"),
-    ):
-        (tmp_path / "m.toml").write_text(text, encoding="utf-8")
-        model, _ = checks.load_checked(str(tmp_path / "m.toml"))
-        assert own_loop.reason(model) == said
 
 
 PARAMETERS = """

@@ -5,16 +5,15 @@ The right values come from loops written out here, which know nothing of rules o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from neuroglia_snn import backends, load
+from neuroglia_snn import backends
 from neuroglia_snn.backends.base import Outcome, Request
-from neuroglia_snn.backends.brian import own_loop
+from neuroglia_snn.catalog.load import load
 
 ROWS, COLUMNS = 6, 7
 SIZE = ROWS * COLUMNS
@@ -280,25 +279,6 @@ NETWORKS: dict[str, tuple[Callable[[], np.ndarray], dict[str, Callable[[str], st
         },
     ),
 }
-#: What our kernels that take no Program refuse, by the name of the projection.
-REFUSED = {
-    **dict.fromkeys(
-        ("pairs", "pairs8", "periodic_pairs", "timed_pairs", "itself_pairs"),
-        "'pairs' within a step",
-    ),
-    **dict.fromkeys(("periodic", "condition"), "'condition' within a step"),
-    "everyone": "'all' within a step",
-    "itself": "'one-to-one' within a step",
-    "two_ways": "'pairs' within a step",
-    "through_another": "'one-to-one' within a step",
-    "part": "'one-to-one' within a step",
-    "part_pairs": "'pairs' within a step",
-    "stands_pre": "reads 'K_pre' within a step",
-    "stands_pairs": "'pairs' within a step",
-    "factor": "uses 'i_post'",
-    "of_synapses": "g is a variable of every synapse",
-    "slow_condition": "connections by 'condition'",
-}
 
 
 def model(folder: Path, text: str):
@@ -343,13 +323,6 @@ def test_a_network_has_one_result_however_it_is_written(tmp_path, backend):
         expected, found = right(), outcome.final[name]["U"]
         assert np.abs(expected - START).max() > 0.1
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10, err_msg=name)
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_our_kernels_refuse_what_it_cannot_compute_again(tmp_path, name):
-    write = next(ways[name] for _, ways in NETWORKS.values() if name in ways)
-    said = own_loop.reason(model(tmp_path, write(name)))
-    assert said and re.search(f"'[abp]_{name}'", said) and REFUSED[name] in said, said
 
 
 # ---------------------------------------------------------------------------- order

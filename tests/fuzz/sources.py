@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
@@ -14,16 +15,14 @@ from fuzz.contract import held, installed
 from neuroglia_snn import spec
 from neuroglia_snn.backends import get
 from neuroglia_snn.backends.base import Request
-from neuroglia_snn.backends.brian import own_loop, project, standalone
+from neuroglia_snn.backends.brian import project, standalone
 from neuroglia_snn.backends.fused import device
-from neuroglia_snn.backends.fused_cuda import standalone as fused_cuda
 from neuroglia_snn.emit import library
-from neuroglia_snn.errors import UserError
+from neuroglia_snn.emit.cuda import library as cuda
 from neuroglia_snn.exchange.to_brian2 import script
-from neuroglia_snn.lowering import lower
 from neuroglia_snn.program.code import Code
 from neuroglia_snn.program.machine import Machine, Setting
-from neuroglia_snn.program.passes import simplified
+from neuroglia_snn.program.passes import on_gpu, simplified
 from neuroglia_snn.program.program import Program
 from neuroglia_snn.program.reference import NumpyMachine
 
@@ -63,7 +62,7 @@ def of(model: spec.Model) -> dict[str, str]:
         "cpp": held(_cpp, model, seconds=60),
         "fused": held(_fused, model, seconds=60),
         "fused-cuda": held(_fused_cuda, model, seconds=60),
-        "lava": held(_lowered, model, seconds=60),
+        "fixed": held(_fused, model, "fixed", seconds=60),
         "export": held(_exported, model, seconds=60),
     }
     if installed("snntorch"):
@@ -83,30 +82,25 @@ def _cpp(model: spec.Model) -> str:
         return _text(Path(folder))
 
 
-def _fused(model: spec.Model) -> str:
+def _fused(model: spec.Model, precision: str = "float64") -> str:
+    return _written(model, precision, lambda program: library.source(simplified(program)))
+
+
+def _fused_cuda(model: spec.Model) -> str:
+    return _written(model, "float64", lambda p: cuda.source(simplified(p, on_gpu()), False))
+
+
+def _written(model: spec.Model, precision: str, source: Callable[[Program], str]) -> str:
     texts = []
 
     def written(program: Program, setting: Setting) -> Machine:
-        texts.append(library.source(simplified(program)))
+        texts.append(source(program))
         return NumpyMachine(program, setting)
 
     if small(model):
         with mock.patch.dict(device._targets, cpp=(Code, written)):
-            get("fused").run(request(model))
+            get("fused").run(replace(request(model), precision=precision))
     return "\n".join(texts)
-
-
-def _fused_cuda(model: spec.Model) -> str:
-    reason = own_loop.reason(model)
-    if reason:
-        raise UserError(reason)
-    with tempfile.TemporaryDirectory() as folder, project.device(1):
-        fused_cuda.generate(request(model), Path(folder) / "code")
-        return _text(Path(folder))
-
-
-def _lowered(model: spec.Model) -> str:
-    return repr(lower(model, request(model).images))
 
 
 def _exported(model: spec.Model) -> str:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from fuzz import contract, injections, whole
-from neuroglia_snn import sweep
+from neuroglia_snn import sweeps
 from neuroglia_snn.catalog import files, hardware
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.report import report
+from neuroglia_snn.reports import report
 
 LOWERED = whole.models()["lowered"]
 
@@ -58,7 +58,7 @@ def test_no_axis_of_a_sweep_runs_code(place):
     with contract.untouched(place):
         for n, text in enumerate(strings(place / "mark")):
             for axis in (f"tau={text},1 ms", f"{text}=1,2", text, f"tau=1:2:{text}"):
-                contract.held(sweep.axis, axis)
+                contract.held(sweeps.axis, axis)
             axis = (f"tau={text},1 ms", f"{text}=1,2")[n % 2]
             if n % 4 < 2:
                 code, _, said = contract.command("sweep", "model.toml", "--over", axis, "--quiet")
@@ -273,7 +273,7 @@ def _pickles(folder) -> list:
 
 
 def test_no_pickle_is_opened(place):
-    import neuroglia_snn.studies.base as base
+    import neuroglia_snn.experiments.work as base
 
     parts = place / "study" / "checkpoint" / "parts"
     parts.mkdir(parents=True)
@@ -292,8 +292,7 @@ def test_nor_as_weights(place):
     pytest.importorskip("torch")
     from types import SimpleNamespace
 
-    from neuroglia_snn.experiments.classifier import training
-    from neuroglia_snn.studies.fhn_classifier import on_lava
+    from neuroglia_snn.papers.fhn_classifier import on_lava, training
 
     setup = on_lava.setup
     network = SimpleNamespace(w_in=SimpleNamespace(weight=None), w_out=SimpleNamespace(weight=None))

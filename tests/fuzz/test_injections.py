@@ -18,7 +18,7 @@ MODELS = whole.models()
 SHOWN = {"title", "description", "doi", "source", "about"}
 #: Tables whose keys the author chooses.
 NAMING = {"parameters", "table", "population", "projection", "stimulus", "record"}
-NAMING |= {"events", "initial", "range", "on_pre", "on_post", "on_event", "delay"}
+NAMING |= {"events", "initial", "range", "on_pre", "on_post", "on_event", "delay", "linked", "set"}
 #: How many of the strings each field is fed in a quick test; thorough: all.
 QUICK = 5
 

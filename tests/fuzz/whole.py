@@ -6,7 +6,8 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from neuroglia_snn.catalog.schema import CONNECT, EXPERIMENTS, TABLES
+from neuroglia_snn import experiments
+from neuroglia_snn.catalog.schema import CONNECT, TABLES
 from neuroglia_snn.catalog.source import tomllib
 
 Tables = dict[str, Any]
@@ -75,6 +76,8 @@ integrator = "euler"
 connect = { rule = "condition", condition = "i != j", p = "0.8", n = "1" }
 [projection.syn.initial]
 w = "0.5 + 0.1*i"
+[projection.syn.range]
+w = ["0", "2"]
 [projection.over]
 from = "cell"
 to = "glia"
@@ -324,9 +327,96 @@ connect = { rule = "pairs", file = "data.npz", i = "i", j = "j" }
 delay = { pre = { file = "data.npz", array = "delay" } }
 initial = { w = { file = "data.npz", array = "w" } }
 """
+#: Inputs, connections and phases of other kinds.
+SAID = """
+[model]
+integrator = "euler"
+dt = "0.1 ms"
+[parameters]
+n = "3"
+half = "n/1 - 1"
+gain = "1"
+reach = "20 um"
+[table.drive]
+file = "data.npz"
+array = "table"
+unit = "mV"
+dt = "0.5 ms"
+[population.cell]
+size = "n"
+spacing = "10 um"
+equations = '''
+dv/dt = (drive(t, i)/mV + I + Z + s - v)*gain/(5*ms) : 1
+I : 1
+Z : 1 (linked)
+s : 1
+'''
+threshold = "v > 0.5"
+reset = "v = 0"
+linked = { Z = { variable = "other.z", index = "i//half" } }
+[population.other]
+shape = ["n - 1"]
+equations = "dz/dt = (y - z)/(5*ms) : 1\\ny : 1 (linked)"
+[population.other.linked]
+y = { variable = "cell.v", index = "i" }
+[population.source]
+size = 3
+rates = "100 Hz"
+[population.listed]
+size = 3
+rates = { file = "data.npz", array = "rates", unit = "Hz" }
+[population.given]
+size = 3
+spikes = [[0, "0.1 ms"], [2, "0.3 ms"]]
+[population.trains]
+size = 3
+spikes = { file = "data.npz", i = "i", t = "times", unit = "ms" }
+[projection.near]
+from = "cell"
+to = "cell"
+equations = "w : 1\\ns_post = w*v_pre : 1 (summed)"
+connect = { rule = "kernel", cutoff = "15 um", p = "exp(-distance/reach)", edges = "zero-flux", self = true }
+initial = { w = "exp(-distance/reach)" }
+[projection.some]
+from = "source[:half]"
+to = "cell"
+on_pre = "v_post += 0.1"
+connect = { rule = "generator", j = "k for k in range(i, i + 2) if k != i" }
+[stimulus.seen]
+to = "cell"
+variable = "I"
+amplitude = "gain"
+image = { file = "data.npz", array = "v" }
+[stimulus.rain]
+to = "cell"
+variable = "v"
+rate = "100 Hz"
+weight = "0.1"
+inputs = "10"
+[record.some]
+population = "cell"
+variables = ["v"]
+units = ":half"
+[record.links]
+projection = "near"
+variables = ["w"]
+units = [0, 1]
+[[phase]]
+name = "first"
+duration = "0.5 ms"
+set = { seen = true, gain = "0.5" }
+[[phase]]
+name = "second"
+duration = "0.5 ms"
+"""
 #: The name of a data file, and its arrays.
 DATA = "data.npz"
-ARRAYS: dict[str, list[float] | list[int]] = {
+ARRAYS: dict[str, list[float] | list[int] | list[list[float]]] = {
+    **{
+        "table": [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]],
+        "rates": [10.0, 20.0, 30.0],
+        "times": [0.1, 0.3],
+    },
     **{"v": [0.1, 0.2, 0.6], "i": [0, 1], "j": [1, 2]},
     **{"w": [0.1, 0.3], "delay": [1e-4, 2e-4]},
 }
@@ -368,6 +458,7 @@ def models() -> dict[str, Tables]:
         "first-footprint": _with(LOOPED, FIRST_FOOTPRINT),
         "variant": tables(VARIANT),
         "listed": tables(LISTED),
+        "said": tables(SAID),
         **{kind: _with(LOOPED, text) for kind, text in EXPERIMENT.items()},
         "canonical-network": tables(CANONICAL),
     }
@@ -378,7 +469,9 @@ def keys() -> set[tuple[str, str]]:
     listed = {(pattern, key) for pattern, known in TABLES.items() for key in known}
     listed |= {(f"connect {rule}", key) for rule, known in CONNECT.items() for key in known}
     return listed | {
-        (f"experiment {kind}", k) for kind, known in EXPERIMENTS.items() for k in known
+        (f"experiment {kind}", k)
+        for kind in experiments.kinds()
+        for k in experiments.of_kind(kind).keys
     }
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from neuroglia_snn import load
-from neuroglia_snn.backends.base import Outcome, Request
-from neuroglia_snn.backends.brian import project
+from neuroglia_snn.backends.base import Request
+from neuroglia_snn.catalog.load import load
 
 #: Two lattices, a pool, a chain and a lone population; every feature of the format that fits.
 ZOO = """
@@ -166,21 +162,3 @@ def zoo(
     spot = np.zeros((9, 11), bool)
     spot[2:6, 3:8] = True
     return Request(load(str(file)), {"spot": spot}, seed, **options)
-
-
-def in_pieces(monkeypatch, run: Callable[[], Outcome], stops: int = 5) -> list[Outcome]:
-    """Of a run that is stopped some times, at steps that nothing chooses, and goes on to its end."""
-    watch, programs, outcomes = project._watch, [], []
-
-    def stopping_watch(program, progress):
-        programs.append(program)
-        if len(programs) <= stops:
-            time.sleep(0.15)
-            raise KeyboardInterrupt
-        return watch(program, progress)
-
-    monkeypatch.setattr(project, "_watch", stopping_watch)
-    while not outcomes or outcomes[-1].reached is not None:
-        with contextlib.suppress(KeyboardInterrupt):  # before the program listened
-            outcomes.append(run())
-    return outcomes

@@ -15,11 +15,10 @@ from neuroglia_snn import backends
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.checks import load_checked
 from neuroglia_snn.errors import ModelError
-from neuroglia_snn.experiments.self_organisation import ensembles, network
-from neuroglia_snn.experiments.self_organisation.culture import from_events
-from neuroglia_snn.experiments.self_organisation.reverse_engineering import analyse
-from neuroglia_snn.studies.fep import recordings
-from neuroglia_snn.studies.fep.models import canonical
+from neuroglia_snn.papers.fep import ensembles, network, recordings
+from neuroglia_snn.papers.fep.culture import from_events
+from neuroglia_snn.papers.fep.models import canonical
+from neuroglia_snn.papers.fep.reverse_engineering import analyse
 
 #: condition: (err_x, its tolerance, err_W, its tolerance, selectivity)
 PUBLISHED = {

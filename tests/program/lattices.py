@@ -3,7 +3,7 @@
 # ruff: noqa: F841, RUF059  (Brian2's `collect` finds objects in local variables)
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from brian2 import (
@@ -30,6 +30,26 @@ FOUR = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
 def lattice(make):
     LATTICES[make.__name__] = make
     return make
+
+
+def neighbours(
+    shape: tuple[int, ...], offsets: Sequence[tuple[int, ...]], periodic: Sequence[bool]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sources, targets and offsets' numbers of the synapses of a lattice of any dimension, source by source."""
+    units = np.indices(shape).reshape(len(shape), -1)
+    found = []
+    for number, offset in enumerate(offsets):
+        there = units + np.array(offset)[:, None]
+        present = np.ones(units.shape[1], bool)
+        for place, length, around in zip(there, shape, periodic, strict=True):
+            if around:
+                place %= length
+            present &= (place >= 0) & (place < length)
+        sources = np.ravel_multi_index(tuple(there[:, present]), shape)
+        found.append((sources, np.flatnonzero(present), np.full(present.sum(), number)))
+    i, j, numbers = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((j, i))
+    return i[order], j[order], numbers[order]
 
 
 def _linked(group: NeuronGroup, shape: Lattice, names: dict[str, tuple[int, int]], variable: str):
@@ -268,6 +288,23 @@ def synapses_around() -> Network:
     net = Network(collect())
     net.run(8 * ms)
     synapses.strength = 1.5
+    net.run(8 * ms)
+    return net
+
+
+@lattice
+def eight_around() -> Network:
+    """Rows in blocks, whose corners are beyond the fold; of values, and of differences."""
+    corners = tuple((r, c) for r in (-1, 1) for c in (-1, 1))
+    models = (
+        "input_post = 0.1*(v_pre - v_post) : 1 (summed)",
+        "input_post = 0.05*v_pre**2 : 1 (summed)",
+    )
+    parts = [
+        _synapses(Lattice(*shape, (True, True)), model, (*SIDES, *corners))
+        for shape, model in zip(((8, 20), (36, 50)), models, strict=True)
+    ]
+    net = Network(parts)
     net.run(8 * ms)
     return net
 

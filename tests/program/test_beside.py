@@ -51,10 +51,21 @@ def _network(*more):
     return Network(group, synapses, spikes, *(make(synapses) for make in more)), synapses
 
 
+#: Places of two passes of our loop.
+ROWS = passes.LOOP.index(beside.with_rows)
+ORDER = passes.LOOP.index(beside.with_order)
+
+
+def _instead(monkeypatch, place: int, other) -> None:
+    """Another pass in the place of one."""
+    loop = [*passes.LOOP[:place], other, *passes.LOOP[place + 1 :]]
+    monkeypatch.setattr(passes, "LOOP", tuple(loop))
+
+
 def _rows(monkeypatch) -> list:
     """The rows of every program from here on, by the names of their arrays."""
     seen = []
-    kept = passes.with_rows
+    kept = passes.LOOP[ROWS]
 
     def with_rows(program):
         found = kept(program)
@@ -62,7 +73,7 @@ def _rows(monkeypatch) -> list:
         seen.append([[array.name.split(".")[1] for array in row] for row in rows])
         return found
 
-    monkeypatch.setattr(passes, "with_rows", with_rows)
+    _instead(monkeypatch, ROWS, with_rows)
     return seen
 
 
@@ -74,7 +85,7 @@ def _states(synapses) -> dict[str, np.ndarray]:
 def test_the_bits_are_those_of_arrays_of_their_own(monkeypatch, threads):
     found = []
     for with_rows in (beside.with_rows, lambda program: program):
-        monkeypatch.setattr(passes, "with_rows", with_rows)
+        _instead(monkeypatch, ROWS, with_rows)
         seen = _rows(monkeypatch)
         brian2.set_device("neuroglia", threads=threads)
         seed(3)
@@ -127,7 +138,7 @@ def test_a_report_sees_values_as_they_are(monkeypatch):
 def _ordered(monkeypatch) -> list:
     """Of every program from here on, the names of arrays that pathways may have in their order."""
     seen = []
-    kept = passes.with_order
+    kept = passes.LOOP[ORDER]
 
     def with_order(program):
         found = kept(program)
@@ -135,7 +146,7 @@ def _ordered(monkeypatch) -> list:
         seen.append([sorted(a.name.split(".")[1] for a in step.ordered) for step in steps])
         return found
 
-    monkeypatch.setattr(passes, "with_order", with_order)
+    _instead(monkeypatch, ORDER, with_order)
     return seen
 
 
@@ -160,7 +171,7 @@ def test_the_bits_are_those_of_brian2s_order(monkeypatch):
     """Also with spikes under way from one run to the next."""
     found = []
     for with_order in (beside.with_order, lambda program: program):
-        monkeypatch.setattr(passes, "with_order", with_order)
+        _instead(monkeypatch, ORDER, with_order)
         seen = _ordered(monkeypatch)
         seed(3)
         network, group, synapses = _delayed()

@@ -27,8 +27,9 @@ from brian2.utils.logger import catch_logs
 import neuroglia_snn.brian
 from neuroglia_snn import toolchain
 from neuroglia_snn.emit import expressions, library
+from neuroglia_snn.emit.machine import CppMachine
 from neuroglia_snn.errors import BackendError, UserError
-from neuroglia_snn.program import draws
+from neuroglia_snn.program import draws, edges
 from neuroglia_snn.program.operations import DRAWS, OPERATIONS
 from neuroglia_snn.program.reference import NUMPY
 from neuroglia_snn.program.refusal import Refused
@@ -196,6 +197,51 @@ def test_an_exception_leaves_the_step_that_was_reached_and_says_it(device):
         network.run(5 * ms)
     assert any("stopped at t = 0.0021 s" in text for _, _, text in logs)
     assert np.isclose(float(network.t), 2.1e-3) and len(monitor.t) == monitor.num_spikes == 6
+
+
+def test_a_first_report_that_fails_gives_the_machine_back(device, monkeypatch):
+    closed, close = [], CppMachine.close
+    monkeypatch.setattr(CppMachine, "close", lambda m: (close(m), closed.append(m)))
+    network, group = _network()
+
+    def refuse(elapsed, completed, start, duration):
+        raise RuntimeError("not today")
+
+    with catch_logs() as logs, pytest.raises(RuntimeError, match="not today"):
+        network.run(1 * ms, report=refuse)
+    assert len(closed) == 1 and not logs and network.t == 0 * ms
+    network.run(1 * ms)
+    assert len(closed) == 2 and np.ptp(group.secret[:]) == 0 < group.secret[0]
+
+
+def test_a_clock_on_the_wall_that_is_set_back_delays_no_look(device, monkeypatch):
+    """Where time stands still on it, the run ends at its limit all the same."""
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    group = NeuronGroup(1, "dv/dt = -v*Hz : 1", method="euler", name="still")
+    group.v = 0.001
+    network = Network(group)
+    monkeypatch.setattr(device, "_maximum_run_time", 0.2)
+    with catch_logs():
+        network.run(1e4 * second)
+    assert 0 * second < network.t < 1e4 * second
+
+
+def test_delays_are_compared_where_spikes_are_under_way_alone(device, monkeypatch):
+    seen, now = [], edges._now
+    monkeypatch.setattr(edges, "_now", lambda path: seen.append(path) or now(path))
+    source = brian2.SpikeGeneratorGroup(1, [0], [0.5] * ms)
+    target = NeuronGroup(1, "x : 1")
+    synapses = Synapses(source, target, on_pre="x += 1", delay=0.3 * ms)
+    synapses.connect()
+    network = Network(source, target, synapses)
+    network.run(0.4 * ms)
+    assert not seen
+    network.run(0.2 * ms)  # a spike is under way at its end
+    assert len(seen) == 1 and target.x[0] == 0
+    network.run(1 * ms)
+    assert len(seen) == 2 and target.x[0] == 1
+    network.run(1 * ms)
+    assert len(seen) == 2
 
 
 def test_a_value_that_is_not_finite_is_named(device):

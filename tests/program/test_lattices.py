@@ -9,8 +9,9 @@ import pytest
 from program import lattices
 from program.test_zoo import different, states
 
-from neuroglia_snn import backends, load
+from neuroglia_snn import backends
 from neuroglia_snn.backends.base import Request, blank_images
+from neuroglia_snn.catalog.load import load
 from neuroglia_snn.emit import fused as emitted
 from neuroglia_snn.emit import machine
 from neuroglia_snn.errors import UserError
@@ -102,8 +103,11 @@ def test_steps_with_nothing_else_due_are_made_in_one_call_and_in_one_pass(
     several = states(lattices.quicker_than_all_else, options)
     assert "w0::go_on(" in texts[-1]
     monkeypatch.setattr(emitted, "LARGE", 0)
-    two = states(lattices.quicker_than_all_else, options)
-    assert texts[-1] != texts[0]
+    together = states(lattices.quicker_than_all_else, options)
+    assert texts[-1] != texts[0] and "together = 4;" in texts[-1]
+    monkeypatch.setattr(emitted, "LONG", 0)  # fewer rows at a time
+    by_twos = states(lattices.quicker_than_all_else, options)
+    assert "together = 2;" in texts[-1]
     plain = machine.source
 
     def one_by_one(program, single=False):
@@ -114,12 +118,12 @@ def test_steps_with_nothing_else_due_are_made_in_one_call_and_in_one_pass(
     monkeypatch.setattr(machine, "source", one_by_one)
     one = states(lattices.quicker_than_all_else, options)
     assert one["neurongroup 0.count"].sum() > 100
-    assert same_bits(one, several) and same_bits(one, two)
+    assert all(same_bits(one, others) for others in (several, together, by_twos))
     runtime = states(lattices.quicker_than_all_else, {"target": "numpy"})
     assert precision == "float32" or not different(several, runtime)
 
 
-def test_synapses_with_weights_of_their_own_are_summed_as_a_list(fused) -> None:
+def test_synapses_with_weights_of_their_own_are_no_part_of_the_pass(fused) -> None:
     def make():
         model = "w : 1\ninput_post = w*(v_pre - v_post) : 1 (summed)"
         group, synapses = lattices._synapses(Lattice(6, 9, (False, False)), model)
@@ -175,7 +179,9 @@ def test_kernels_with_clocks_of_their_own_are_still_alone_in_most_steps(monkeypa
 
 
 def test_a_precision_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(UserError, match=r"precision='half'.: it is 'float64' or 'float32'"):
+    with pytest.raises(
+        UserError, match=r"precision='half'.: it is 'float64', 'float32' or 'fixed'"
+    ):
         brian2.set_device("neuroglia", precision="half")
     brian2.set_device("runtime")
 

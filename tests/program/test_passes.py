@@ -10,7 +10,7 @@ import neuroglia_snn.brian  # noqa: F401
 from neuroglia_snn.emit import machine
 from neuroglia_snn.program.parts import parts
 from neuroglia_snn.program.passes import simplified
-from neuroglia_snn.program.program import Deliver, Update
+from neuroglia_snn.program.program import Deliver, Threshold, Update
 from neuroglia_snn.program.tree import Apply, walk
 
 
@@ -19,7 +19,7 @@ def programs(monkeypatch):
     """The simplified programs of every run from here on."""
     found = []
 
-    def kept(program):
+    def kept(program, passes=None):
         found.append(simplified(program))
         return found[-1]
 
@@ -36,7 +36,7 @@ def _operations(kernel) -> list[str]:
 def _update(equations: str, programs, **more):
     group = NeuronGroup(3, equations, **more)
     Network(group).run(0.1 * ms)
-    (step,) = (s for s in programs[-1].steps if isinstance(s, Update))
+    (step,) = (s for s in programs[-1].steps if isinstance(s, (Update, Threshold)))
     return step.kernel
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
+
+import numpy as np
 import pytest
 from brian2 import Network, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, linked_var, ms
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as beginning_from
 from hypothesis import strategies as st
+from program.lattices import neighbours
+from program.random_cases import a_few, a_hundred
 from program.test_zoo import different, states
 
 import neuroglia_snn.brian  # noqa: F401
@@ -114,24 +117,114 @@ def _synapses(group: NeuronGroup, shape: Lattice, choice) -> Synapses:
     return synapses
 
 
+#: What a synapse adds; ``w`` is its own value.
+VALUES = (
+    "v_pre - v_post",
+    "0.1*v_pre",
+    "w*v_pre",
+    "0.1*int(v_pre > 0.2)*exp(-v_pre*v_pre)*drive_post",
+    "(w*v_pre + 0.001*i)/N_incoming",
+)
+#: Synapses in the order of their sources, of their targets, of their offsets or in none.
+ORDERS = (
+    lambda i, j, n, random: np.arange(len(i)),
+    lambda i, j, n, random: np.lexsort((i, j)),
+    lambda i, j, n, random: np.lexsort((j, n)),
+    lambda i, j, n, random: random.permutation(len(i)),
+)
+
+
+@st.composite
+def edges(draw):
+    """All choices of synapses at regular distances: of one to three dimensions, or between two groups."""
+    dimensions = draw(st.integers(1, 3))
+    most = {1: 400, 2: 40, 3: 14}[dimensions]
+    reach = draw(st.integers(1, 3 if dimensions < 3 else 1))
+    offsets = list(product(range(-reach, reach + 1), repeat=dimensions))
+    return {
+        "shape": tuple(draw(st.integers(1, most)) for _ in range(dimensions)),
+        "periodic": tuple(draw(st.booleans()) for _ in range(dimensions)),
+        "offsets": draw(st.lists(st.sampled_from(offsets), min_size=1, max_size=30, unique=True)),
+        "kind": draw(st.sampled_from(("lattice", "lattice", "two lattices", "finer", "few"))),
+        "finer": draw(st.integers(1, 6)),
+        "missing": draw(st.integers(0, 3)),
+        "value": draw(st.sampled_from(VALUES)),
+        "weight": draw(st.sampled_from(("offset", "place", "one"))),
+        "learning": draw(st.booleans()),
+        "order": draw(st.integers(0, len(ORDERS) - 1)),
+        "seed": draw(st.integers(0, 99)),
+        "threads": draw(st.sampled_from((1, 1, 2))),
+    }
+
+
+def between(choice) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:
+    """How many sources and targets there are, and the synapses with the numbers of their offsets."""
+    size = int(np.prod(choice["shape"]))
+    if choice["kind"] == "finer":
+        j = np.arange(size * choice["finer"])
+        return size, len(j), j // choice["finer"], j, j % 3
+    if choice["kind"] == "few":
+        i, j = (part.ravel() for part in np.mgrid[: choice["finer"], :size])
+        return choice["finer"], size, i, j, i
+    return size, size, *neighbours(choice["shape"], choice["offsets"], choice["periodic"])
+
+
+def build_edges(choice) -> Network:
+    sources, targets, i, j, numbers = between(choice)
+    random = np.random.default_rng(choice["seed"])
+    kept = random.permutation(len(i))[choice["missing"] :]
+    kept = np.sort(kept) if len(kept) else np.arange(len(i))
+    i, j, numbers = i[kept], j[kept], numbers[kept]
+    order = ORDERS[choice["order"]](i, j, numbers, random)
+    i, j, numbers = i[order], j[order], numbers[order]
+    model = "dv/dt = (total - v)/(3*ms) : 1\ntotal : 1\ndrive : 1"
+    group = NeuronGroup(targets, model, method="euler", name="targets")
+    other = NeuronGroup(sources, model, method="euler", name="sources")
+    for units in (group, other):
+        units.v, units.drive = "sin(0.7*i)", "0.5 + 0.1*(i % 5)"
+    source = group if choice["kind"] == "lattice" else other
+    value = f"w : 1\ntotal_post = {choice['value']} : 1 (summed)"
+    synapses = Synapses(source, group, value, name="edges")
+    if not len(i):
+        i, j, numbers = (np.zeros(1, int) for _ in range(3))  # as above
+    synapses.connect(i=i, j=j)
+    weights = {"offset": 0.1 / (1 + numbers), "place": 0.1 * np.cos(np.arange(len(i))), "one": 0.05}
+    synapses.w = weights[choice["weight"]]
+    if choice["learning"]:
+        synapses.run_regularly("w *= 0.9", dt=0.5 * ms)
+    network = Network(group, other, synapses)
+    network.run(1 * ms)
+    synapses.w = "0.5*w"
+    network.run(0.5 * ms)
+    return network
+
+
+def check_edges(choice) -> None:
+    theirs = states(lambda: build_edges(choice), None)
+    options = {"target": "cpp", "threads": choice["threads"]}
+    assert different(states(lambda: build_edges(choice), options), theirs) == []
+
+
 def check(choice) -> None:
     theirs = states(lambda: build(choice), None)
     assert different(states(lambda: build(choice), {"target": "cpp"}), theirs) == []
 
 
-_COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
-_COMMON["phases"] = [Phase.explicit, Phase.generate]  # a smaller network takes minutes to find
+def test_some_random_lattices_agree():
+    a_few(4, lattices(), check)
 
 
-@settings(max_examples=4, **_COMMON)
-@given(lattices())
-def test_some_random_lattices_agree(choice):
-    check(choice)
+def test_some_random_regular_synapses_agree():
+    a_few(6, edges(), check_edges)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("part", range(4))
+def test_hundreds_of_random_regular_synapses_agree(part):
+    a_hundred(part, edges(), check_edges)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(4))
 def test_hundreds_of_random_lattices_agree(part):
-    """A hundred in each part, which begins from a seed of its own."""
-    common = _COMMON | {"derandomize": False, "database": None}
-    beginning_from(part)(settings(max_examples=100, **common)(given(lattices())(check)))()
+    a_hundred(part, lattices(), check)

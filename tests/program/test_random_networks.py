@@ -17,9 +17,9 @@ from brian2 import (
 )
 from brian2.core.base import BrianObjectException
 from brian2.stateupdaters.base import UnsupportedEquationsException
-from hypothesis import HealthCheck, Phase, assume, given, settings
-from hypothesis import seed as beginning_from
+from hypothesis import assume
 from hypothesis import strategies as st
+from program.random_cases import a_few, a_hundred
 from program.test_zoo import TARGETS, different, states
 
 import neuroglia_snn.brian  # noqa: F401
@@ -152,19 +152,11 @@ def check(choice) -> None:
         assert different(states(lambda: build(choice), options), theirs) == []
 
 
-_COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
-_COMMON["phases"] = [Phase.explicit, Phase.generate]  # a smaller network takes minutes to find
-
-
-@settings(max_examples=3, **_COMMON)
-@given(networks())
-def test_some_random_networks_agree(choice):
-    check(choice)
+def test_some_random_networks_agree():
+    a_few(3, networks(), check)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(10))
 def test_a_thousand_random_networks_agree(part):
-    """A hundred in each part, which begins from a seed of its own."""
-    common = _COMMON | {"derandomize": False, "database": None}
-    beginning_from(part)(settings(max_examples=100, **common)(given(networks())(check)))()
+    a_hundred(part, networks(), check)

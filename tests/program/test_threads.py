@@ -386,7 +386,8 @@ def test_what_threads_share_is_said(monkeypatch):
     told = _told(coba)
     assert re.match(r"2 threads share neurongroup\w*_stateupdater \(1100 units\), synapses", told)
     assert re.search(r"synapses\w*_pre \(from \d+ synapses a step on\)", told)
-    assert re.search(r"one thread does .*_thresholder \(1100 of \d+ units\)", told)
+    monkeypatch.setattr(sharing, "WORTH", 5000.0)
+    assert re.search(r"one thread does .*_stateupdater \(1100 of \d+ units\)", _told(coba))
 
 
 def test_what_writes_at_both_ends_is_not_shared():

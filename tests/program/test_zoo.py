@@ -77,11 +77,12 @@ def different(ours: dict, theirs: dict) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", zoo.DETERMINISTIC)
-def test_agrees_with_brian2(name, target):
+def test_all_targets_agree_with_brian2(name):
     make = zoo.DETERMINISTIC[name]
-    assert different(states(make, TARGETS[target]), states(make, None)) == []
+    theirs = states(make, None)
+    for target, options in TARGETS.items():
+        assert different(states(make, options), theirs) == [], target
 
 
 @pytest.mark.parametrize("name", zoo.RANDOM)
@@ -90,3 +91,26 @@ def test_random_networks_agree_between_our_targets(name):
     first, *others = (states(make, options) for options in TARGETS.values())
     for other in others:
         assert different(other, first) == []
+
+
+def test_random_numbers_of_many_units_agree_between_our_targets():
+    """In blocks of units and what is left of one, on any number of threads."""
+
+    def make():
+        inputs = brian2.PoissonGroup(2700, "(1 + i)*Hz")
+        model = "dv/dt = -v/(5*ms) : 1"
+        group = brian2.NeuronGroup(
+            2700, model, threshold="v > rand()", reset="v = 0", method="euler"
+        )
+        outside = brian2.PoissonInput(group, "v", 50, 20 * brian2.Hz, 0.2)
+        synapses = brian2.Synapses(inputs, group, on_pre="v_post += 0.1*rand()")
+        synapses.connect(j="i")
+        seen = [brian2.SpikeMonitor(inputs), brian2.SpikeMonitor(group)]
+        network = brian2.Network(inputs, group, outside, synapses, *seen)
+        network.run(5 * brian2.ms)
+        assert all(s.num_spikes > 100 for s in seen)
+        return network
+
+    one = states(make, {})
+    for options in (TARGETS["numpy"], {"threads": 2}):
+        assert different(states(make, options), one) == []

@@ -191,8 +191,9 @@ def constant_over_dt():
 
 @network
 def linked():
-    g = NeuronGroup(4, "dx/dt = -x/(10*ms) : 1", method="exact")
-    h = NeuronGroup(3, "y : 1 (linked)\ndz/dt = (y - z)/(3*ms) : 1", method="euler")
+    g = NeuronGroup(4, "dx/dt = -x/(10*ms) : 1", method="exact", name="linked_a")
+    follows = "y : 1 (linked)\ndz/dt = (y - z)/(3*ms) : 1"
+    h = NeuronGroup(3, follows, method="euler", name="linked_b")
     g.x = [1, 2, 3, 4]
     h.y = linked_var(g, "x", index=[3, 0, 0])
     net = Network(collect())
@@ -202,11 +203,10 @@ def linked():
 
 @network
 def linked_to_one_and_to_its_own_group():
-    one = NeuronGroup(1, "da/dt = -a/(9*ms) : 1", method="exact")
+    one = NeuronGroup(1, "da/dt = -a/(9*ms) : 1", method="exact", name="linked_one")
     one.a = 2
-    ring = NeuronGroup(
-        5, "dv/dt = (a - v + w)/(7*ms) : 1\na : 1 (linked)\nw : 1 (linked)", method="euler"
-    )
+    follows = "dv/dt = (a - v + w)/(7*ms) : 1\na : 1 (linked)\nw : 1 (linked)"
+    ring = NeuronGroup(5, follows, method="euler", name="linked_ring")
     ring.v = [0, 1, 3, -1, 2]
     ring.a = linked_var(one, "a")
     ring.w = linked_var(ring, "v", index=[1, 2, 3, 4, 0])
@@ -487,6 +487,21 @@ def plastic_of_many():
     s.pre.delay = "0.1*ms + 0.5*ms*(j % 2)"
     net = Network(g, h, s, SpikeMonitor(h))
     net.run(30 * ms)
+    return net
+
+
+@network
+def constant_weights_beside_traces():
+    """One pathway reads constants alone, the other one writes: the synapses of a source are not in order."""
+    g = _ramp(6)
+    h = NeuronGroup(
+        5, "dv/dt = (1.3 - v)/(6*ms) : 1", threshold="v > 1", reset="v = 0", method="exact"
+    )
+    s = Synapses(g, h, "w : 1\ntrace : 1", on_pre="v_post += w", on_post="trace += 0.1*v_pre")
+    s.connect(i=[5, 3, 0, 3, 1, 4, 2, 0, 5, 1], j=[0, 1, 2, 3, 4, 0, 1, 3, 2, 0])
+    s.w = "0.01*i + 0.03*j"
+    net = Network(collect())
+    net.run(20 * ms)
     return net
 
 

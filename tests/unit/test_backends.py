@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from neuroglia_snn import backends, load, toolchain
+from neuroglia_snn import backends, toolchain
 from neuroglia_snn.backends.brian import project
+from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import BackendError
 
 

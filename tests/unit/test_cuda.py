@@ -13,12 +13,14 @@ import brian2
 import pytest
 from helpers.machine_code import architectures, for_both
 
-from neuroglia_snn import backends, load
-from neuroglia_snn.backends import cuda, fused_cuda, toolkit
+from neuroglia_snn import backends
+from neuroglia_snn.backends import cuda, toolkit
 from neuroglia_snn.backends.base import Request, blank_images
 from neuroglia_snn.backends.brian import project, standalone
-from neuroglia_snn.backends.cuda import _too_much_recorded, memory
+from neuroglia_snn.backends.cuda import _too_much_recorded, counted_in_a_run, memory
 from neuroglia_snn.catalog import files
+from neuroglia_snn.catalog.load import load
+from neuroglia_snn.emit.cuda import library
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.options import Options
 from neuroglia_snn.runs import run
@@ -113,7 +115,10 @@ def test_no_toolkit_at_all_says_how_to_get_one(bare, needs, extra):
 def test_a_gpu_is_described(tmp_path, monkeypatch):
     script(tmp_path / "nvidia-smi", SMI)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "")  # put back afterwards
+    monkeypatch.delenv("CUDA_DEVICE_ORDER")
     found = toolkit.gpu()
+    assert os.environ["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     assert found == toolkit.Gpu("NVIDIA H100 80GB HBM3", 9.0, 70000 << 20, (13, 0))
     assert found.architecture == "sm_90"
 
@@ -150,15 +155,15 @@ def test_fast_mathematics_is_a_switch_of_nvcc_alone(monkeypatch):
     """It is off, unless a run asks for it; a run of another backend that asks is refused."""
     compilers = []
 
-    def refuse(_, compiler, *__):
-        compilers.append(compiler)
+    def refuse(text, flags):
+        compilers.append(flags)
         raise BackendError("no GPU")
 
     tools = toolkit.Toolkit(Path("/cuda"), (13, 0), "nvcc V13.0.88")
     monkeypatch.setattr(toolkit.Toolkit, "architectures", lambda _: ["sm_90"])
     monkeypatch.setattr(toolkit, "find", lambda *_: tools)
     monkeypatch.setattr(toolkit, "gpu", lambda: toolkit.Gpu("H100", 9.0, 1 << 30, None))
-    monkeypatch.setattr(fused_cuda, "run_together", refuse)
+    monkeypatch.setattr(library, "compiled", refuse)
     for fast in (False, True):
         with pytest.raises(BackendError, match="no GPU"):
             run(
@@ -196,7 +201,10 @@ def test_without_brian2cuda_the_command_line_says_what_to_install(tmp_path, comm
 def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, architecture, fast):
     pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
     monkeypatch.setattr(project, "make", lambda *_, **__: None)
-    made = backends.BUILDERS["cuda"](fast).build(blank(name), tmp_path / "code", architecture)
+    request = blank(name)
+    if reason := counted_in_a_run(request.model):
+        pytest.skip(reason)
+    made = backends.BUILDERS["cuda"](fast).build(request, tmp_path / "code", architecture)
     assert made["architecture"] == architecture
     main = (tmp_path / "code" / "main.cu").read_text()
     begins, ends = main.index("neuroglia_begins);"), main.index("neuroglia_ends);")
@@ -211,16 +219,6 @@ def test_models_generate_a_project_without_a_gpu(tmp_path, monkeypatch, name, ar
     assert clocks <= set(re.findall(r"Clock brian::(\w+);", objects))
 
 
-def test_what_a_reset_does_to_a_unit_has_a_scope_of_its_own():
-    before, unit, after = (
-        "const double a = A[0];\n    _idx = neuron_id;\n",
-        "    const double a = A[0];",
-        "\n}\nx;\n}\n",
-    )
-    mended = cuda._with_own_scope(before + unit + after)
-    assert mended == f"{before}    {{{unit}\n    }}{after}"
-
-
 _MALLOC = re.compile(r"cudaMalloc\(\(void\*\*\)&\w+,\s*sizeof\(([\w ]+)\)\*(\w+)\)")
 _BYTES = {"double": 8, "float": 4, "int32_t": 4, "int64_t": 8, "char": 1, "bool": 1}
 
@@ -229,7 +227,7 @@ _BYTES = {"double": 8, "float": 4, "int32_t": 4, "int64_t": 8, "char": 1, "bool"
 def test_the_memory_that_a_project_needs_is_that_of_its_arrays(tmp_path, name):
     pytest.importorskip("brian2cuda", reason="needs the extra 'cuda'")
     request = blank(name)
-    with cuda._device(toolkit.find(toolkit.BRIAN2CUDA), "sm_90", []):
+    with cuda.device(toolkit.find(toolkit.BRIAN2CUDA), "sm_90", []):
         network = standalone.generate(request, tmp_path / "code", cuda._SEED, cuda._implement)
         needed = memory.needed(network)
         connections = sum(
@@ -308,24 +306,8 @@ def test_every_model_compiles(tmp_path, monkeypatch, name):
 
     monkeypatch.setattr(project, "make", make_both)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    backends.BUILDERS["cuda"]().build(blank(name), tmp_path / "code", "sm_90")
-    assert architectures(tmp_path / "code" / "main") == {80, 90}
-
-
-@compiles_all
-@pytest.mark.parametrize("name", files.names("models"))
-def test_every_fused_kernel_compiles(tmp_path, monkeypatch, name):
-    """The kernel alone: what is around it is C++, of which the other tests compile enough."""
-    backend, request = backends.BUILDERS["fused-cuda"](), blank(name)
-    reason = backend.unsupported(request.model)
-    if reason:
+    request = blank(name)
+    if reason := counted_in_a_run(request.model):
         pytest.skip(reason)
-    kernel = "neuroglia_kernel.o"
-
-    def make_kernel(folder, *_):
-        for_both(folder)
-        subprocess.run(["make", kernel], cwd=folder, check=True)
-
-    monkeypatch.setattr(project, "make", make_kernel)
-    backend.build(request, tmp_path / "code", "sm_90")
-    assert architectures(tmp_path / "code" / kernel) == {80, 90}
+    backends.BUILDERS["cuda"]().build(request, tmp_path / "code", "sm_90")
+    assert architectures(tmp_path / "code" / "main") == {80, 90}

@@ -11,7 +11,8 @@ import brian2
 import pytest
 from fuzz import injections
 
-from neuroglia_snn import UserError, export, load
+from neuroglia_snn import UserError, export
+from neuroglia_snn.catalog.load import load
 from neuroglia_snn.cli import main
 from neuroglia_snn.exchange import text
 from neuroglia_snn.exchange.plain import expression
@@ -165,10 +166,14 @@ def test_a_script_that_cannot_be_written_costs_a_sentence(name, write, capsys):
 
 def test_options_that_a_model_does_not_use_are_refused(write):
     path = write()
-    with pytest.raises(UserError, match="takes no --train"):
+    with pytest.raises(UserError, match="--resize is for images that you give"):
         export(path, path.with_suffix(".py"), resize=True)
-    with pytest.raises(UserError, match="not to 'nir'"):
-        export(path, path.with_suffix(".py"), to="nir")
+    with pytest.raises(UserError, match="takes no image 'train'"):
+        export(path, path.with_suffix(".py"), images={"train": "a.png"})
+    with pytest.raises(UserError, match="takes no --nosuch"):
+        export(path, path.with_suffix(".py"), own={"nosuch": 1})
+    with pytest.raises(UserError, match="not to 'nosuch'"):
+        export(path, path.with_suffix(".py"), to="nosuch")
     with pytest.raises(UserError, match="device is runtime"):
         export(path, path.with_suffix(".py"), device="gpu")
     assert not path.with_suffix(".py").exists()

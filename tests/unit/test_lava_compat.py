@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from neuroglia_snn.backends.lava import _compat
+from neuroglia_snn.lava import compat
 
-needs_lava = pytest.mark.skipif(_compat.missing() is not None, reason=str(_compat.missing()))
+needs_lava = pytest.mark.skipif(compat.missing() is not None, reason=str(compat.missing()))
 newer = pytest.mark.skipif(sys.version_info < (3, 11), reason="nothing is wrong on Python 3.10")
 
 
@@ -28,7 +28,7 @@ def test_the_fix_is_needed_here():
 
 @needs_lava
 def test_with_the_fix_lava_imports():
-    code = "from neuroglia_snn.backends.lava import _compat; _compat.prepare(); _compat.prepare();"
+    code = "from neuroglia_snn.lava import compat; compat.prepare(); compat.prepare();"
     code += "import lava.magma.compiler.compiler; print('imported')"
     assert python(code) == "imported"
 
@@ -36,20 +36,20 @@ def test_with_the_fix_lava_imports():
 @needs_lava
 def test_dataclasses_are_as_before():
     code = "import dataclasses; before = dataclasses.dataclass;"
-    code += "from neuroglia_snn.backends.lava import _compat; _compat.prepare();"
+    code += "from neuroglia_snn.lava import compat; compat.prepare();"
     code += "print(dataclasses.dataclass is before)"
     assert python(code) == "True"
 
 
 def test_only_the_one_modules_dataclasses_get_a_hash():
-    decorate = _compat._hashable(dataclasses.dataclass)
+    decorate = compat._hashable(dataclasses.dataclass)
 
     @decorate
     class Elsewhere:
         x: int = 0
 
     assert Elsewhere.__hash__ is None
-    made = decorate(type("Inside", (), {"__module__": _compat._MODULE, "__annotations__": {}}))
+    made = decorate(type("Inside", (), {"__module__": compat._MODULE, "__annotations__": {}}))
     assert made.__hash__ is object.__hash__
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from helpers import zoo
 
-from neuroglia_snn import backends, checks, equations, lowering, names, results, toolchain
+from neuroglia_snn import backends, checks, equations, names, results, toolchain
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import project, standalone
-from neuroglia_snn.backends.fused_cuda import standalone as fused_cuda
 from neuroglia_snn.errors import ModelError
 
 MODEL = """
@@ -95,16 +94,12 @@ def test_a_symbol_has_one_meaning(place, name, tmp_path):
     assert any(f"'{name}'" in f.message for f in model(tmp_path / "m.toml", **{place: name}))
 
 
-@pytest.mark.parametrize("backend", ["cpp", "fused-cuda"])
-def test_no_macro_of_a_generated_program_can_be_a_name(backend, tmp_path):
+def test_no_macro_of_a_generated_program_can_be_a_name(tmp_path):
     """`names` lists the macros of all headers that generated programs include."""
     request = zoo.zoo(tmp_path)
     code = tmp_path / "code"
     with project.device(2):
-        if backend == "cpp":
-            standalone.generate(request, code, project.SEED)
-        else:
-            fused_cuda.generate(request, code)
+        standalone.generate(request, code, project.SEED)
     sources = [*code.glob("*.cpp"), *code.glob("code_objects/*.cpp")]
     headers = {
         line for p in sources for line in re.findall(r"#include\s*<[^>]+>", p.read_text("utf-8"))
@@ -311,10 +306,8 @@ def test_couplings_of_names_that_run_together_are_told_apart_or_refused(backend,
     path.write_text(COUPLED)
     assert refused(path) == []
     model = checks.load_checked(str(path))[0]
-    if backend == "lava":
-        said = lowering.reason(model)
-        assert said == "two couplings would both be 'p_q_r': rename a projection"
-        return
+    if reason := backends.get(backend).unsupported(model):
+        pytest.skip(reason)
     values = backends.get(backend).run(Request(model)).records["r"].values
     np.testing.assert_allclose([values["r"][-1, 0], values["q_r"][-1, 0]], [3, 5])
 

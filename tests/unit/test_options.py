@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 import neuroglia_snn
-from neuroglia_snn import Options, UserError, load, run
+from neuroglia_snn import UserError
+from neuroglia_snn.catalog.load import load
+from neuroglia_snn.options import Options
+from neuroglia_snn.runs import run
 
 MODEL = "noise_induced_memory"
 
@@ -67,7 +70,7 @@ def test_an_array_as_a_parameter_is_one_sentence():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"train": np.zeros((3, 3))}, r"Options.train is the path of a file \(numpy.save writes"),
+        ({"images": np.zeros((3, 3))}, "Options.images is a mapping of values by name"),
         ({"seed": "3"}, "Options.seed is a whole number"),
         ({"seed": 1.5}, "Options.seed is a whole number"),
         ({"seed": True}, "Options.seed is a whole number"),
@@ -76,7 +79,7 @@ def test_an_array_as_a_parameter_is_one_sentence():
         ({"without": 5}, "Options.without is a list of populations"),
         ({"resume": 1}, "Options.resume is True or False"),
         ({"backend": None}, "Options.backend is a name"),
-        ({"data": 5}, "Options.data is the path"),
+        ({"own": 5}, "Options.own is a mapping of values by name"),
     ],
 )
 def test_an_option_of_another_type_is_one_sentence(options, said):
@@ -85,8 +88,9 @@ def test_an_option_of_another_type_is_one_sentence(options, said):
 
 
 def test_paths_may_be_texts_and_whole_numbers_numpys():
-    options = Options(train="a.png", test=Path("b.png"), seed=np.int64(3), without=["astrocyte"])
-    assert options.train == Path("a.png") and type(options.seed) is int
+    images = {"train": "a.png", "test": Path("b.png")}
+    options = Options(images=images, seed=np.int64(3), without=["astrocyte"])
+    assert options.images["train"] == Path("a.png") and type(options.seed) is int
     assert options.without == ("astrocyte",)
 
 
@@ -98,7 +102,7 @@ def test_paths_may_be_texts_and_whole_numbers_numpys():
             "not by a value of type Model; write what changes",
         ),
         (lambda: (3, "out"), "not by a value of type int"),
-        (lambda: ("fhn_excitable", None), "out is the path of a folder"),
+        (lambda: ("fhn_excitable", 5), "out is the path of a folder"),
         (lambda: ("fhn_excitable", "out", {"seed": 1}), "options are Options"),
     ],
 )
@@ -111,7 +115,7 @@ def test_a_model_may_be_a_path_object(tmp_path):
     path = tmp_path / "m.toml"
     path.write_text('[model]\nextends = "fhn_excitable"\n', encoding="utf-8")
     assert load(path).name == "m"
-    assert not neuroglia_snn.check_file(path)
+    assert not neuroglia_snn.check(path)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from neuroglia_snn.cli import main
 from neuroglia_snn.errors import ResultError, UserError
-from neuroglia_snn.report import report
+from neuroglia_snn.reports import report
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -90,6 +90,13 @@ def test_names_that_markdown_would_trip_over(folder, tmp_path):
     text = report(folder, tmp_path / "page.md").read_text()
     assert {p.name for p in (tmp_path / "page").iterdir()} == {"one-a é.png", "two-a é.png"}
     assert "(page/one-a%20%C3%A9.png)" in text and r"| a\|b |" in text
+
+
+def test_numbers_that_are_not_known_are_left_out(folder, tmp_path):
+    summary = {"results": {"a": 1.0, "b": None}, "standard_deviations": {"a": None, "b": None}}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    text = report(folder, tmp_path / "page.md").read_text()
+    assert "| a | 1 |" in text and "| b |" not in text and "±" not in text.replace("mean ± sd", "")
 
 
 def test_points_that_failed_are_in_both(folder, tmp_path):

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import brian2
 import numpy as np
 
 from neuroglia_snn import __version__, couplings
 from neuroglia_snn import equations as eqs
-from neuroglia_snn.backends.base import Recorded
+from neuroglia_snn.backends.base import Outcome, Recorded
 from neuroglia_snn.backends.brian.network import Network, nonfinite_message
 from neuroglia_snn.errors import NumericalError
 from neuroglia_snn.names import is_made
+
+
+def outcome(
+    network: Network, *, compilers: Mapping[str, str] | None = None, **measured: Any
+) -> Outcome:
+    """What a run gives, with what was measured of it; ``compilers`` are versions beside the packages'."""
+    return Outcome(
+        records=records(network),
+        events=events(network),
+        event_values=event_values(network),
+        final=final(network),
+        versions={**versions(), **(compilers or {})},
+        **measured,
+    )
 
 
 def records(network: Network) -> dict[str, Recorded]:
@@ -20,7 +37,12 @@ def records(network: Network) -> dict[str, Recorded]:
         if isinstance(monitor, brian2.StateMonitor):
             record = network.model.records[name]
             values = {v: np.array(getattr(monitor, f"{v}_")).T for v in record.variables}
-            result[name] = Recorded(np.array(monitor.t_), np.array(monitor.record), values)
+            kept, ends = np.array(monitor.record), {}
+            if record.population in network.model.projections:
+                synapses = network.groups[record.population].variables
+                for kind, side in (("source", "_synaptic_pre"), ("target", "_synaptic_post")):
+                    ends[kind] = np.array(synapses[side].get_value())[kept]
+            result[name] = Recorded(np.array(monitor.t_), kept, values, ends)
     return result
 
 
@@ -59,7 +81,7 @@ def final(network: Network) -> dict[str, dict[str, np.ndarray]]:
         inputs = couplings.inputs(couplings.recomputed(network.model, population.name))
         values = {}
         for name, equation in eqs.parse(population.equations).items():
-            if equation.kind == "subexpression" or (population.name, name) in stimulated:
+            if not equation.settable or (population.name, name) in stimulated:
                 continue
             if is_made(name):  # no variable of the model file, but a part of one
                 continue

@@ -20,6 +20,7 @@ from neuroglia_snn.names import made
 from neuroglia_snn.quantities import UNITS
 
 _GATHERED_RULES = ("lattice", "first-footprint", "one-to-one")
+_MOST_SOURCES = 8
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,12 @@ def is_gather(model: spec.Model, projection: spec.Projection) -> bool:
     """Whether the sums of a projection can be written as gathers."""
     own = eqs.parse(projection.equations)
     plain = not (projection.on_pre or projection.on_post or projection.initial)
+    plain = plain and all(r.population != projection.name for r in model.records.values())
     only_sums = all("summed" in e.flags or e.kind == "subexpression" for e in own.values())
     whole = projection.source.start is None and not _has_parts(model, projection.target.name)
     populations = {projection.source.name, projection.target.name} <= set(model.populations)
     rule = projection.connect["rule"] in _GATHERED_RULES
+    rule = rule and projection.connect.get("neighbours", 0) <= _MOST_SOURCES
     if not (plain and only_sums and whole and populations and rule):
         return False
     clock = projection.dt == model.populations[projection.target.name].dt
@@ -83,7 +86,7 @@ def sources(model: spec.Model, projection: spec.Projection) -> np.ndarray:
     target = model.populations[projection.target.name]
     connect = projection.connect
     if connect["rule"] == "lattice":
-        return geometry.lattice_neighbours(source.shape, connect.get("neighbours", 4))
+        return geometry.lattice(source.shape, connect)
     if connect["rule"] == "first-footprint":
         first = geometry.first_footprint(
             target.shape, source.shape, connect["size"], connect["step"]

@@ -17,7 +17,7 @@ from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import coupling, gate
 from neuroglia_snn.catalog import inputs
-from neuroglia_snn.errors import NumericalError, UserError
+from neuroglia_snn.errors import BackendError, NumericalError, UserError
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.names import made
 from neuroglia_snn.pathways import in_full
@@ -60,22 +60,21 @@ def build(
     images: Mapping[str, np.ndarray],
     seed: int,
     apply_settings: Callable[[Network], None],
-    own_loop: bool = False,
 ) -> Network:
     """Create all objects of a model.
-
-    With ``own_loop`` Brian2 only keeps the populations' arrays, initial values and parameters; the
-    caller steps, couples and records.
 
     ``apply_settings`` is called once, after the groups exist and before connections and initial
     values are made, because those may depend on parameters.
     """
+    images = {**model.patterns(), **images}
     model = arithmetic.settle(inputs.separate(model.within_run()))
     network = Network(model, namespace=_namespace(model))
     for population in model.populations.values():
-        _population(network, population, images, seed, own_loop)
+        _population(network, population, images, seed)
+    for population in model.populations.values():
+        _linked(network, population)
     synaptic = []
-    for projection in () if own_loop else model.projections.values():
+    for projection in model.projections.values():
         if coupling.is_gather(model, projection):
             _gather(network, projection)
         else:
@@ -87,7 +86,7 @@ def build(
         _connect(network, projection)
         _initial(network.groups[projection.name], projection)
         _delays(network.groups[projection.name], projection)
-    for record in () if own_loop else model.records.values():
+    for record in model.records.values():
         _record(network, record)
     return network
 
@@ -100,13 +99,14 @@ def apply_settings(network: Network) -> None:
 
 def settings_of(network: Network, request: Request) -> Settings:
     """The network's settings with the values of a replica: its parameters, images and seed."""
+    shown = {**network.model.patterns(), **request.images}
     images = {_image(s): s.image for s in network.model.stimuli.values() if s.image}
 
     def value(owner: str, variable: str) -> float | np.ndarray:
         if variable == eqs.NOISE_SEED:
             return request.seed
         if variable in images:
-            return request.images[images[variable]].astype(float).ravel()
+            return shown[images[variable]].astype(float).ravel()
         if owner in network.model.projections:
             names = {_in_projection(owner, n): n for n in request.model.parameters}
             variable = names[variable]
@@ -167,8 +167,7 @@ def _namespace(model: spec.Model) -> dict[str, object]:
     space |= arithmetic.functions()
     space["neuroglia_check"] = _check_function(tuple(model.populations))
     for name, table in model.tables.items():
-        values = [v.si for v in table.values]
-        dims = table.values[0].dimensions
+        values, dims = table.values.numbers, table.dimensions
         quantity = values if dims.is_dimensionless else Quantity(values, dim=dims)
         space[name] = brian2.TimedArray(quantity, dt=table.dt * SECOND, name=_object("table", name))
     for stimulus in model.stimuli.values():
@@ -176,27 +175,42 @@ def _namespace(model: spec.Model) -> dict[str, object]:
     return space | dict(UNITS)
 
 
+def _linked(network: Network, population: spec.Population) -> None:
+    group = network.groups[population.name]
+    for name, link in population.linked.items():
+        source = network.groups[link.population]
+        index = None if link.units is None else np.array(link.units)
+        setattr(group, name, brian2.linked_var(source, link.variable, index=index))
+
+
+def _given_spikes(network: Network, population: spec.Population, spikes: spec.Spikes) -> None:
+    network.groups[population.name] = brian2.SpikeGeneratorGroup(
+        population.size,
+        spikes.units.numbers,
+        spikes.times.numbers * SECOND,
+        dt=population.dt * SECOND,
+        name=brian_name(population.name),
+    )
+
+
 def _population(
     network: Network,
     population: spec.Population,
     images: Mapping[str, np.ndarray],
     seed: int,
-    own_loop: bool,
 ) -> None:
     model, name = network.model, population.name
+    if population.spikes is not None:
+        return _given_spikes(network, population, population.spikes)
     own = eqs.parse(population.equations)
     incoming = [p for p in model.projections.values() if p.target.name == name]
     stimuli = [s for s in model.stimuli.values() if s.population == name]
     texts = eqs.texts(population) + [s.amplitude for s in stimuli]
     added = []
-    exchanged = None if own_loop else _Exchange.of(model, population)
-    plans: list[coupling.Gather] = []
-    if own_loop:
-        texts += [one.text for p in incoming for one in couplings.sums(model, p)]
-    else:
-        gathered = [p for p in incoming if coupling.is_gather(model, p)]
-        plans = [coupling.gather(model, s) for p in gathered for s in couplings.sums(model, p)]
-        plans += exchanged.gathers.values() if exchanged else ()
+    exchanged = _Exchange.of(model, population)
+    gathered = [p for p in incoming if coupling.is_gather(model, p)]
+    plans = [coupling.gather(model, s) for p in gathered for s in couplings.sums(model, p)]
+    plans += exchanged.gathers.values() if exchanged else ()
     links: dict[str, Dimension] = {}
     for plan in plans:
         texts.append(plan.code)
@@ -216,8 +230,6 @@ def _population(
     if noisy:
         added.append(_shared(eqs.NOISE_SEED))
         network.settings[name, eqs.NOISE_SEED] = seed
-    placed = noisy and not own_loop
-    if placed:
         added.append(
             SingleEquation(PARAMETER, eqs.NOISE_PLACE, DIMENSIONLESS, INTEGER, flags=["constant"])
         )
@@ -238,7 +250,7 @@ def _population(
         name=brian_name(name),
         namespace=network.namespace,
     )
-    if placed:
+    if noisy:
         setattr(group, eqs.NOISE_PLACE, lanes.places(population.shape))
     if exchanged:
         exchanged.second_stage(group, equations)
@@ -247,8 +259,7 @@ def _population(
     for n, regular in enumerate(population.regularly):
         label = _object("regularly", name, f"{n:06}")  # by whose order Brian2 runs them
         group.run_regularly(regular.code, dt=regular.dt * SECOND, name=label)
-    if not own_loop:
-        _guard(network, group, population, own)
+    _guard(network, group, population, own)
     network.groups[name] = group
 
 
@@ -397,9 +408,14 @@ def _connect(network: Network, projection: spec.Projection) -> None:
         synapses.connect(condition=connect.get("condition", True), **arguments)
     elif rule == "all":
         synapses.connect()
+    elif rule == "generator":  # pairs beyond the populations are none
+        synapses.connect(j=eqs.generator(connect), skip_if_invalid=True)
     else:
         i, j = pairs(network.model, projection)
-        synapses.connect(i=i, j=j)
+        if len(i):
+            synapses.connect(i=i, j=j)
+        else:  # arrays without an element are of no type that Brian2 takes
+            synapses.connect(condition=False)
 
 
 def _delays(synapses: brian2.Synapses, projection: spec.Projection) -> None:
@@ -463,30 +479,64 @@ def _initial(group: brian2.Group, owner: spec.Population | spec.Projection) -> N
 # ------------------------------------------------------------------------ recording
 
 
-def recorded_indices(population: spec.Population, stride: int) -> np.ndarray:
-    """Units that a record with this stride keeps (each stride-th row and column)."""
+def recorded_indices(population: spec.Population, record: spec.Record) -> np.ndarray:
+    """Units that a record keeps: those that it names, or each stride-th row and column."""
+    if record.units is not None:
+        return np.array(record.units)
+    stride = record.stride
     index = np.arange(population.size).reshape(population.shape)
     return index[tuple(slice(None, None, stride) for _ in population.shape)].ravel()
+
+
+#: Rules whose connections are known before a run, also to a program that makes them itself.
+LISTED = ("pairs", "lattice", "footprint", "first-footprint", "one-to-one")
+
+
+def _synapses_of(record: spec.Record, synapses: brian2.Synapses) -> np.ndarray:
+    """The synapses that a record names."""
+    chosen = np.array(record.units)
+    if chosen.max() >= len(synapses):
+        raise BackendError(
+            f"record '{record.name}' names synapse {chosen.max()}, and '{record.population}' has the"
+            f" synapses 0 to {len(synapses) - 1}"
+        )
+    return chosen
+
+
+def counted_in_a_run(model: spec.Model) -> str | None:
+    """A record of synapses whose number only a run knows, as a reason not to write it as a program."""
+    for record in model.records.values():
+        projection = model.projections.get(record.population)
+        if projection is not None and projection.connect["rule"] not in LISTED:
+            return (
+                f"record '{record.name}': how many synapses '{projection.name}' has is known in a run"
+                " alone (backends 'fused' and 'numpy' record them)"
+            )
+    return None
 
 
 def _record(network: Network, record: spec.Record) -> None:
     group = network.groups[record.population]
     name = _object("record", record.name)
     if record.events:
-        network.monitors[record.name] = brian2.EventMonitor(
-            group, record.event, list(record.variables), name=name
-        )
+        monitor = brian2.EventMonitor(group, record.event, list(record.variables), name=name)
+        monitor.namespace = network.namespace  # its own, in which it resolves definitions
+        network.monitors[record.name] = monitor
         return
     every = record.every * SECOND
     if record.reduce is None:
-        population = network.model.populations[record.population]
+        owner = network.model.recorded(record)
+        if isinstance(owner, spec.Projection):
+            kept: object = True if record.units is None else _synapses_of(record, group)
+        else:
+            kept = recorded_indices(owner, record)
         network.monitors[record.name] = brian2.StateMonitor(
             group,
             list(record.variables),
             dt=every,
             order=_FIRST,
             name=name,
-            record=recorded_indices(population, record.stride),
+            record=kept,
         )
         return
     own = eqs.parse(network.model.populations[record.population].equations)
@@ -698,13 +748,17 @@ _CHECK_IN_PROCESS = """
 static inline double neuroglia_check(const double x, const double which, const int unit, const double t)
 {
     double* const first = _namespaceneuroglia_first;
-    if (!std::isfinite(x) && !first[0])
+    if (!(x - x == 0) && !first[0])  // NaN or infinite
     {
         first[0] = 1; first[1] = which; first[2] = unit; first[3] = t;
     }
     return 0.0;
 }
 """
+#: Of the threads that find something at the same time, one says it.
+_CHECK_ON_GPU = _CHECK_IN_PROCESS.replace("static inline", "static __device__").replace(
+    "!first[0])", "atomicCAS((unsigned long long*)first, 0ull, 0x3ff0000000000000ull) == 0)"
+)
 
 
 def require_finite(model: spec.Model) -> None:
@@ -745,6 +799,12 @@ def _check_function(populations: tuple[str, ...]) -> brian2.Function:
     function.implementations.add_implementation(
         "neuroglia",
         _CHECK_IN_PROCESS,
+        namespace={"neuroglia_first": FIRST_NONFINITE},
+        name="neuroglia_check",
+    )
+    function.implementations.add_implementation(
+        "neuroglia_cuda",
+        _CHECK_ON_GPU,
         namespace={"neuroglia_first": FIRST_NONFINITE},
         name="neuroglia_check",
     )

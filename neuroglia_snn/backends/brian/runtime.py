@@ -58,15 +58,11 @@ class NumpyBackend:
                 )
             except Exception as error:
                 raise root_cause(error) from error
-        return Outcome(
-            records=collect.records(network),
-            events=collect.events(network),
-            event_values=collect.event_values(network),
-            final=collect.final(network),
+        return collect.outcome(
+            network,
             build_seconds=built - start,
             run_seconds=time.perf_counter() - built,
             compiled=False,
-            versions=collect.versions(),
             loop_seconds=loop.seconds,
         )
 

@@ -15,7 +15,13 @@ from neuroglia_snn import spec, toolchain
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas
 from neuroglia_snn.backends.brian import collect, project
 from neuroglia_snn.backends.brian.failures import root_cause
-from neuroglia_snn.backends.brian.network import SECOND, Network, build, settings_of
+from neuroglia_snn.backends.brian.network import (
+    SECOND,
+    Network,
+    build,
+    counted_in_a_run,
+    settings_of,
+)
 from neuroglia_snn.errors import BackendError
 
 #: GCC gives up vectorising a loop over more than a few arrays unless it may test them for overlap.
@@ -32,8 +38,8 @@ class CppBackend:
     batch = 1
 
     def unsupported(self, model: spec.Model) -> str | None:
-        """C++ standalone runs every model of the format; it needs a compiler and make."""
-        return project.missing()
+        """C++ standalone takes synapses to record that it can count; it needs a compiler and make."""
+        return counted_in_a_run(model) or project.missing()
 
     def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
         """Run replicas from one build, one after the other."""
@@ -59,6 +65,7 @@ class CppBackend:
             with tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch:
                 code = Path(scratch) / "code"
                 network = generate(request, code, project.SEED)
+                project.parse_headers_once(code)
                 folder, compiled = project.compiled(code, bool(request.progress))
             versions = {"compiler": toolchain.compiler_line()}
             seconds = time.perf_counter() - start
@@ -80,15 +87,12 @@ def run_program(
         given = project.arguments(settings_of(network, request), results)
         said = project.execute(folder, results, given, request)
         project.adopt(results)
-        return Outcome(
-            records=collect.records(network),
-            events=collect.events(network),
-            event_values=collect.event_values(network),
-            final=collect.final(network),
+        return collect.outcome(
+            network,
             build_seconds=build_seconds,
             run_seconds=time.perf_counter() - start,
             compiled=compiled,
-            versions=collect.versions() | versions,
+            compilers=versions,
             loop_seconds=project.loop_seconds(said),
         )
 

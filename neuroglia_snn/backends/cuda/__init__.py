@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,16 +22,16 @@ from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas, require_supported
 from neuroglia_snn.backends.brian import project, runtime, standalone
-from neuroglia_snn.backends.brian.network import Network, recorded_indices
-from neuroglia_snn.backends.cuda import memory
+from neuroglia_snn.backends.brian.network import Network, counted_in_a_run, recorded_indices
+from neuroglia_snn.backends.cuda import memory, patches, units
 from neuroglia_snn.errors import BackendError
 
 #: Units that a record may keep: brian2cuda holds a vector in the GPU's memory for each.
 MAX_RECORDED = 20_000
 #: The loop is over when the GPU is through with what it was given.
-_WAIT = "CUDA_SAFE_CALL(cudaDeviceSynchronize());"
-#: Flags of every build; brian2cuda's own have -use_fast_math and C++11, which CUDA 13 cannot compile.
-_FLAGS = ["-w", "-std=c++17", "-O3"]
+WAIT = "CUDA_SAFE_CALL(cudaDeviceSynchronize());"
+#: Flags of every build; brian2cuda's own have -use_fast_math.
+_FLAGS = ["-w", "-O3"]
 _SEED = (
     'brian::random_number_buffer.set_seed(std::strtoull(std::getenv("NEUROGLIA_SEED"), NULL, 10));'
 )
@@ -88,10 +87,6 @@ LOCAL = frozenset(
 )
 #: How the names of its lists of events end: it takes every array of such a name for one.
 EVENTS = "space"
-#: In the kernel that applies a pathway's effects, the clock of the synapses.
-_CLOCK = re.compile(r"^\s*(\w+)\.timestep\[0\],$", re.MULTILINE)
-#: In a reset's kernel, the statements for a unit.
-_RESET = re.compile(r"(    _idx = neuron_id;\n)(.*?)(\n\}\n)", re.DOTALL)
 
 
 class CudaBackend:
@@ -114,7 +109,7 @@ class CudaBackend:
             toolkit.find(toolkit.BRIAN2CUDA)
         except BackendError as error:
             return str(error)
-        return (
+        return counted_in_a_run(model) or (
             project.missing()
             or _too_much_recorded(model)
             or _taken(model)
@@ -139,13 +134,15 @@ class CudaBackend:
         tools = toolkit.find(toolkit.BRIAN2CUDA)
         toolkit.require_driver(gpu, tools)
         start = time.perf_counter()
-        with _scratch() as scratch, _device(tools, gpu.architecture, self._flags):
-            network = _generate(request, scratch / "code")
+        with (
+            tempfile.TemporaryDirectory(prefix="neuroglia-") as scratch,
+            device(tools, gpu.architecture, self._flags),
+        ):
+            code = Path(scratch) / "code"
+            network = _generate(request, code)
             toolkit.require_memory(gpu, memory.needed(network), request.model.name)
             announce = bool(request.progress)
-            folder, compiled = project.compiled(
-                scratch / "code", announce, _environment(tools), tools.line
-            )
+            folder, compiled = project.compiled(code, announce, environment(tools), tools.line)
             versions = {"compiler": tools.line, "gpu": gpu.name}
             seconds = time.perf_counter() - start
             return standalone.run_program(request, network, folder, compiled, seconds, versions)
@@ -159,9 +156,9 @@ class CudaBackend:
         tools = toolkit.find(toolkit.BRIAN2CUDA)
         chosen = toolkit.architecture(architecture)
         start = time.perf_counter()
-        with _device(tools, chosen, self._flags):
+        with device(tools, chosen, self._flags):
             _generate(request, folder)
-            project.make(folder, bool(request.progress), _environment(tools))
+            project.make(folder, bool(request.progress), environment(tools))
         return toolkit.described(chosen, tools, start)
 
 
@@ -169,7 +166,10 @@ def _too_much_recorded(model: spec.Model) -> str | None:
     for record in model.records.values():
         if record.events or record.reduce:
             continue
-        units = recorded_indices(model.populations[record.population], record.stride).size
+        owner = model.recorded(record)
+        if isinstance(owner, spec.Projection):
+            continue
+        units = recorded_indices(owner, record).size
         if units > MAX_RECORDED:
             return (
                 f"record '{record.name}' keeps {units} units, a GPU at most {MAX_RECORDED}:"
@@ -194,18 +194,7 @@ def _taken(model: spec.Model) -> str | None:
 
 
 @contextlib.contextmanager
-def _scratch() -> Iterator[Path]:
-    """A folder of lower-case name: brian2cuda's programs change file names to lower case."""
-    with tempfile.TemporaryDirectory(prefix="neuroglia-") as folder:
-        if folder != folder.lower():
-            raise BackendError(
-                f"TMPDIR must be of lower case for brian2cuda, not {tempfile.gettempdir()}"
-            )
-        yield Path(folder)
-
-
-@contextlib.contextmanager
-def _device(tools: toolkit.Toolkit, architecture: str, flags: list[str]) -> Iterator[None]:
+def device(tools: toolkit.Toolkit, architecture: str, flags: list[str]) -> Iterator[None]:
     """The CUDA device with its preferences, and all as it was afterwards."""
     import brian2cuda  # registers the device and its preferences  # noqa: F401
     from brian2cuda.utils import gputools
@@ -237,31 +226,21 @@ def _device(tools: toolkit.Toolkit, architecture: str, flags: list[str]) -> Iter
 
 
 def _generate(request: Request, folder: Path) -> Network:
-    """The project in a folder, with what brian2cuda (1.0a7, 1.0b1) writes wrongly put right."""
+    """The project in a folder, mended, in units that compile soon."""
     get_device().insert_code("before_network_run", project.LOOP_BEGINS)
-    get_device().insert_code("after_network_run", _WAIT + project.LOOP_ENDS)
+    get_device().insert_code("after_network_run", WAIT + project.LOOP_ENDS)
     network = standalone.generate(request, folder, _SEED, _implement)
-    for file in (folder / "code_objects").glob("*.cu"):
-        text = file.read_text(encoding="utf-8")
-        mended = _with_clock(_with_own_scope(text))
-        if mended != text:
-            file.write_text(mended, encoding="utf-8")
+    patches.apply(folder)
+    units.together(folder)
     return network
 
 
-def _with_clock(text: str) -> str:
-    """A delay is compared with the clock of its synapses, not with the default one, which may not be there."""
-    clock = _CLOCK.search(text)
-    return text.replace("defaultclock.timestep[0]", f"{clock[1]}.timestep[0]") if clock else text
-
-
-def _with_own_scope(text: str) -> str:
-    """What a reset does to a unit in braces: a parameter that it shares with a hoisted factor is read twice."""
-    return _RESET.sub(r"\1    {\2\n    }\3", text)
-
-
 def _implement(network: Network) -> None:
-    """Our functions for the GPU."""
+    """Our functions for the GPU, and records of events whose text does not depend on the order of a set."""
+    for monitor in network.monitors.values():
+        if isinstance(monitor, brian2.EventMonitor):
+            kept = monitor.template_kwds["record_variables"]
+            monitor.template_kwds["record_variables"] = dict(sorted(kept.items()))
     functions = [network.namespace[f"neuroglia_{name}"] for name in ("gaussian", "check")]
     gaussian, check = (f for f in functions if isinstance(f, brian2.Function))
     gaussian.implementations.add_implementation(
@@ -270,5 +249,5 @@ def _implement(network: Network) -> None:
     check.implementations.add_implementation("cuda", _CHECK)
 
 
-def _environment(tools: toolkit.Toolkit) -> dict[str, str]:
+def environment(tools: toolkit.Toolkit) -> dict[str, str]:
     return {"CUDA_PATH": str(tools.path), "CXX": toolchain.compiler() or "g++", **os.environ}

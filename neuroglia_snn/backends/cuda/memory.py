@@ -8,7 +8,7 @@ from brian2.core.variables import ArrayVariable, DynamicArrayVariable
 from brian2.devices.device import get_device
 
 from neuroglia_snn import spec
-from neuroglia_snn.backends.brian.network import Network, pairs
+from neuroglia_snn.backends.brian.network import LISTED, Network, pairs
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.quantities import parse_quantity
 
@@ -49,7 +49,7 @@ def _connections(model: spec.Model, projection: spec.Projection, synapses: brian
 def _count(model: spec.Model, projection: spec.Projection) -> int:
     """Number of connections; of random ones the expected, of conditions the largest that can be."""
     connect = projection.connect
-    if connect["rule"] not in ("condition", "all"):
+    if connect["rule"] in LISTED:
         return len(pairs(model, projection)[0])
     possible = _units(model, projection.source) * _units(model, projection.target)
     return round(possible * _number(connect.get("p", 1)) * _number(connect.get("n", 1)))

@@ -1,9 +1,13 @@
-"""Backend ``fused``: Brian2's network in our compiled C++ loop, in this process (`neuroglia_snn.brian`)."""
+"""Backend ``fused``: Brian2's network in our compiled C++ loop, in this process (`neuroglia_snn.brian`).
+
+A backend that runs it on another target of the device is a class that names it.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import brian2
 
@@ -17,6 +21,7 @@ from neuroglia_snn.backends.brian.network import (
     SECOND,
     Network,
     apply_settings,
+    brian_name,
     build,
     require_finite,
 )
@@ -24,13 +29,14 @@ from neuroglia_snn.backends.brian.runtime import Loop
 from neuroglia_snn.backends.fused.interrupts import interruptible
 from neuroglia_snn.backends.fused.kept import Kept
 from neuroglia_snn.backends.fused.processes import side_by_side
-from neuroglia_snn.brian import TARGETS
+from neuroglia_snn.brian import TARGETS, fixed
 from neuroglia_snn.emit.library import missing
 from neuroglia_snn.errors import BackendError
 from neuroglia_snn.program.device import NeurogliaDevice
+from neuroglia_snn.program.prescribed import Prescribed
 
 #: Not the one of scripts, which has random numbers of its own.
-device = NeurogliaDevice(TARGETS)
+device = NeurogliaDevice(TARGETS, fixed)
 #: Seconds between two checkpoints of a run that keeps them.
 CHECKPOINT_EVERY = 60.0
 #: Between two reports, at which a run can also be stopped.
@@ -38,10 +44,11 @@ REPORT_EVERY = 0.2
 
 
 class FusedBackend:
-    """Our loop in C++ on Brian2's arrays."""
+    """Our loop in C++ on Brian2's arrays; ``target`` is one of `neuroglia_snn.brian.TARGETS`."""
 
     name = "fused"
-    precisions: tuple[str, ...] = spec.PRECISIONS
+    target = "cpp"
+    precisions: tuple[str, ...] = (*spec.PRECISIONS, "fixed")
     threaded = True
     resumes = True
     batch = 1
@@ -56,26 +63,42 @@ class FusedBackend:
         if reason:
             raise BackendError(reason)
         start = time.perf_counter()
-        with apart(device, precision=request.precision, threads=request.threads), as_written():
-            brian2.seed(request.seed)
-            try:
-                network = build(request.model, request.images, request.seed, apply_settings)
-                loop = _simulate(network, request)
-            except Exception as error:
-                raise root_cause(error) from error
-            return Outcome(
-                records=collect.records(network),
-                events=collect.events(network),
-                event_values=collect.event_values(network),
-                final=collect.final(network),
+        with self.network(request) as network:
+            loop = _simulate(network, request)
+            return collect.outcome(
+                network,
                 build_seconds=loop.began - start,
                 run_seconds=time.perf_counter() - loop.began,
                 compiled=device.made.compiled,
-                versions=collect.versions() | {"compiler": toolchain.compiler_line()},
+                compilers=self.compilers(),
                 loop_seconds=loop.seconds,
                 reached=loop.reached,
-                warnings=_warnings(request),
+                warnings=warnings_of(request),
+                details=_details(),
             )
+
+    def options(self, request: Request) -> dict[str, object]:
+        """What `brian2.set_device` is given for a request."""
+        return {
+            "target": self.target,
+            "precision": request.precision,
+            "threads": request.threads,
+        }
+
+    def compilers(self) -> dict[str, str]:
+        """What compiles, and what runs it, with their versions."""
+        return {"compiler": toolchain.compiler_line()}
+
+    @contextmanager
+    def network(self, request: Request) -> Iterator[Network]:
+        """The network of a request, on our device for as long as this lasts; errors name their cause."""
+        with apart(device, **self.options(request)), as_written():
+            brian2.seed(request.seed)
+            device.prescribed = prescriptions(request.model)
+            try:
+                yield build(request.model, request.images, request.seed, apply_settings)
+            except Exception as error:
+                raise root_cause(error) from error
 
     def run_many(self, requests: Sequence[Request], workers: int = 1) -> list[Outcome]:
         """Run replicas, ``workers`` at a time, each in a process of its own."""
@@ -90,7 +113,27 @@ class FusedBackend:
         return side_by_side(self, requests, workers)
 
 
-def _warnings(request: Request) -> tuple[str, ...]:
+def prescriptions(model: spec.Model) -> dict[tuple[str, str], Prescribed]:
+    """What a model file says of the integers of its variables."""
+    owners: list[spec.Population | spec.Projection] = [*model.populations.values()]
+    owners += model.projections.values()
+    return {
+        (brian_name(owner.name), name): Prescribed((r.low, r.high), r.bits, r.stochastic)
+        for owner in owners
+        for name, r in owner.ranges.items()
+    }
+
+
+def _details() -> dict[str, object]:
+    """What the machine of the last run has to say."""
+    fixed = {} if device.fixed is None else {"fixed": device.fixed.details()}
+    return {**device.made.details, **fixed}
+
+
+def warnings_of(request: Request) -> tuple[str, ...]:
+    """What a user should know of the last run, which was of this request."""
+    if device.fixed is not None:
+        return tuple(device.fixed.warnings())
     if request.precision == "float32" and not device.made.single:
         return (
             f"precision float32: '{request.model.name}' has no lattice on its fastest clock, all is in float64",

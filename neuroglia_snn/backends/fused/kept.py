@@ -12,9 +12,12 @@ import brian2
 import numpy as np
 from brian2.core.variables import ArrayVariable, DynamicArrayVariable
 from brian2.synapses.synapses import SynapticPathway
+from brian2.utils.logger import get_logger
 
 from neuroglia_snn.errors import ResultError
 from neuroglia_snn.program.edges import keep, pending
+
+logger = get_logger("brian2.devices.neuroglia")
 
 _TIME, _PROGRAM = "time", "program"
 
@@ -26,16 +29,39 @@ class Kept:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "checkpoint.npz"
         self._digest: str | None = None
+        self._failed = False
 
     def save(self, network: brian2.Network, digest: str) -> None:
-        """Keep what the network holds between two time steps, in the place of what was kept before."""
+        """Keep what the network holds between two time steps, in the place of what was kept before.
+
+        Where that cannot be written, as on a full disk, what was kept before stays, and a warning says so
+        the first time.
+        """
         arrays = {f"array/{name}": v.get_value() for name, v in _variables(network)}
         arrays |= {f"spikes/{path.name}": pending(path) for path in _pathways(network)}
         arrays |= {_TIME: np.array(network.t_), _PROGRAM: np.array(digest)}
+        try:
+            self._write(arrays)
+        except OSError as error:
+            if not self._failed:
+                logger.warn(
+                    f"{self._path} cannot be written ({error.strerror or error}): the run goes on; one that is"
+                    " interrupted and resumed goes on from the checkpoint before, or begins anew"
+                )
+            self._failed = True
+
+    def _write(self, arrays: dict[str, Any]) -> None:
+        """The file is whole and on the disk before it takes the place of the one before."""
         partial = self._path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.savez(file, **arrays)
-        os.replace(partial, self._path)
+        try:
+            with partial.open("wb") as file:
+                np.savez(file, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, self._path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
 
     def restore(self, network: brian2.Network) -> bool:
         """Give the network what was kept; whether anything was.

@@ -6,8 +6,11 @@ import numbers
 from collections.abc import Mapping
 
 import numpy as np
+from brian2 import Quantity
 
 from neuroglia_snn.errors import UserError, shown
+from neuroglia_snn.program.prescribed import BITS, Prescribed
+from neuroglia_snn.quantities import parse_quantity
 
 
 def whole(name: str, value: object, least: int, most: float = np.inf) -> int:
@@ -38,6 +41,18 @@ def lattice(shape: object) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
+def shape(given: object) -> tuple[int, ...]:
+    """The shape of a population: its lattice, or the number of its units."""
+    sides = (given,) if isinstance(given, numbers.Integral) else given
+    sides = tuple(sides) if isinstance(sides, (tuple, list, np.ndarray)) else ()
+    integers = all(isinstance(n, numbers.Integral) and not isinstance(n, bool) for n in sides)
+    if not sides or not integers or min(sides) < 1:
+        raise UserError(
+            f"shape is a whole number above 0, or some for a lattice such as (4, 4), not {_shown(given)}"
+        )
+    return tuple(map(int, sides))
+
+
 def table(name: str, values: object, what: str) -> np.ndarray:
     """An argument that is a table of finite numbers."""
     try:
@@ -56,7 +71,35 @@ def units(given: object) -> dict[str, float]:
     """What a count of some inputs is worth."""
     if not isinstance(given, Mapping):
         raise UserError(f"units are numbers by input, such as {{'I_app': 1}}, not {_shown(given)}")
-    return {name: positive(f"the unit of '{name}'", unit) for name, unit in given.items()}
+    return {name: positive(f"the unit of '{name}'", _si(unit)) for name, unit in given.items()}
+
+
+def ranges(given: object) -> dict[str, Prescribed]:
+    """Between which values some variables stay, and the bits of their integers."""
+    if not isinstance(given, Mapping):
+        raise UserError(
+            f"ranges are two numbers by variable, such as {{'v': ('-80 mV', '0 mV')}}, not {_shown(given)}"
+        )
+    return {name: _range(name, one) for name, one in given.items()}
+
+
+def _range(name: str, given: object) -> Prescribed:
+    ends = [_si(end) for end in given] if isinstance(given, (tuple, list, np.ndarray)) else []
+    fits = len(ends) in (2, 3) and all(isinstance(end, numbers.Real) for end in ends)
+    if not fits or not -np.inf < ends[0] < ends[1] < np.inf:  # type: ignore[operator]
+        raise UserError(
+            f"the range of '{name}' is (least, largest) or (least, largest, bits), not {_shown(given)}"
+        )
+    low, high, *bits = ends
+    most = whole(f"the bits of '{name}'", bits[0], *BITS) if bits else None
+    return Prescribed((float(low), float(high)), most)  # type: ignore[arg-type]
+
+
+def _si(unit: object) -> object:
+    """A quantity, or text with a unit, as a number in SI units."""
+    if isinstance(unit, str):
+        return parse_quantity(unit).si
+    return float(unit) if isinstance(unit, Quantity) else unit
 
 
 def whole_values(name: str, values: np.ndarray) -> np.ndarray:

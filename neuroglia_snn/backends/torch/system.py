@@ -207,7 +207,13 @@ def _population(model: spec.Model, name: str | None) -> spec.Population:
             f"'{model.name}' has no population '{name}'{nearest(name, model.populations)}"
         )
     population = model.populations[name]
-    for what, there in (("events", population.events), ("'regularly'", population.regularly)):
+    set_by_phases = any(phase.values for phase in model.phases)
+    for what, there in (
+        ("parameters that phases set", set_by_phases),
+        ("linked variables", population.linked),
+        ("events", population.events),
+        ("'regularly'", population.regularly),
+    ):
         if there:
             raise BackendError(f"population '{name}' of '{model.name}' has {what}: not in a layer")
     for one in couplings.recomputed(model, name):

@@ -15,7 +15,6 @@ from neuroglia_snn.backends.base import Request
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import ModelError
 from neuroglia_snn.exchange import export
-from neuroglia_snn.lowering.model import lower
 
 MODEL = """\
 [model]
@@ -92,7 +91,9 @@ def found(path: Path) -> list[str]:
     return [f.message for f in checks.check_file(str(path)) if f.severity == "error"]
 
 
-@pytest.mark.parametrize("backend", ["numpy", "fused", pytest.param("cpp", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "backend", ["numpy", "fused", pytest.param("cpp", marks=pytest.mark.thorough)]
+)
 def test_a_run_is_that_of_the_same_numbers_in_the_file(write, backend):
     with_data = load(write())
     listed = load(write(*LISTED.items()))
@@ -102,23 +103,6 @@ def test_a_run_is_that_of_the_same_numbers_in_the_file(write, backend):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_allclose(a.final["cell"]["v"], b.final["cell"]["v"], rtol=1e-12)
     np.testing.assert_array_equal(a.final["cell"]["n"], range(6))
-
-
-def test_a_lowered_population_has_the_same_initial_values(write):
-    """As Lava and fused-cuda take it."""
-    text = MODEL.partition("[projection.near]")[0]
-    lowered = []
-    for edit in ((), LISTED.items()):
-        path = write()
-        cut = text
-        for old, new in edit:
-            cut = cut.replace(old, new)
-        cut = cut.replace("n : integer", "n : 1")  # which has no lowering
-        path.write_text(cut, encoding="utf-8")
-        lowered.append(lower(load(path), {}).populations["cell"].initial)
-    assert lowered[0].keys() == lowered[1].keys()
-    for name, values in lowered[0].items():
-        np.testing.assert_allclose(values, lowered[1][name])
 
 
 def test_the_digest_follows_the_numbers(write):
@@ -140,13 +124,22 @@ def test_data_of_an_extended_model_are_beside_that(write, tmp_path):
 @pytest.mark.parametrize(
     "arrays, said",
     [
-        ({"v": np.zeros(5)}, "the array is 5, and needs a value for each of the 2 x 3 units"),
-        ({"v": np.zeros((3, 2))}, "the array is 3 x 2, and needs a value for each of the 2 x 3"),
+        (
+            {"v": np.zeros(5)},
+            "the array has 5 values, and needs a value for each of the 2 x 3 units",
+        ),
+        (
+            {"v": np.zeros((3, 2))},
+            "the array has 3 x 2 values, and needs a value for each of the 2 x 3",
+        ),
         ({"v": np.full(6, np.nan)}, "array 'v' is not finite at [0]"),
         ({"v": np.array(["a"] * 6)}, "array 'v' holds '<U1', not numbers"),
         ({"v": np.array([{}] * 6)}, "'d.npz' is not a file of arrays of numbers as numpy.savez"),
         ({"n": np.full(6, 0.5)}, "'n : integer' takes whole numbers from"),
-        ({"w": np.zeros(3)}, "the array is 3, and needs a value for each of the 4 connections"),
+        (
+            {"w": np.zeros(3)},
+            "the array has 3 values, and needs a value for each of the 4 connections",
+        ),
         ({"i": np.arange(3)}, "arrays 'i' and 'j' have 3 and 4 indices"),
         ({"i": np.arange(4.0)}, "holds 'float64' of shape (4,), not whole numbers, one a pair"),
         ({"i": -np.arange(4)}, "array 'i' holds no indices of 0 to"),
@@ -168,7 +161,8 @@ def test_numbers_that_do_not_do(write, arrays, said):
         ('file = "d.npz", array = "v"', 'file = "/d.npz", array = "v"', "is not in the folder"),
         ('file = "d.npz", array = "v"', 'file = "e.npz", array = "v"', "is not a file beside"),
         ('file = "d.npz", array = "v"', 'file = "m.toml", array = "v"', "a data file ends in .npz"),
-        ('file = "d.npz", array = "v"', 'file = "d.npz"', "is text, a number or { file ="),
+        ('file = "d.npz", array = "v"', 'file = "d.npz"', "'d.npz' has several: say which"),
+        ('file = "d.npz", array = "v"', 'array = "v"', "is text, a number or { file ="),
         ('i = "i", j = "j"', 'i = "i"', "needs either pairs"),
         ('i = "i", j = "j"', 'i = "i", j = "j", pairs = [[0, 1]]', "needs either pairs"),
         ("dv/dt = (2*mV - v)/tau : volt\n", "v : volt (shared)\n", "'v' is shared"),

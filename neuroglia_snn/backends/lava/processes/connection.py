@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuroglia_snn.backends.lava import _compat, arguments
+from neuroglia_snn.backends.lava import arguments
 from neuroglia_snn.geometry import lattice_neighbours
+from neuroglia_snn.lava import compat
 
-_compat.prepare()
+compat.prepare()
 
 from lava.magma.core.decorator import implements, requires, tag  # noqa: E402
 from lava.magma.core.model.py.model import PyLoihiProcessModel  # noqa: E402

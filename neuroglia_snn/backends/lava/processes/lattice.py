@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from neuroglia_snn.backends.lava import _compat, arguments
+from neuroglia_snn.backends.lava import arguments
 from neuroglia_snn.backends.lava.processes.connection import laplacian
-from neuroglia_snn.backends.lava.processes.fhn import FHN
+from neuroglia_snn.backends.lava.ready import FHN
+from neuroglia_snn.lava import compat
 
-_compat.prepare()
+compat.prepare()
 
 from lava.magma.core.decorator import implements, requires  # noqa: E402
 from lava.magma.core.model.sub.model import AbstractSubProcessModel  # noqa: E402

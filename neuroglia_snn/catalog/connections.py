@@ -1,0 +1,245 @@
+"""The ``connect`` of a projection: rules and their keys; kernels and generators as what they stand for."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from neuroglia_snn import algebra, expressions, spec
+from neuroglia_snn import equations as eqs
+from neuroglia_snn.catalog import data, fields
+from neuroglia_snn.catalog.parameters import Parameters
+from neuroglia_snn.catalog.schema import CONNECT, EDGES, nearest
+from neuroglia_snn.catalog.source import Document
+from neuroglia_snn.errors import UserError, shown
+from neuroglia_snn.quantities import unit_name, written
+
+#: What code of a projection with a kernel calls the distance between the two sides of a connection.
+DISTANCE = "distance"
+_ITERATORS = {"range": (), "sample": ("p", "size")}
+
+
+def connect(document: Document, name: str, given: Any, *where: str) -> dict[str, Any]:
+    """``connect = { rule = "...", ... }`` of projection ``name``, which stands at ``where``."""
+    rule = given.get("rule") if isinstance(given, dict) else None
+    if not isinstance(rule, str) or rule not in CONNECT:
+        raise document.error(
+            f"'connect' of projection '{name}' needs rule = one of {', '.join(CONNECT)}"
+            f"{nearest(str(rule), CONNECT)}",
+            *where,
+        )
+    known = CONNECT[rule]
+    for key, value in given.items():
+        if key != "rule":
+            fields.check_known(document, key, value, known, f"rule '{rule}'", *where)
+        fields.check_size(document, value, known.get(key, ()), *where, key)
+    for pair in given.get("pairs", []):
+        if not (isinstance(pair, list) and len(pair) == 2 and all(type(n) is int for n in pair)):
+            raise document.error(
+                f"{shown(repr(pair))} is not a pair [source, target] of whole numbers", *where
+            )
+    if rule == "pairs":
+        return data.pairs(document, given, *where)
+    if rule == "generator":
+        return _generator(document, given, *where)
+    kinds = {"condition": "expression", "p": "value", "n": "value", "cutoff": "value"}
+    return given | {
+        key: fields.code(document, kind, str(given[key]), f"connect {key}", *where)
+        for key, kind in kinds.items()
+        if isinstance(given.get(key), str) or (key in given and rule == "kernel")
+    }
+
+
+# ------------------------------------------------------------------------- generators
+
+
+def _generator(document: Document, given: dict[str, Any], *where: str) -> dict[str, Any]:
+    """Brian2's ``j = "k for k in range(i - 3, i + 4) if k != i"``, as its parts."""
+    text = given.get("j", "")
+    problem = document.error(
+        f"connect j = '{shown(text)}' is not 'ELEMENT for NAME in range(...)' or '... in sample(..., p=...)',"
+        " with an 'if CONDITION' after it or none",
+        *where,
+    )
+    try:
+        tree = ast.parse(f"({' '.join(expressions.without_comments(text).split())})", mode="eval")
+    except (UserError, SyntaxError, ValueError, RecursionError, MemoryError):
+        raise problem from None
+    match tree.body:
+        case ast.GeneratorExp(
+            elt=element,
+            generators=[
+                ast.comprehension(
+                    target=ast.Name(id=variable),
+                    iter=ast.Call(func=ast.Name(id=iterator), args=arguments, keywords=keywords),
+                    ifs=conditions,
+                    is_async=0,
+                )
+            ],
+        ) if iterator in _ITERATORS and 1 <= len(arguments) <= 3 and len(conditions) <= 1:
+            named = [keyword.arg for keyword in keywords]
+        case _:
+            raise problem
+    if len(named) != len(_ITERATORS[iterator][:1]) or not set(named) <= {*_ITERATORS[iterator]}:
+        raise problem
+    fields.check_name(document, variable, *where)
+    ends = dict(zip(("low", "high", "step"), arguments, strict=False))
+    parts = {"high": ends["low"]} if len(ends) == 1 else ends
+    parts |= {str(keyword.arg): keyword.value for keyword in keywords}
+    parts |= {"element": element} | ({"condition": conditions[0]} if conditions else {})
+    return {"rule": "generator", "iterator": (variable, iterator)} | {
+        key: fields.code(document, "expression", written(part), f"connect {key}", *where)
+        for key, part in parts.items()
+    }
+
+
+def within(
+    connect: Mapping[str, Any], parameters: Parameters, sources: int, size: int
+) -> dict[str, Any]:
+    """A generator whose range ends at the last of ``size`` units, where its numbers are those of units.
+
+    Numbers beyond are those of no unit, and make no connection. A range that is known to be no longer
+    than the population stays as it is.
+    """
+    variable, _ = connect["iterator"]
+    step = connect.get("step", "1")
+    rising = step.isdecimal() and int(step) > 0
+    if connect["element"] != variable or "size" in connect or not rising:
+        return dict(connect)
+    scope: dict[str, object] = {n: p.value.si for n, p in parameters.all().items()}
+    scope |= {"i": np.arange(sources), "N_pre": sources, "N_post": size}
+    low, high = (expressions.of_arrays(connect.get(key, "0"), scope) for key in ("low", "high"))
+    known = low is not None and high is not None
+    if known and np.max(np.subtract(high, low, dtype=float)) <= size:  # type: ignore[call-overload]
+        return dict(connect)
+    cut = {"high": f"int(clip({connect['high']}, 0, {size}))"}
+    if step == "1" and "low" in connect:
+        cut["low"] = f"int(clip({connect['low']}, 0, {size}))"
+    return {**connect, **{key: expressions.canonical(text) for key, text in cut.items()}}
+
+
+# ---------------------------------------------------------------------------- kernels
+
+
+def with_kernel(
+    document: Document,
+    projection: spec.Projection,
+    populations: Mapping[str, spec.Population],
+    parameters: Parameters,
+) -> spec.Projection:
+    """A projection of rule ``kernel`` as one of rule ``condition``, with the distance as a definition.
+
+    Units have the coordinates of their lattices, in the spacings of these, and both lattices have
+    their centres in one place. Units within the cut-off are connected.
+    """
+    given, where = projection.connect, ("projection", projection.name, "connect")
+    ends = [populations.get(e.name) for e in (projection.source, projection.target)]
+    source, target = ends
+    parts = any(e.start is not None for e in (projection.source, projection.target))
+    if source is None or target is None or parts or len(source.shape) != len(target.shape):
+        raise document.error(
+            "rule 'kernel' needs two whole populations whose shapes have as many dimensions", *where
+        )
+    if "cutoff" not in given:
+        raise document.error("rule 'kernel' needs a cutoff, the longest distance", *where)
+    if DISTANCE in eqs.parse(projection.equations):
+        raise document.error(
+            "rule 'kernel' gives connections the variable 'distance': rename this one",
+            "projection",
+            projection.name,
+            "equations",
+            needle=DISTANCE,
+        )
+    dimensions = _checked(document, given, source, target, parameters, *where)
+    periodic = given.get("edges") == "periodic"
+    distance = f"({_distance(source, target, periodic)})"
+    within = f"{distance} <= 1.000000001*({given['cutoff']})"  # whatever rounding makes of a sum
+    if source is target and not given.get("self", False):
+        within += " and i != j"
+    chance = {"p": algebra.substituted(given["p"], {DISTANCE: distance})} if "p" in given else {}
+    equations = f"{DISTANCE} = {distance} : {unit_name(dimensions)}"
+    return replace(
+        projection,
+        equations=eqs.canonical("\n".join((projection.equations, equations)).strip()),
+        connect={"rule": "condition", "condition": expressions.canonical(within)} | chance,
+        stated=given,
+    )
+
+
+def _checked(
+    document: Document,
+    given: Mapping[str, Any],
+    source: spec.Population,
+    target: spec.Population,
+    parameters: Parameters,
+    *where: str,
+):
+    """The dimensions of a kernel's distances, where all of them are of one kind."""
+    amounts = []
+    for p in (source, target):
+        spacing = parameters.amount(p.spacing, "population", p.name, "spacing")
+        if not spacing.si > 0:
+            raise document.error("'spacing' is more than 0", "population", p.name, "spacing")
+        amounts.append(spacing)
+    one, other = amounts
+    if one.dimensions is not other.dimensions:
+        raise document.error(
+            f"the spacing of '{source.name}' is in '{unit_name(one.dimensions)}', that of"
+            f" '{target.name}' in '{unit_name(other.dimensions)}'",
+            *where,
+        )
+    cutoff = parameters.amount(given["cutoff"], *where, "cutoff")
+    if cutoff.dimensions is not one.dimensions or not cutoff.si >= 0:
+        raise document.error(
+            f"'cutoff' = {shown(given['cutoff'])} is not a distance in '{unit_name(one.dimensions)}',"
+            f" as the spacing of '{source.name}'",
+            *where,
+        )
+    require_edges(document, given, *where)
+    if given.get("edges") == "periodic":
+        for m, n in zip(source.shape, target.shape, strict=True):
+            if not math.isclose(m * one.si, n * other.si, rel_tol=1e-9):
+                raise document.error(
+                    f"with periodic edges both lattices are as long: {m} sites of '{source.name}' are"
+                    f" {m * one.si:g}, {n} of '{target.name}' are {n * other.si:g} (SI units)",
+                    *where,
+                )
+    return one.dimensions
+
+
+def require_edges(document: Document, given: Mapping[str, Any], *where: str) -> None:
+    """Refuse edges of no known kind."""
+    edges = given.get("edges", EDGES[0])
+    if edges not in EDGES:
+        raise document.error(
+            f"'edges' is {' or '.join(EDGES)}, not '{shown(edges)}'{nearest(edges, EDGES)}", *where
+        )
+
+
+def _distance(source: spec.Population, target: spec.Population, periodic: bool) -> str:
+    """The distance of unit i of the source from unit j of the target."""
+    alike = source.spacing == target.spacing
+    along = []
+    for axis, (m, n) in enumerate(zip(source.shape, target.shape, strict=True)):
+        a, b = _place("i", source.shape, axis), _place("j", target.shape, axis)
+        if alike:
+            part, length = f"abs({a} - {b} + {(n - m) / 2})", f"{m / 2}"
+        else:
+            a, b = f"({a} - {(m - 1) / 2})", f"({b} - {(n - 1) / 2})"
+            part = f"abs({a}*({source.spacing}) - {b}*({target.spacing}))"
+            length = f"{m / 2}*({source.spacing})"
+        along.append(f"({length} - abs({length} - {part}))" if periodic else part)
+    whole = along[0] if len(along) == 1 else f"sqrt({' + '.join(f'{d}**2' for d in along)})"
+    return f"{whole}*({source.spacing})" if alike and source.spacing != "1" else whole
+
+
+def _place(index: str, shape: tuple[int, ...], axis: int) -> str:
+    """A unit's number along an axis of its lattice."""
+    stride = math.prod(shape[axis + 1 :])
+    text = index if stride == 1 else f"{index}//{stride}"
+    return f"({text}) % {shape[axis]}" if axis else text

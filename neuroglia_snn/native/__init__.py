@@ -1,1 +1,0 @@
-"""Generated C++ for a program's time steps, called through ctypes."""

@@ -1,0 +1,124 @@
+"""The experiments of this paper: an associative memory, and the mean field of a lattice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from neuroglia_snn.catalog.schema import NUMBER, QUANTITY, TEXT
+from neuroglia_snn.errors import UserError
+from neuroglia_snn.experiments import Experiment, Image, Option
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from neuroglia_snn import spec
+    from neuroglia_snn.checks.findings import Reporter
+    from neuroglia_snn.papers.noise_memory.memory import Images
+    from neuroglia_snn.results import Result
+
+
+def _figure(name: str):
+    """A figure of `figures`, which is imported when it is drawn."""
+
+    def draw(result: Result) -> Figure:
+        from neuroglia_snn.papers.noise_memory import figures
+
+        return getattr(figures, name)(result)
+
+    return draw
+
+
+def _require(model: spec.Model, key: str, left: Mapping[str, Any]) -> None:
+    """What is left of a model holds what its experiment is about."""
+    if model.experiment[key] not in left:
+        raise UserError(f"the experiment of '{model.name}' needs {key} '{model.experiment[key]}'")
+
+
+class AssociativeMemory(Experiment):
+    """Train an image, cue it, measure what is recalled (Fig. 3, eqs 1-2)."""
+
+    kind = "associative-memory"
+    keys = {
+        **dict.fromkeys(("train", "test", "population", "glia"), TEXT),
+        **dict.fromkeys(("last_spike", "spikes", "potential", "calcium"), TEXT),
+        **dict.fromkeys(("cue", "recall", "window"), QUANTITY),
+        **dict.fromkeys(("train_noise", "test_noise"), NUMBER),
+        "test_pattern": TEXT,
+    }
+    defaults = {"train_noise": 0.10, "test_noise": 0.40, "test_pattern": "trained"}
+    options = (
+        Option("train", Image, "training image"),
+        Option("test", Image, "cue"),
+        Option("clean", Image, "ideal pattern (default: the training image)"),
+        Option("no_astrocytes", bool, "neurons alone: --without and the model's glia"),
+    )
+    figures = {name: _figure(name) for name in ("inputs", "response", "time_courses")}
+    measures_itself = True
+
+    def check(self, reporter: Reporter) -> None:
+        """The model has what the experiment reads, at the times at which it reads it."""
+        from neuroglia_snn.papers.noise_memory import requirements
+
+        requirements.check_memory(reporter)
+
+    def adapted(self, model: spec.Model, own: Mapping[str, Any]) -> spec.Model:
+        """Without the glia, where that is asked for."""
+        _require(model, "population", model.populations)
+        glia = str(model.experiment["glia"])
+        gone = own.get("no_astrocytes") and glia in model.populations
+        return model.without(glia) if gone else model
+
+    def control(self, model: spec.Model) -> spec.Model | None:
+        """The model without its glia."""
+        glia = str(model.experiment["glia"])
+        return model.without(glia) if glia in model.populations else None
+
+    def required_images(self, model: spec.Model) -> Mapping[str, tuple[int, ...]]:
+        """None: a digit is drawn where no images are given."""
+        return {}
+
+    def image_names(self, model: spec.Model) -> tuple[str, ...]:
+        """The training image, the cue and the ideal pattern."""
+        return "train", "test", "clean"
+
+    def prepare(
+        self, model: spec.Model, images: Mapping[str, Any], resize: bool, seed: int
+    ) -> Images:
+        """The user's images, or a digit '1' with the noise of this seed."""
+        from neuroglia_snn.images import require_known
+        from neuroglia_snn.papers.noise_memory import memory
+
+        require_known(images, self.image_names(model), model.name)
+        return memory.prepare_images(model, images, resize, seed)
+
+    def measure(self, result: Result) -> Mapping[str, float | int | None]:
+        """Accuracy, calcium and spikes; see `memory.analyse`."""
+        from neuroglia_snn.papers.noise_memory import memory
+
+        return memory.analyse(result.spec, result.data, result.shown)  # type: ignore[arg-type]
+
+
+class MeanField(Experiment):
+    """Count the spikes of a lattice's mean field (Fig. 2 b-d)."""
+
+    kind = "mean-field"
+    keys = dict.fromkeys(("record", "variable", "spike"), TEXT)
+    measures_itself = True
+
+    def check(self, reporter: Reporter) -> None:
+        """The mean is recorded, and its spikes are counted by a threshold in its unit."""
+        from neuroglia_snn.papers.noise_memory import requirements
+
+        requirements.check_mean_field(reporter)
+
+    def adapted(self, model: spec.Model, own: Mapping[str, Any]) -> spec.Model:
+        """The model, which still records its mean field."""
+        _require(model, "record", model.records)
+        return model
+
+    def measure(self, result: Result) -> Mapping[str, float | int | None]:
+        """See `mean_field.analyse`."""
+        from neuroglia_snn.papers.noise_memory import mean_field
+
+        return mean_field.analyse(result.spec, result.data)
