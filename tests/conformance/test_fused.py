@@ -20,6 +20,7 @@ from scipy import stats
 from neuroglia_snn import backends, lanes
 from neuroglia_snn.backends import fused
 from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.backends.brian import network
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import ResultError, UserError
 from neuroglia_snn.program import drive
@@ -415,6 +416,11 @@ def test_single_precision_has_the_statistics_of_brian2():
 
 
 # -------------------------------------------------------------------------- replicas
+
+
+def test_what_an_earlier_run_found_not_finite_is_no_fault_of_the_next(tmp_path):
+    network.FIRST_NONFINITE[:] = 1, 0, 3, 0.01
+    backends.get("fused").run(zoo(tmp_path, LATERAL[0]))
 
 
 def test_replicas_are_the_single_runs():

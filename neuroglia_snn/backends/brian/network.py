@@ -66,6 +66,7 @@ def build(
     ``apply_settings`` is called once, after the groups exist and before connections and initial
     values are made, because those may depend on parameters.
     """
+    FIRST_NONFINITE[:] = 0  # of an earlier network that ended otherwise
     images = {**model.patterns(), **images}
     model = arithmetic.settle(inputs.separate(model.within_run()))
     network = Network(model, namespace=_namespace(model))

@@ -249,7 +249,6 @@ def _shown_by(model: spec.Model, name: str, seed: int, alone: Alone) -> list[Mom
     own = _own(program, network.groups[name])
     arrays = {own[a.variable.name]: a for a in alone.states.values() if a.variable.name in own}
     found = _moments(program, setting, arrays, spec.steps(model.duration, shortest(program)))
-    FIRST_NONFINITE[:] = 0
     stimulated = {
         alone.filled[n]: max((abs(_amplitude(model, text)) for text in one.amplitudes), default=0.0)
         for n, one in alone.inputs.items()
@@ -284,5 +283,8 @@ def _moments(
         found.append({other: array.values().copy() for array, other in arrays.items()})
 
     look()
-    rehearse(program, setting, machine, start + steps * shortest(program), LOOKS, look)
+    try:
+        rehearse(program, setting, machine, start + steps * shortest(program), LOOKS, look)
+    finally:  # a population that is not finite here is told where it runs
+        FIRST_NONFINITE[:] = 0
     return found
