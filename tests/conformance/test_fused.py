@@ -420,7 +420,7 @@ def test_single_precision_has_the_statistics_of_brian2():
 
 def test_what_an_earlier_run_found_not_finite_is_no_fault_of_the_next(tmp_path):
     network.FIRST_NONFINITE[:] = 1, 0, 3, 0.01
-    backends.get("fused").run(zoo(tmp_path, LATERAL[0]))
+    backends.get("fused").run(zoo(tmp_path, "mean"))
 
 
 def test_replicas_are_the_single_runs():
