@@ -34,7 +34,7 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable .
 	@touch $(READY)
 
-# lava-nc declares Python 3.10 alone, but runs on newer ones: docs/lava.md
+# lava-nc declares Python 3.10 alone, but runs on newer ones: docs/howto/lava.md
 $(TESTED): $(READY)
 	@echo 'Installing what the tests need (PyTorch and nvcc among it) ...'
 	@$(BIN)/python -m pip install --quiet --editable '.[nvcc,sanafe,sweep,test,torch]'

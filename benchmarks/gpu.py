@@ -6,7 +6,7 @@ Needs a GPU, a C++ compiler, make and ``nvcc`` with its headers (of the system, 
 'neuroglia_snn[nvcc]'``); brian2cuda's rows need the extra ``cuda``, the checks of memory
 compute-sanitizer. All ends within the minutes. Every part is a process of its own (``on_gpu.py``) with
 a limit of time, so that one that hangs or crashes costs that part alone; what does not fit is left out, and
-said. ``DIR/gpu.json`` and ``DIR/gpu.md`` (the table of docs/performance.md) are written anew after each part,
+said. ``DIR/gpu.json`` and ``DIR/gpu.md`` (the table of docs/explanation/performance.md) are written anew after each part,
 and the same command goes on where it was: parts that it holds are not run again, failed ones are.
 
 First all programs are compiled, ``--jobs`` at a time, into DIR: only the figures under "compile" are taken

@@ -207,7 +207,7 @@ def test_long_equations_are_broken_between_summands():
 
 
 def test_the_example_of_the_documentation_is_what_is_written(tmp_path):
-    page = Path(__file__).parents[2] / "docs" / "exchange.md"
+    page = Path(__file__).parents[2] / "docs" / "howto" / "exchange.md"
     export("fhn_excitable", tmp_path / "unit.py")
     start = "from brian2 import *"
     _, _, shown = page.read_text().partition(f"```\n{start}")

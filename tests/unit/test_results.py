@@ -296,7 +296,7 @@ def test_only_figures_of_an_earlier_result_are_given_up(result, tmp_path):
 
 # -------------------------------------------------------------------------------------- documentation
 
-PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "python.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 

@@ -358,7 +358,7 @@ def _longer(values: Mapping[str, float]) -> str:
         " A drive of 60 ms is kept as a variant because the published program's parameter says so, and whoever"
         " writes the model from it would take that; the program counts its timer down in both halves of every"
         f" step, so that 30 ms are left. Here the longer drive recalls {long:.3f}, the shorter {ours:.3f};"
-        " docs/agreement.md has both at other noises."
+        " docs/explanation/agreement.md has both at other noises."
     )
 
 
