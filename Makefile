@@ -7,6 +7,7 @@
 # make test-lava   all of Lava's tests on Python 3.10, the one that it declares (.venv-lava), where there
 #                  is one; `make test` has the quick ones of them
 # make test-brian2  Brian2's own tests on the device `neuroglia`
+# make docs    the site, in build/site; without a warning
 # make format  mend what `make test` says about formatting
 #
 # Another Python than python3:  make PYTHON=python3.12 demo
@@ -18,8 +19,9 @@ DEMO = neuroglia run noise_induced_memory --control --out demo --force
 BIN = .venv/bin
 READY = .venv/ready
 TESTED = .venv/tested
+DOCUMENTED = .venv/documented
 
-.PHONY: setup demo test test-thorough test-cuda test-lava test-brian2 format wheel clean
+.PHONY: setup demo test test-thorough test-cuda test-lava test-brian2 docs format wheel clean
 
 setup: $(READY)
 	@:
@@ -84,6 +86,16 @@ endif
 # Brian2's own tests, as they lie in its wheel, on our device (half an hour).
 test-brian2: $(TESTED)
 	@$(BIN)/python tests/program/brian2_suite.py $(PYTEST_FLAGS)
+
+$(DOCUMENTED): $(READY)
+	@echo 'Installing what the site needs ...'
+	@$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $(DOCUMENTED)
+
+# Reads no network; a page that links nowhere, or a name that is not there, ends it.
+docs: $(DOCUMENTED)
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky docs build/site
+	@echo 'build/site/index.html'
 
 format: $(TESTED)
 	@$(BIN)/ruff check --quiet --fix-only .

@@ -22,13 +22,12 @@ extensions = [
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx_copybutton",
 ]
 root_doc = "index"
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build"]
+exclude_patterns = []
 html_theme = "furo"
 html_title = f"neuroglia_snn {release}"
 html_static_path = ["_static"]
@@ -42,8 +41,8 @@ copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 
 autodoc_member_order = "bysource"
+autosummary_generate = False  # one page has them all
 autodoc_typehints = "none"  # the docstrings say them
-autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 python_use_unqualified_type_hints = True

@@ -119,7 +119,7 @@ def model_keys() -> str:
             title = HEADS[name] if not name else f"`{HEADS[name]}`"
         elif rule != name:
             title = f"Rule `{rule}`"
-        parts.append(f"### {title}")
+        parts.append(f"## {title}")
         rows = [
             (f"`{key}`", schema.type_names(types), said[name or "top"][key])
             for key, types in keys.items()

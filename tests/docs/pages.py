@@ -25,11 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(
-    path
-    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
-    if not {"_build", "api"} & {*path.relative_to(ROOT).parts}
-)
+PAGES = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
 LANGUAGES = ("console", "ini", "python", "sh", "text", "toml", "yaml")
 
 _FENCE = re.compile(r"^```(.*)$")
