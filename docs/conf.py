@@ -47,6 +47,7 @@ numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 python_use_unqualified_type_hints = True
 
+default_role = "code"
 nitpicky = True
 #: What is documented elsewhere, by other projects: the site is built without a network.
 nitpick_ignore_regex = [

@@ -1,4 +1,4 @@
-"""The structure that the README draws: imports point one way, the public list is the namespace."""
+"""The structure that docs/explanation/architecture.md draws: imports point one way, the public list is the namespace."""
 
 from __future__ import annotations
 
