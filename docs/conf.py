@@ -9,9 +9,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import generated
+import generated  # noqa: E402
 
-from neuroglia_snn import __version__
+from neuroglia_snn import __version__  # noqa: E402
 
 project = "neuroglia_snn"
 author = "neuroglia_snn developers"
@@ -53,7 +53,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(xarray|xr|matplotlib|brian2|numpy|argparse|collections|pathlib|torch|nir)\..*"),
     (r"py:.*", r"(Path|Quantity|Figure|PathLike|Any|Mapping|Sequence|Callable)"),
-    (r"py:.*", r"neuroglia_snn\.(spec|catalog|checks|errors|exchange|results|options|experiments)\b.*"),
+    (
+        r"py:.*",
+        r"neuroglia_snn\.(spec|catalog|checks|errors|exchange|results|options|experiments)\b.*",
+    ),
 ]
 
 

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from docs import pages
 
+from docs import pages
 from neuroglia_snn import cli
 from neuroglia_snn.catalog import files, schema
 

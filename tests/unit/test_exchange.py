@@ -210,6 +210,6 @@ def test_the_example_of_the_documentation_is_what_is_written(tmp_path):
     page = Path(__file__).parents[2] / "docs" / "howto" / "exchange.md"
     export("fhn_excitable", tmp_path / "unit.py")
     start = "from brian2 import *"
-    _, _, shown = page.read_text().partition(f"```\n{start}")
+    _, _, shown = page.read_text().partition(f"```python\n{start}")
     _, _, written = (tmp_path / "unit.py").read_text().partition(start)
     assert shown.partition("```")[0] == written

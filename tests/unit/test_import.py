@@ -322,9 +322,11 @@ def test_every_text_comes_back_from_a_file_as_it_was(tables):
 
 
 def test_the_example_of_the_documentation(tmp_path):
-    text = (Path(__file__).parents[2] / "docs" / "howto" / "exchange.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "howto" / "exchange.md").read_text(
+        encoding="utf-8"
+    )
     _, _, text = text.partition("# A Brian2 script as a model")
-    script, shown = re.findall(r"\n```\n(.*?)```", text, re.DOTALL)[1:3]
+    script, shown = re.findall(r"\n```(?:python|toml)\n(.*?)```", text, re.DOTALL)[:2]
     imported(tmp_path, script)
     written = (tmp_path / "model.toml").read_text(encoding="utf-8")
     assert written.endswith(shown)

@@ -307,7 +307,7 @@ def test_examples_of_the_documentation_import_what_they_use():
     for node in ast.walk(whole):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             bound |= {alias.asname or alias.name for alias in node.names}
-    assert {n.id for n in names} - bound == {"network"}  # the reader's own
+    assert {n.id for n in names} <= bound
 
 
 def test_the_documentations_measure_and_figure_do_for_any_model(
