@@ -30,7 +30,7 @@ LANGUAGES = ("console", "ini", "python", "sh", "text", "toml", "yaml")
 
 _FENCE = re.compile(r"^```(.*)$")
 _NOTE = re.compile(r"<!-- (not run|exit status): (.+?) -->")
-_FILE = re.compile(r"# ([\w./-]+\.(?:csv|ini|py|toml))\s*$")
+_FILE = re.compile(r"# ([\w./-]+\.(?:csv|ini|py|toml))[ \t]*$", re.M)
 
 
 @dataclass(frozen=True)

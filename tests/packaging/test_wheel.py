@@ -128,7 +128,15 @@ def test_the_checkout_has_models():
 def test_sdist_has_all_that_is_needed_to_build_and_test(built):
     with tarfile.open(built[0]) as archive:
         inside = {member.name.split("/", 1)[1] for member in archive if member.isfile()}
-    wanted = {"LICENSE", "README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", ".ci/run"}
+    wanted = {
+        "LICENSE",
+        "README.md",
+        "hatch_build.py",
+        "CHANGELOG.md",
+        "Makefile",
+        "pyproject.toml",
+        ".ci/run",
+    }
     for pattern in ("models/*.toml", "hardware/*.toml", "neuroglia_snn/**/*.py", "tests/**/*.py"):
         wanted |= {path.relative_to(ROOT).as_posix() for path in ROOT.glob(pattern)}
     assert wanted <= inside, sorted(wanted - inside)
@@ -143,6 +151,17 @@ def test_wheel_has_the_package_and_nothing_beside_it(built):
     assert wanted <= inside, sorted(wanted - inside)
     tops = {name.split("/", 1)[0] for name in inside}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"neuroglia_snn"}
+
+
+def test_an_index_shows_the_readme_without_links_into_the_repository(built):
+    """They would lead nowhere there; what they are called stays."""
+    with zipfile.ZipFile(built[1]) as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+        shown = archive.read(name).decode().partition("\n\n")[2]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall("^#.*", shown, re.M) == re.findall("^#.*", readme, re.M)
+    assert all(url.startswith("https:") for url in re.findall(r"\]\((.*?)\)", shown))
+    assert "begin with the first run, in five minutes" in shown
 
 
 def test_wheel_finds_its_own_catalogue(from_wheel, stranger):
