@@ -56,47 +56,51 @@ def run(
     model : Model, str or path
         A model, a name of the catalogue, or the path of a model file.
     out : path, optional
-        Folder for ``summary.json``, ``data.nc`` and figures; without it, nothing is written.
+        The folder for ``summary.json``, ``data.nc`` and figures. Without it, nothing is written.
     seed : int
-        Of noise, initial values and drawn images, from 0 to 2**32 - 1.
+        The seed of noise, initial values and drawn images, from 0 to 2**32 - 1.
     seeds : int
-        Runs of ``seed``, ``seed + 1``, ... from one build; measures are then means over them.
+        The number of runs, with ``seed``, ``seed + 1``, ..., from one build. Measures are then means over them.
     backend : str
-        ``"auto"``, or a name that `neuroglia doctor` lists.
+        ``"auto"``, or a name that ``neuroglia doctor`` lists.
     precision : {"float64", "float32", "float", "fixed"}, optional
-        The model's own if none is given.
+        What the run computes in. The default is the model's own precision.
     threads : int
-        Of one run.
+        The number of threads of one run.
     workers : int
-        Seeds that run side by side, in processes; in a script, below ``if __name__ == "__main__":``.
+        How many seeds run side by side, in processes. In a script, call this below
+        ``if __name__ == "__main__":``.
     images : mapping, optional
         Images by the names that the model's stimuli use: paths, or arrays of 0 and 1 with the lattice's
         shape (rows, columns).
     resize : bool
-        Scale images to the lattice.
+        Whether to scale images to the lattice.
     control : bool
-        Run the experiment's control, too: ``result.control``.
+        Whether to run the experiment's control, too. It is then ``result.control``.
     fast_math : bool
-        nvcc's ``-use_fast_math``.
-    resume, force : bool
-        Go on with the interrupted run in ``out``; write over an earlier result there.
+        Whether nvcc compiles with ``-use_fast_math``.
+    resume : bool
+        Whether to go on with the interrupted run in ``out``.
+    force : bool
+        Whether to write over an earlier result in ``out``.
     figures : {"png", "svg", "pdf"}
-        Format of the figures in ``out``.
+        The format of the figures in ``out``.
     progress : bool, optional
-        Show a progress bar; by default where somebody may look at it.
+        Whether to show a progress bar. By default it is shown where somebody may look at it.
     **own
-        What the model's experiment takes beside these.
+        Options of the model's experiment, such as ``no_astrocytes=True``.
 
     Returns
     -------
     Result
+        Data, measures and figures, in memory.
 
     Raises
     ------
     UserError
-        See `neuroglia_snn.errors`.
+        If something that was asked for cannot be done; the message is one sentence.
     KeyboardInterrupt
-        After Ctrl-C; its attribute ``result`` is what there was until then, and a run with ``out`` can be
+        After Ctrl-C. Its attribute ``result`` holds what there was until then, and a run with ``out`` can be
         resumed.
 
     Examples
@@ -172,29 +176,31 @@ def sweep(
     Parameters
     ----------
     model : Model, str or path
+        A model, a name of the catalogue, or the path of a model file.
     over : mapping, optional
         Values by setting, for names with a dot: ``{"model.dt": ["1 us", "2 us"]}``.
     out : path, optional
-        Folder for ``sweep.nc``, figures and ``summary.json``; a sweep that it holds goes on.
+        The folder for ``sweep.nc``, figures and ``summary.json``. A sweep that it holds goes on.
     seed, seeds : int
-        The first seed of every point, and how many.
+        The first seed of every point, and the number of seeds.
     backend, precision, threads, images, resize
-        As for `run`.
+        The same as for `run`.
     workers : int
-        Processes on this machine; in a script, below ``if __name__ == "__main__":``.
+        The number of processes on this machine. In a script, call this below
+        ``if __name__ == "__main__":``.
     scheduler : str, optional
-        Address of a Dask scheduler to use instead.
+        The address of a Dask scheduler to use instead.
     records : names, optional
-        Variables of each run's data (``"frames_U"``) to keep; they must have one shape at all points.
+        Variables of each run's data (``"frames_U"``) to keep. They must have one shape at all points.
     best : str, optional
         The measure that the figure in ``out`` shows.
     force : bool
-        Give up what ``out`` holds.
+        Whether to give up what ``out`` holds.
     progress : bool, optional
-        Show a progress bar; by default where somebody may look at it.
+        Whether to show a progress bar. By default it is shown where somebody may look at it.
     **named
-        What the model's experiment takes beside these; and values by parameter: numbers, quantities of
-        Brian2 (an array of them, too), or texts.
+        Values by parameter (numbers, quantities of Brian2, an array of them, or texts), and options of the
+        model's experiment.
 
     Returns
     -------
@@ -205,7 +211,7 @@ def sweep(
     Raises
     ------
     UserError
-        See `neuroglia_snn.errors`; also if every point fails.
+        If something that was asked for cannot be done, or if every point fails.
     """
     made = as_model(model)
     asked = Options(seed=seed, seeds=seeds, workers=workers)
@@ -302,7 +308,7 @@ def _texts(name: str, values: Any) -> tuple[str, ...]:
 
 
 def check(model: AnyModel) -> list[Finding]:
-    """Everything wrong with a model, errors first.
+    """List everything that is wrong with a model, errors first.
 
     A file that cannot be read at all gives one finding.
     """
@@ -310,9 +316,9 @@ def check(model: AnyModel) -> list[Finding]:
 
 
 def diff(a: AnyModel, b: AnyModel) -> list[str]:
-    """A line for each equation, parameter or setting that differs between two models.
+    """List what differs between two models: a line for each equation, parameter or setting.
 
-    ``- key: old`` and ``+ key: new``.
+    Lines read ``- key: old`` and ``+ key: new``.
 
     Raises
     ------
@@ -343,20 +349,21 @@ def map(
     hardware : str or path
         ``"loihi2"``, ``"loihi1"`` or the path of a hardware file.
     out : path, optional
-        Folder for ``summary.json``, a drawing of the cores and what SANA-FE is given.
+        The folder for ``summary.json``, a drawing of the cores and what SANA-FE is given.
     force : bool
-        Write over an earlier result.
+        Whether to write over an earlier result.
     energy : bool, str or path, optional
-        Work out energy and time with SANA-FE, from what events cost by ``hardware`` (True) or by another
-        hardware file.
+        Whether to work out energy and time with SANA-FE: from what events cost by ``hardware`` (True), or by
+        another hardware file.
     energy_steps : int
-        Steps that are priced: the last of those that are observed.
+        The number of steps that are priced: the last of those that are observed.
     seed : int
-        Of noise and initial values of the run that is observed.
+        The seed of noise and initial values in the run that is observed.
     duration : quantity or seconds, optional
-        Of a network; 100 ms if none is given. A model says its own.
+        How long a network is run; 100 ms by default. A model says its own duration.
     namespace : mapping, optional
-        What the names in a network's equations stand for; by default, as in Brian2, those where it is called.
+        What the names in a network's equations stand for. By default they are looked up where this is called,
+        as in Brian2.
 
     Returns
     -------
@@ -366,7 +373,7 @@ def map(
     Raises
     ------
     UserError
-        See `neuroglia_snn.errors`.
+        If something that was asked for cannot be done.
     """
     chip = str(_required("hardware", hardware))
     if isinstance(energy, bool) or energy is None:
@@ -504,7 +511,7 @@ def report(
 
 
 def doctor() -> dict[str, Any]:
-    """What is installed here, and which backends can run which models.
+    """Say what is installed here, and which backends can run which models.
 
     Returns
     -------

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 class Model:
-    """A network as a model file declares it, with settings on top; it does not change.
+    """A network as a model file declares it, with settings on top.
+
+    A model does not change: methods return another one.
 
     Parameters
     ----------
@@ -34,14 +36,14 @@ class Model:
         What a model file would hold: ``{"model": {...}, "population": {...}, ...}``. Values may be numbers,
         texts, quantities of Brian2, arrays and lists. More tables may follow by keyword.
     name : str
-        Name of the model, and of its file if it is written.
+        The name of the model, and of its file if it is written.
     folder : path
-        Where the data files lie that the tables name.
+        The folder of the data files that the tables name.
 
     Raises
     ------
     ModelError
-        With what is wrong, by the line of the file that `to_toml` would write.
+        If the tables are no model. The message names the line of the file that `to_toml` would write.
 
     Examples
     --------
@@ -191,7 +193,7 @@ class Model:
     # ------------------------------------------------------------------ what can be done with it
 
     def check(self) -> list[Finding]:
-        """Everything wrong with the model, errors first."""
+        """List everything that is wrong with the model, errors first."""
         origin = self.document() if self._left_out else self._origin
         return checks.check_file(origin, {} if self._left_out else self._settings)
 
@@ -214,7 +216,7 @@ class Model:
         return api.map(self, hardware, **options)
 
     def diff(self, other: Model | str | os.PathLike[str]) -> list[str]:
-        """A line for each equation, parameter or setting that differs in another model."""
+        """List what differs in another model: a line for each equation, parameter or setting."""
         return show.differences(self.document(), as_model(other).document())
 
     def to_toml(self) -> str:
@@ -236,9 +238,9 @@ class Model:
         Parameters
         ----------
         path : path
-            Ends in ``.toml``.
+            The file to write, which ends in ``.toml``.
         force : bool
-            Write over files that are there.
+            Whether to write over files that are there.
 
         Returns
         -------
@@ -330,19 +332,19 @@ def as_model(model: Model | str | os.PathLike[str]) -> Model:
 
 
 def load(name_or_path: str | os.PathLike[str], settings: Mapping[str, Any] | None = None) -> Model:
-    """A model by its name in the catalogue or the path of its file.
+    """Load a model by its name in the catalogue or the path of its file.
 
     Parameters
     ----------
     name_or_path : str or path
         ``"noise_induced_memory"`` or ``"mine.toml"``.
     settings : mapping, optional
-        As `Model.with_settings` takes them.
+        Settings on top, as `Model.with_settings` takes them.
 
     Raises
     ------
     ModelError
-        With file, line, what is wrong and what would be right.
+        If the file cannot be read. The message names the file, the line, what is wrong and what would be right.
     """
     made = Model.of(name_or_path, settings)
     made.spec  # noqa: B018 - refuses what cannot be read

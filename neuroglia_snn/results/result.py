@@ -30,7 +30,7 @@ _DPI = 130
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a run gave.
+    """The result of a run, in memory.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Result:
 
     @property
     def measures(self) -> Mapping[str, float | int | None]:
-        """Numbers of the run by name; of several seeds, their means."""
+        """The numbers of the run, by name; of several seeds, their means."""
         return self.summary.get("results", {})
 
     @property
@@ -88,8 +88,9 @@ class Result:
         ----------
         folder : path
         force : bool
-            Write over an earlier result.
+            Whether to write over an earlier result.
         figures : {"png", "svg", "pdf"}
+            The format of the figures.
 
         Returns
         -------
