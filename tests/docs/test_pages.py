@@ -147,6 +147,6 @@ def test_every_block_runs(page, tmp_path):
         },
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1800,
     )
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
