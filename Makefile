@@ -4,8 +4,8 @@
 #                  (THOROUGH=thorough)
 # make test-cuda   compiles networks and models for a GPU, and a model with brian2cuda (minutes), which has an
 #                  environment of its own: .venv-cuda
-# make test-lava   all of Lava's tests on Python 3.10, the one that it declares (.venv-lava), where there
-#                  is one; `make test` has the quick ones of them
+# make test-lava   Lava's tests on Python 3.10, the one that it declares (.venv-lava), where there is one;
+#                  CI leaves out those that take a minute (LAVA_FLAGS)
 # make test-brian2  Brian2's own tests on the device `neuroglia`
 # make docs    the site, in build/site; without a warning
 # make format  mend what `make test` says about formatting
@@ -55,7 +55,6 @@ test: $(TESTED)
 	@$(BIN)/ruff format --check --quiet . || { echo 'not formatted: make format' >&2; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST_FLAGS)
-	@$(MAKE) --no-print-directory test-lava LAVA_FLAGS='-m "not slow and not thorough and not exhaustive"'
 
 THOROUGH ?= thorough or exhaustive
 test-thorough: $(TESTED)

@@ -75,7 +75,7 @@ def text(
 
     ``qualifier`` is what stands before the addresses of these, ``bound`` sets one.
     """
-    headers = (*_HEADERS, *prefs.codegen.cpp.headers) if program.foreign else ()
+    headers = (*_HEADERS, *prefs.codegen.cpp.headers) if _of_scripts(program, kind) else ()
     lines = [f"#include {header}" for header in headers]
     for foreign in program.foreign:
         above, inside = _parts(foreign, kind, qualifier)
@@ -90,6 +90,16 @@ def text(
         )
         lines += [head, *cases, "} }"]
     return lines
+
+
+def _of_scripts(program: Program, kind: Kind) -> bool:
+    """Whether some function was not written for our loops: to compile those headers takes half a second."""
+    own = kind.implementations[0] if kind.implementations else kind.class_name
+    return any(
+        own not in function.implementations._implementations
+        for foreign in program.foreign
+        for _, function in _with_dependencies(foreign, foreign.name, foreign.function, kind)
+    )
 
 
 def arrays(program: Program, kind: Kind = Code) -> Iterator[tuple[Foreign, str, np.ndarray]]:
