@@ -7,7 +7,7 @@ from neuroglia_snn.papers.paper import Paper
 PAPER = Paper(
     name="spiral-waves",
     TITLE="spiral waves in lattices of FitzHugh-Nagumo units: period, speed, wavelength, tip",
-    figures=("spiral", "plane"),
+    figures=("spiral", "plane", "noise"),
     package=__name__,
-    quick="256 x 256 units and less time",
+    quick="less time, and lattices down to a spacing of 0.125 alone",
 )
