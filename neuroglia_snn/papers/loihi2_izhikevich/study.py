@@ -130,7 +130,9 @@ def errors(steps: tuple[str, ...], lava: list[str], setting: Setting) -> Section
                     else f"{len(times)} spikes"
                 )
                 row += ["" if error is None else f"{error:.2f} %", last]
-                values[f"{pattern.replace(' ', '_')}_{dt.replace(' ', '')}_{bits}_bits_percent"] = error
+                values[f"{pattern.replace(' ', '_')}_{dt.replace(' ', '')}_{bits}_bits_percent"] = (
+                    error
+                )
             rows.append(row)
         places = np.arange(len(PATTERNS))
         for shift, bits, colour in ((-0.2, BITS[0], MODEL), (0.2, BITS[1], CONTROL)):

@@ -43,6 +43,8 @@ def _rate(mean: float, deviation: float, p: dict[str, float]) -> float:
     u = low + (np.arange(count) + 0.5) * (high - low) / count  # midpoint rule
     if high > 25:  # exp(u**2) is beyond a float, and the rate 0
         return 0.0
-    integrand = [math.exp(x * x) * math.erfc(-x) if x > -25 else -1 / (math.sqrt(math.pi) * x) for x in u]
+    integrand = [
+        math.exp(x * x) * math.erfc(-x) if x > -25 else -1 / (math.sqrt(math.pi) * x) for x in u
+    ]
     integral = math.fsum(integrand) * (high - low) / count
     return 1 / (p["tau_rp"] + p["tau"] * math.sqrt(math.pi) * integral)

@@ -37,7 +37,9 @@ def figures(quick: bool) -> dict[str, Figure]:
     """By name."""
     seeds = {"coba": 8, "cuba": 8, "cobahh": 2} if quick else {"coba": 24, "cuba": 24, "cobahh": 8}
     random = {name: _random_network(name, count) for name, count in seeds.items()}
-    learning = RunJob("vogels", "vogels_2011", {"model.duration": "10 second" if quick else "60 second"})
+    learning = RunJob(
+        "vogels", "vogels_2011", {"model.duration": "10 second" if quick else "60 second"}
+    )
     states = {
         state: RunJob(f"brunel-{state[0]}", "brunel_2000", {**settings, "model.duration": "500 ms"})
         for state, settings in STATES.items()
@@ -95,12 +97,18 @@ def vogels(job: RunJob, setting: Setting) -> Section:
     excitatory, inhibitory = counts[:, :8000], counts[:, 8000:]
     shown = [n for n in (0, 1, 5, 9, 29, 59) if n < seconds]
     rows = [
-        [f"{n} to {n + 1} s", f"{excitatory[n].mean():.1f} ± {excitatory[n].std():.1f}", f"{inhibitory[n].mean():.1f}"]
+        [
+            f"{n} to {n + 1} s",
+            f"{excitatory[n].mean():.1f} ± {excitatory[n].std():.1f}",
+            f"{inhibitory[n].mean():.1f}",
+        ]
         for n in shown
     ]
     figure, axes = subplots(1, 2, (9, 3.4))
     axes[0].plot(np.arange(seconds) + 0.5, excitatory.mean(axis=1), color=MODEL, label="excitatory")
-    axes[0].plot(np.arange(seconds) + 0.5, inhibitory.mean(axis=1), color=CONTROL, label="inhibitory")
+    axes[0].plot(
+        np.arange(seconds) + 0.5, inhibitory.mean(axis=1), color=CONTROL, label="inhibitory"
+    )
     axes[0].axhline(3, color="k", ls="--", lw=0.8, label="target")
     axes[0].set(yscale="log", xlabel="time (s)", ylabel="rate (Hz)")
     axes[0].legend(fontsize=8)
@@ -194,5 +202,9 @@ def diehl_cook(job: RunJob, setting: Setting) -> Section:
         " which is not run here: ten made digits are told apart.",
         [path],
         (["images of the last quarter", "right"], [[str(len(right)), str(int(right.sum()))]]),
-        {"tested": len(right), "right": int(right.sum()), "digits_that_a_neuron_answers": len(set(label))},
+        {
+            "tested": len(right),
+            "right": int(right.sum()),
+            "digits_that_a_neuron_answers": len(set(label)),
+        },
     )

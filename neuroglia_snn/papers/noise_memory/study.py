@@ -8,14 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from neuroglia_snn import backends, checks
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.experiments.work import Section, Work
+from neuroglia_snn.experiments.work import Work
 from neuroglia_snn.noise import MAX_SEED
 from neuroglia_snn.papers import figures as shared
 from neuroglia_snn.papers.figures import Figure

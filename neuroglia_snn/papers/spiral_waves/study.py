@@ -37,11 +37,15 @@ def figures(quick: bool) -> dict[str, Figure]:
     brief = {"model.duration": "24 ms"} if quick else {}
     noisy = {
         "D_u = 300, D_v = 100": RunJob("noise", NOISY, brief),
-        "D_u = D_v = 100 (Table I)": RunJob("noise-table-1", NOISY, {"D_u": "100", "model.duration": "24 ms"}),
+        "D_u = D_v = 100 (Table I)": RunJob(
+            "noise-table-1", NOISY, {"D_u": "100", "model.duration": "24 ms"}
+        ),
     }
     return {
         "spiral": Figure([spiral_job, *rings], partial(spiral, spiral_job, rings)),
-        "plane": Figure([*speeds[True], *speeds[False], half_step], partial(planes, steps, half_step)),
+        "plane": Figure(
+            [*speeds[True], *speeds[False], half_step], partial(planes, steps, half_step)
+        ),
         "noise": Figure([*noisy.values()], partial(noise, noisy)),
     }
 
@@ -71,7 +75,11 @@ def spiral(job: RunJob, rings: list[RunJob], setting: Setting) -> Section:
     steps = round(job.summary(setting)["duration_ms"] / job.summary(setting)["dt_ms"])
     path = _draw_spiral(data, path_of_tip, centre, ray, fronts, setting.work.folder / "spiral.png")
     moving = movie.write(
-        data.isel(time_frames=slice(None, None, 4)), "frames_u", setting.work.folder / "spiral.gif", 15, "viridis"
+        data.isel(time_frames=slice(None, None, 4)),
+        "frames_u",
+        setting.work.folder / "spiral.gif",
+        15,
+        "viridis",
     )
     values = {
         "period": period,
@@ -88,14 +96,26 @@ def spiral(job: RunJob, rings: list[RunJob], setting: Setting) -> Section:
     }
     rows = [
         ["period, from passages of u through 0", f"{period:.4f} ± {between.std():.4f} (all units)"],
-        ["angular frequency", f"{values['frequency']:.4f}; of the tip {abs(turning.slope):.4f};"
-         f" Biktasheva et al. 2009 {PUBLISHED_FREQUENCY} (remembered)"],
+        [
+            "angular frequency",
+            f"{values['frequency']:.4f}; of the tip {abs(turning.slope):.4f};"
+            f" Biktasheva et al. 2009 {PUBLISHED_FREQUENCY} (remembered)",
+        ],
         ["speed along a ray", f"{ray['speed']:.4f} ± {ray['error']:.4f}"],
-        ["wavelength = speed x period", f"{wavelength:.3f}; in the last picture {fronts['wavelength']:.3f}"],
+        [
+            "wavelength = speed x period",
+            f"{wavelength:.3f}; in the last picture {fronts['wavelength']:.3f}",
+        ],
         ["period of one pulse on a ring of this length", "none" if ring is None else f"{ring:.3f}"],
-        ["tip", f"runs in a circle of radius {radius:.3f} ± {away.std():.3f} about row {centre[0]:.1f}, column {centre[1]:.1f}"],
-        ["time on fused", f"{values['us_a_step']:.0f} us a step of {data.sizes['row_frames'] * 4} x"
-         f" {data.sizes['column_frames'] * 4} units; {wall['loop']:.1f} s"],
+        [
+            "tip",
+            f"runs in a circle of radius {radius:.3f} ± {away.std():.3f} about row {centre[0]:.1f}, column {centre[1]:.1f}",
+        ],
+        [
+            "time on fused",
+            f"{values['us_a_step']:.0f} us a step of {data.sizes['row_frames'] * 4} x"
+            f" {data.sizes['column_frames'] * 4} units; {wall['loop']:.1f} s",
+        ],
     ]
     return Section(
         "A spiral wave",
@@ -130,7 +150,14 @@ def _ray(data: xr.Dataset, centre: np.ndarray, frequency: float) -> dict:
     reached_at = np.array(reached[::-1])
     speed, error = waves.speed(distance, reached_at)
     assert np.all(np.diff(reached_at) < period / 2), "one front, not two"
-    return {"row": row, "columns": columns, "distance": distance, "at": reached_at, "speed": speed, "error": error}
+    return {
+        "row": row,
+        "columns": columns,
+        "distance": distance,
+        "at": reached_at,
+        "speed": speed,
+        "error": error,
+    }
 
 
 def _fronts(data: xr.Dataset, row: int, distance: np.ndarray, columns: np.ndarray) -> dict:
@@ -159,7 +186,9 @@ def _draw_spiral(
         axis.imshow(u[place], extent=extent, cmap="viridis", vmin=-2, vmax=2)
         axis.set_title(f"u at t = {float(data['time_frames'][place]):g}", loc="left", fontsize=10)
     axes[0, 1].axhline(ray["row"] * RECORDED, color="w", lw=0.6, ls=":")
-    axes[0, 1].plot(centre[1] + fronts["places"], [ray["row"] * RECORDED] * len(fronts["places"]), "r.")
+    axes[0, 1].plot(
+        centre[1] + fronts["places"], [ray["row"] * RECORDED] * len(fronts["places"]), "r."
+    )
     axes[1, 0].plot(tips[:, 1], tips[:, 0], color=MODEL, lw=0.8)
     axes[1, 0].plot(centre[1], centre[0], "k+")
     axes[1, 0].set(aspect="equal", xlabel="column x h", ylabel="row x h")
@@ -167,7 +196,9 @@ def _draw_spiral(
     axes[1, 0].set_title("path of the tip (u = v = 0)", loc="left", fontsize=10)
     axes[1, 1].plot(ray["distance"], ray["at"], ".", color=MODEL)
     axes[1, 1].set(xlabel="distance from the centre", ylabel="time")
-    axes[1, 1].set_title(f"one front along a ray: speed {ray['speed']:.3f}", loc="left", fontsize=10)
+    axes[1, 1].set_title(
+        f"one front along a ray: speed {ray['speed']:.3f}", loc="left", fontsize=10
+    )
     figure.savefig(path, dpi=130)
     return path
 
@@ -176,22 +207,34 @@ def planes(steps: list[str], half_step: RunJob, setting: Setting) -> Section:
     """Plane waves: against a known speed, and against finer lattices."""
     exact = plane.front_speed()
     front, pulse = (
-        np.array([plane.wave_speed(plane.job(h, frozen), setting) for h in steps]) for frozen in (True, False)
+        np.array([plane.wave_speed(plane.job(h, frozen), setting) for h in steps])
+        for frozen in (True, False)
     )
     limit = float(pulse[-1] + (pulse[-1] - pulse[-2]) / 3)  # errors fall as h**2, and dt with h**2
     usual = steps.index(str(H))
     other = plane.wave_speed(half_step, setting)
     h = np.array([float(one) for one in steps])
     figure, axis = subplots(1, 1, (5.5, 4))
-    axis.loglog(h, np.abs(front / exact - 1), "o-", color=CONTROL, label="front, against the known speed")
-    axis.loglog(h[:-1], np.abs(pulse[:-1] / limit - 1), "o-", color=MODEL, label="pulse, against h = 0")
+    axis.loglog(
+        h, np.abs(front / exact - 1), "o-", color=CONTROL, label="front, against the known speed"
+    )
+    axis.loglog(
+        h[:-1], np.abs(pulse[:-1] / limit - 1), "o-", color=MODEL, label="pulse, against h = 0"
+    )
     axis.loglog(h, 0.4 * h**2, color="0.6", lw=0.8, ls="--", label="slope 2")
     axis.set(xlabel="distance of units h", ylabel="relative error of the speed")
     axis.legend(fontsize=8)
     path = setting.work.folder / "plane.png"
     figure.savefig(path, dpi=130)
     rows = [
-        [one, plane.FINER[one], f"{f:.5f}", f"{100 * (f / exact - 1):+.3f} %", f"{p:.5f}", f"{100 * (p / limit - 1):+.3f} %"]
+        [
+            one,
+            plane.FINER[one],
+            f"{f:.5f}",
+            f"{100 * (f / exact - 1):+.3f} %",
+            f"{p:.5f}",
+            f"{100 * (p / limit - 1):+.3f} %",
+        ]
         for one, f, p in zip(steps, front, pulse, strict=True)
     ]
     rows += [["0", "", f"{exact:.5f} (known)", "", f"{limit:.5f} (extrapolated)", ""]]
@@ -230,7 +273,9 @@ def noise(jobs: dict[str, RunJob], setting: Setting) -> Section:
             values["period"] = float(np.median(between))
         else:
             said = ""
-        rows.append([coupling, f"to the end ({times[-1]:.0f})" if alive else f"until {lasts:.1f}", said])
+        rows.append(
+            [coupling, f"to the end ({times[-1]:.0f})" if alive else f"until {lasts:.1f}", said]
+        )
         values[f"{job.name.replace('-', '_')}_active_until"] = lasts
         if drawing is None:
             drawing = u, times

@@ -61,7 +61,9 @@ def tip(u: np.ndarray, v: np.ndarray) -> tuple[float, float] | None:
     found = []
     both = _changes(u) & _changes(v)
     for row, column in np.argwhere(both):
-        (a, da_r, da_c), (b, db_r, db_c) = (_plane(x[row : row + 2, column : column + 2]) for x in (u, v))
+        (a, da_r, da_c), (b, db_r, db_c) = (
+            _plane(x[row : row + 2, column : column + 2]) for x in (u, v)
+        )
         determinant = da_r * db_c - da_c * db_r
         if determinant == 0:
             continue

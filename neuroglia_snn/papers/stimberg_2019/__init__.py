@@ -13,5 +13,5 @@ PAPER = Paper(
     TITLE="neurons and astrocytes of Stimberg et al. 2019: the models of its six figures",
     figures=("1", "2", "3", "4b", "4c", "5", "6"),
     package=__name__,
-    quick="a quarter of the astrocytes with noise and of the ring's time, a fifth of the time of fig. 4 C",
+    quick="a quarter of the astrocytes with noise and of the ring's time",
 )

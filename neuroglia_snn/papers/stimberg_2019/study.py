@@ -23,14 +23,13 @@ EXAMPLE = "Brian2's example"
 def figures(quick: bool) -> dict[str, Figure]:
     """By name, in the paper's order."""
     copies = {"population.astrocyte.size": "101" if quick else "401"}
-    brief = {"model.duration": "39 second"} if quick else {}
     short = {"model.duration": "1000 second"} if quick else {}
     return {
         "1": _of("figure-1", "stimberg_coba", {}, coba),
         "2": _of("figure-2", "gchi_astrocyte", copies, astrocytes),
         "3": _of("figure-3", "gliotransmitter_release", {}, release),
         "4b": _of("figure-4b", "gliotransmitter_loop", {}, loops),
-        "4c": _of("figure-4c", "gliotransmitter_loop_rates", brief, mean_release),
+        "4c": _of("figure-4c", "gliotransmitter_loop_rates", {}, mean_release),
         "5": _of("figure-5", "astrocyte_ring", short, ring),
         "6": _of("figure-6", "tripartite_coba", {}, tripartite),
     }
@@ -49,6 +48,12 @@ def _of(
         return Section(title, text, [path], rows, values)
 
     return Figure([job], section)
+
+
+def _keys(found: Mapping[str, float]) -> dict[str, float]:
+    """Names of results, from those of a table."""
+    plain = str.maketrans({" ": "_", ",": None, "(": None, ")": None})
+    return {name.translate(plain): value for name, value in found.items()}
 
 
 def coba_measures(data: xr.Dataset) -> dict[str, float]:
@@ -82,7 +87,7 @@ def coba(data: xr.Dataset) -> tuple:
         " values. Below: potential and conductances of one neuron.",
         figure,
         _beside(found, {n: Sample.of(v) for n, v in reference.COBA.items()}),
-        found,
+        _keys(found),
     )
 
 
@@ -101,7 +106,9 @@ def astrocytes(data: xr.Dataset) -> tuple:
     for (variable, at), quantiles in reference.WITH_NOISE.items():
         noisy = data[f"astrocytes_{variable}"].values[at * 100, 1:] / scale.get(variable, 1)
         below = [np.mean(noisy < q) for q in quantiles]
-        errors = [np.sqrt(s * (1 - s) * (1 / copies + 1 / reference.COPIES)) for s in reference.SHARES]
+        errors = [
+            np.sqrt(s * (1 - s) * (1 / copies + 1 / reference.COPIES)) for s in reference.SHARES
+        ]
         apart += [(b - s) / e for b, s, e in zip(below, reference.SHARES, errors, strict=True)]
         rows.append([f"{variable}, {at} s", *(f"{b:.2f}" for b in below)])
     values["quantiles_largest_difference"] = float(np.max(np.abs(apart)))
@@ -135,16 +142,26 @@ def release(data: xr.Dataset) -> tuple:
     times = data["releases_time"].values / 1e3
     figure, axes = subplots(4, 1, (8, 7))
     for unit, colour, name in ((0, COLOURS[1], "weak"), (1, COLOURS[0], "strong")):
-        axes[0].plot(data["time_astrocytes"] / 1e3, data["astrocytes_C"][:, unit], color=colour, label=name)
+        axes[0].plot(
+            data["time_astrocytes"] / 1e3, data["astrocytes_C"][:, unit], color=colour, label=name
+        )
     axes[0].set(ylabel="C (uM)", xlabel="time (s)")
     axes[0].legend(loc="upper right", fontsize=8, title="drive", title_fontsize=8)
     late = data.isel(time_synapses=slice(16400, None))
     for axis, variable in zip(axes[1:], ("u_S", "x_S", "Y_S"), strict=True):
         for kind, colour in enumerate((COLOURS[2], COLOURS[1], COLOURS[0])):
-            axis.plot(late["time_synapses"] / 1e3, late[f"synapses_{variable}"][:, kind], color=colour, lw=0.9)
+            axis.plot(
+                late["time_synapses"] / 1e3,
+                late[f"synapses_{variable}"][:, kind],
+                color=colour,
+                lw=0.9,
+            )
         axis.set(ylabel=variable + (" (uM)" if variable == "Y_S" else ""))
     axes[-1].set(xlabel="time (s); grey: no gliotransmission")
-    rows = [[f"{n + 1}", f"{t:.3f}", f"{e:.3f}"] for n, (t, e) in enumerate(zip(times, reference.RELEASES_AT, strict=True))]
+    rows = [
+        [f"{n + 1}", f"{t:.3f}", f"{e:.3f}"]
+        for n, (t, e) in enumerate(zip(times, reference.RELEASES_AT, strict=True))
+    ]
     return (
         "Fig. 3: release modulated by gliotransmitter",
         "Two astrocytes, one driven weakly and one strongly, release gliotransmitter; a train of spikes 16.5 s"
@@ -152,7 +169,10 @@ def release(data: xr.Dataset) -> tuple:
         " value at four times. Releases (s):",
         figure,
         (["release", "here", EXAMPLE], rows),
-        {"largest_difference": worst, **{f"release_{n + 1}_s": float(t) for n, t in enumerate(times)}},
+        {
+            "largest_difference": worst,
+            **{f"release_{n + 1}_s": float(t) for n, t in enumerate(times)},
+        },
     )
 
 
@@ -164,7 +184,9 @@ def loop_measures(data: xr.Dataset) -> dict[str, float]:
     quarter = (data["time_release"].values / 5e3).astype(int)
     for kind, name in enumerate(reference.KINDS):
         for q, rate in enumerate(reference.RATES):
-            found[f"{name}, {rate}"] = float(data["release_Y_S"].values[quarter == q, kind::3].mean())
+            found[f"{name}, {rate}"] = float(
+                data["release_Y_S"].values[quarter == q, kind::3].mean()
+            )
     return found
 
 
@@ -193,7 +215,7 @@ def loops(data: xr.Dataset) -> tuple:
         " gliotransmission follows the input's rate, in an open one it is there at every rate.",
         figure,
         _beside(found, loop_reference()),
-        {name.replace(", ", "_at_").replace(" ", "_"): value for name, value in found.items()},
+        _keys(found),
     )
 
 
@@ -236,7 +258,9 @@ def ring(data: xr.Dataset) -> tuple:
     high = calcium > 0.2
     waves = int(np.sum(~high[:-1] & high[1:], axis=0).mean().round())
     figure, axis = subplots(1, 1, (8, 4))
-    image = axis.pcolormesh(time, np.arange(calcium.shape[1]), calcium.T, cmap="viridis", shading="nearest")
+    image = axis.pcolormesh(
+        time, np.arange(calcium.shape[1]), calcium.T, cmap="viridis", shading="nearest"
+    )
     figure.colorbar(image, label="C (uM)")
     axis.set(xlabel="time (s)", ylabel="astrocyte")
     return (
@@ -285,7 +309,7 @@ def tripartite(data: xr.Dataset) -> tuple:
         "The first second of neurons and 3200 astrocytes (40 of them and their mean), of which none releases yet.",
         figure,
         _beside(found, known),
-        found,
+        _keys(found),
     )
 
 

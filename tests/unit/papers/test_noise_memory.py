@@ -18,10 +18,10 @@ from neuroglia_snn import cli, experiments
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments.work import Work
 from neuroglia_snn.options import overrides
+from neuroglia_snn.papers.jobs import Job, RunJob, Setting, SweepJob
 from neuroglia_snn.papers.noise_memory import phase, recall
 from neuroglia_snn.papers.noise_memory import study as noise_memory
 from neuroglia_snn.papers.noise_memory.forms import FULL, QUICK
-from neuroglia_snn.papers.jobs import Job, RunJob, Setting, SweepJob
 from neuroglia_snn.papers.noise_memory.paper import FIGURES
 from neuroglia_snn.sweeps import Grid, axis
 from neuroglia_snn.sweeps import figures as sweep_figures
