@@ -86,7 +86,8 @@ def _spikes(job: RunJob, setting: Setting) -> np.ndarray:
 def patterns(setting: Setting) -> Section:
     """The regimes, in floating point and in integers."""
     figure, axes = subplots(len(PATTERNS), 1, (8, 1.15 * len(PATTERNS) + 0.5), sharex=True)
-    rows, values = [], {}
+    rows: list[list[str]] = []
+    values: dict[str, float | int | None] = {}
     for axis, pattern in zip(axes, PATTERNS, strict=True):
         floating, fixed = (_job(pattern, "0.5 ms", bits) for bits in (None, BITS[0]))
         for job, colour, width in ((floating, CONTROL, 1.6), (fixed, MODEL, 0.7)):
@@ -113,7 +114,8 @@ def patterns(setting: Setting) -> Section:
 
 def errors(steps: tuple[str, ...], lava: list[str], setting: Setting) -> Section:
     """The paper's measure of error, of our integers."""
-    rows, values = [], {}
+    rows: list[list[str]] = []
+    values: dict[str, float | int | None] = {}
     figure, axes = subplots(1, len(steps), (3.2 * len(steps) + 1, 3.6), sharey=True, squeeze=False)
     for axis, dt in zip(axes[0], steps, strict=True):
         found: dict[int, list[float]] = {bits: [] for bits in BITS}

@@ -180,7 +180,7 @@ def loop_measures(data: xr.Dataset) -> dict[str, float]:
     """Mean Y_S (uM) of each kind of synapse at each rate, and releases of an astrocyte of a closed loop."""
     units = data["releases_unit"].values
     inputs = data.sizes["synapse_release"] // 3
-    found = {"releases of an astrocyte": np.sum(units < inputs) / inputs}
+    found = {"releases of an astrocyte": float(np.sum(units < inputs) / inputs)}
     quarter = (data["time_release"].values / 5e3).astype(int)
     for kind, name in enumerate(reference.KINDS):
         for q, rate in enumerate(reference.RATES):
