@@ -55,7 +55,8 @@ def identity(figures: Mapping[str, Figure], options: argparse.Namespace, seeds: 
         raise UserError(f"--seed must be 0 to {MAX_SEED + 1 - seeds}, not {options.seed}")
     jobs = [job for figure in figures.values() for job in figure.jobs]
     models = {name: checks.load_checked(name)[0] for name in {job.model: None for job in jobs}}
-    chosen = {backends.choose(job.backend, models[job.model]).name for job in jobs}
+    pairs = {(job.backend, job.model) for job in jobs}
+    chosen = {backends.choose(backend, models[name]).name for backend, name in pairs}
     return {
         "seed": options.seed,
         "paper_figures": ", ".join(figures),

@@ -59,7 +59,7 @@ def test_the_help_lists_every_figure_and_the_models_are_sound(paper):
 @pytest.mark.parametrize("quick", [True, False])
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda p: p.name)
 def test_every_job_can_be_repeated_from_the_command_line(paper, quick, tmp_path):
-    """The command that a report gives is one that the command line reads as the same job, with settings that fit."""
+    """The command that a report gives is one that the command line reads as the same job."""
     setting = Setting(Work(tmp_path), 3)
     jobs = [job for figure in known(paper, quick).values() for job in figure.jobs]
     assert len({job.name for job in jobs}) == len(
