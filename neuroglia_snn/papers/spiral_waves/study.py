@@ -279,7 +279,8 @@ def noise(jobs: dict[str, RunJob], setting: Setting) -> Section:
         values[f"{job.name.replace('-', '_')}_active_until"] = lasts
         if drawing is None:
             drawing = u, times
-            moving = movie.write(data, "frames_U", setting.work.folder / "noise.gif", 15, "viridis")
+            part = data.isel(time_frames=slice(None, None, 4))
+            moving = movie.write(part, "frames_U", setting.work.folder / "noise.gif", 15, "viridis")
     assert drawing is not None
     u, times = drawing
     figure, axes = subplots(2, 4, (11, 5.8))

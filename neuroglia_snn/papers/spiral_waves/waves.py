@@ -19,7 +19,9 @@ def crossings(values: np.ndarray, times: np.ndarray) -> list[np.ndarray]:
     place, unit = np.nonzero((before < 0) & (after >= 0))
     low, high = before[place, unit], after[place, unit]
     found = times[place] + (times[place + 1] - times[place]) * low / (low - high)
-    return [found[unit == n] for n in range(values.shape[1])]
+    by_unit = np.argsort(unit, kind="stable")  # and by time within a unit
+    counts = np.bincount(unit, minlength=values.shape[1])
+    return np.split(found[by_unit], np.cumsum(counts)[:-1])
 
 
 def intervals(passed: list[np.ndarray], after: float) -> np.ndarray:
