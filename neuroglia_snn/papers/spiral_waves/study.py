@@ -264,19 +264,17 @@ def noise(jobs: dict[str, RunJob], setting: Setting) -> Section:
         data = job.data(setting)
         u, times = data["frames_U"].values, data["time_frames"].values
         excited = (u > 2).mean(axis=(1, 2))
-        lasts = float(times[np.flatnonzero(excited > FEW)[-1]])
+        over = np.flatnonzero(excited <= FEW)
+        lasts = float(times[over[0]] if len(over) else times[-1])
         passed = waves.crossings(u.reshape(len(u), -1) - 2, times)
-        between = waves.intervals(passed, 0.0)
-        alive = lasts > times[-1] - 1
-        if alive and len(between):
+        between = waves.intervals([one[one <= lasts] for one in passed], 0.0)
+        said = ""
+        if len(between):
             said = f"{np.median(between):.1f} ({np.percentile(between, 25):.1f} to {np.percentile(between, 75):.1f})"
-            values["period"] = float(np.median(between))
-        else:
-            said = ""
-        rows.append(
-            [coupling, f"to the end ({times[-1]:.0f})" if alive else f"until {lasts:.1f}", said]
-        )
-        values[f"{job.name.replace('-', '_')}_active_until"] = lasts
+            values[f"{job.name.replace('-', '_')}_interval"] = float(np.median(between))
+        until = f"until {lasts:.1f}" if len(over) else f"to the end ({lasts:.0f})"
+        rows.append([coupling, until, said])
+        values[f"{job.name.replace('-', '_')}_lasts"] = lasts
         if drawing is None:
             drawing = u, times
             part = data.isel(time_frames=slice(None, None, 4))
@@ -294,9 +292,10 @@ def noise(jobs: dict[str, RunJob], setting: Setting) -> Section:
         "A spiral in the lattice that noise makes excitable",
         "Zhao et al. (2022) say of their lattice that with noise it carries spiral waves, after Ullner et al. (2003), and show none."
         " 512 x 512 of their neurons do, at sigma^2 = 0.065 and a coupling of U of 300 (that of their Fig. 2 f), with a third of it"
-        " for V: the free end of a strip curls up and turns for good; its path is ragged. At the coupling of Table I the strip dies at"
-        " once: fronts are slower there, so that V, which spreads as before, overtakes them from behind. Activity is more than"
-        f" {100 * FEW:g} % of all neurons above 2. The interval is the median (quartiles) between passages of U"
+        " for V: the free end of a strip curls up and turns, on a ragged path; where noise takes it to the edge, the wave is gone."
+        " At the coupling of Table I the strip breaks into pieces, which run on and fade, and waves start by themselves: fronts are"
+        " slower there, so that V, which spreads as before, overtakes them from behind, most likely. Activity lasts until no"
+        f" more than {100 * FEW:g} % of all neurons are above 2. The interval is the median (quartiles) between passages of U"
         f" through 2, of all recorded neurons. A movie is in {moving.name}.",
         [path],
         (["coupling", "activity lasts", "interval (units of time)"], rows),
