@@ -35,7 +35,9 @@ def test_measures_of_a_made_up_spiral():
     positions = np.arange(40, 62)
     reached = np.array([passed[30 * 64 + n][-1] for n in positions])
     reached = reached[0] + np.unwrap(reached - reached[0], period=8.0)
-    speed, error = waves.speed(positions - centre[1], reached)
+    offsets = np.column_stack([np.full(len(positions), 30 - centre[0]), positions - centre[1]])
+    straight = waves.unturned(reached, offsets, -2 * np.pi / 8.0)
+    speed, error = waves.speed(np.hypot(*offsets.T), straight)
     assert speed == pytest.approx(2.5, rel=2e-3) and error < 0.01
 
 

@@ -67,7 +67,7 @@ def spiral(job: RunJob, rings: list[RunJob], setting: Setting) -> Section:
     passed = waves.crossings(u.reshape(len(u), -1), times)
     between = waves.intervals(passed, half)
     period = float(between.mean())
-    ray = _ray(data, centre, abs(turning.slope))
+    ray = _ray(data, centre, turning.slope)
     fronts = _fronts(data, ray["row"], ray["distance"], ray["columns"])
     wavelength = ray["speed"] * period
     ring = _ring_period(rings, wavelength, setting)
@@ -130,31 +130,31 @@ def spiral(job: RunJob, rings: list[RunJob], setting: Setting) -> Section:
 
 
 def _ray(data: xr.Dataset, centre: np.ndarray, frequency: float) -> dict:
-    """One front along the row through the centre, to the right: where it is when.
+    """One front along the row next to the centre, to the right: where it is when.
 
-    The row is half a recorded distance off the centre at most; a spiral's front reaches a place at another
-    angle as much later as it takes to turn by it.
+    ``frequency`` is that of the tip, with its sign.
     """
     times = data["time_frames"].values
     row = round(centre[0] / RECORDED)
     columns = np.arange(data.sizes["column_frames"])
     across = columns * RECORDED - centre[1]
     columns = columns[(across > 15) & (columns < data.sizes["column_frames"] - 5)]
-    distance = np.hypot(columns * RECORDED - centre[1], row * RECORDED - centre[0])
+    offsets = np.column_stack(
+        [np.full(len(columns), row * RECORDED - centre[0]), columns * RECORDED - centre[1]]
+    )
     passed = waves.crossings(data["frames_u"].values[:, row, columns], times)
-    period = 2 * np.pi / frequency
-    latest = passed[-1][-1]
-    reached = [latest]
+    reached = [passed[-1][-1]]
     for one in passed[-2::-1]:  # inwards: the same front was there before
         reached.append(one[one <= reached[-1]][-1])
-    reached_at = np.array(reached[::-1])
-    speed, error = waves.speed(distance, reached_at)
-    assert np.all(np.diff(reached_at) < period / 2), "one front, not two"
+    at = waves.unturned(np.array(reached[::-1]), offsets, frequency)
+    distance = np.hypot(*offsets.T)
+    speed, error = waves.speed(distance, at)
+    assert np.all(np.diff(at) < np.pi / abs(frequency)), "one front, not two"
     return {
         "row": row,
         "columns": columns,
         "distance": distance,
-        "at": reached_at,
+        "at": at,
         "speed": speed,
         "error": error,
     }

@@ -55,6 +55,22 @@ def speed(positions: np.ndarray, times: np.ndarray) -> tuple[float, float]:
     return 1 / line.slope, line.error / line.slope**2
 
 
+def unturned(times: np.ndarray, offsets: np.ndarray, frequency: float) -> np.ndarray:
+    """Times at which a spiral's front would have reached places of the same distance on the ray of angle 0.
+
+    A front reaches a place at another angle as much later as it takes to turn by it.
+
+    Parameters
+    ----------
+    times : (place,)
+    offsets : (place, 2)
+        Rows and columns from the centre.
+    frequency : float
+        Angular, positive where angles from columns to rows grow.
+    """
+    return times - np.arctan2(*offsets.T) / frequency
+
+
 def tip(u: np.ndarray, v: np.ndarray) -> tuple[float, float] | None:
     """Row and column where both u and v are 0, or None where they are nowhere, or in several places.
 
