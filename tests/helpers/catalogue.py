@@ -8,7 +8,7 @@ import pytest
 
 #: Models that ask nothing of an exchange or a backend that others of the catalogue do not.
 ALIKE = {"astrocyte_ring", "cobahh", "cuba", "gliotransmitter_loop", "gliotransmitter_loop_rates"}
-ALIKE |= {"stimberg_coba"}
+ALIKE |= {"noise_induced_spirals", "stimberg_coba"}
 _CELLS = {"n_e": "320", "n_i": "80"}
 #: Without their experiments and durations; models that are not here are small enough.
 SMALL: dict[str, dict[str, str]] = {
@@ -21,6 +21,8 @@ SMALL: dict[str, dict[str, str]] = {
     "diehl_cook": {"n": "4"},
     "gliotransmitter_loop": {"n": "10"},
     "gliotransmitter_loop_rates": {"n": "10"},
+    "noise_induced_spirals": {"n": "20"},
+    "spiral_waves": {"n": "20", "record.frames.stride": "2"},
     "stimberg_coba": {"N_e": "320", "N_i": "80"},
     "tripartite_coba": {
         "N_e": "320",

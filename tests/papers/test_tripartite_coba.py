@@ -12,19 +12,10 @@ import pytest
 import xarray as xr
 
 from neuroglia_snn.options import Options
+from neuroglia_snn.papers.stimberg_2019 import reference, study
 from neuroglia_snn.runs import run
 
 pytestmark = pytest.mark.thorough  # the network compiles for a minute
-
-#: name: (mean, standard deviation over 4 seeds)
-REFERENCE = {
-    "excitatory rate (Hz)": (0.3266, 0.0123),
-    "inhibitory rate (Hz)": (0.3331, 0.0111),
-    "C (uM)": (0.029528, 0.000072),
-    "I (uM)": (0.2108, 0.0031),
-    "h": (0.899737, 0.000016),
-    "Gamma_A": (0.366, 0.006),
-}
 
 
 @pytest.fixture(scope="module")
@@ -34,25 +25,13 @@ def data(tmp_path_factory) -> xr.Dataset:
     return xr.open_dataset(out / "data.nc")
 
 
-def measured(data: xr.Dataset) -> dict[str, float]:
-    units = data.spikes_unit.values
-    values = {v: float(data[f"final_astrocyte_{v}"].mean()) for v in ("C", "I", "h", "Gamma_A")}
-    return {
-        "excitatory rate (Hz)": np.sum(units < 3200) / 3200,
-        "inhibitory rate (Hz)": np.sum(units >= 3200) / 800,
-        "C (uM)": values["C"],
-        "I (uM)": values["I"],
-        "h": values["h"],
-        "Gamma_A": values["Gamma_A"],
-    }
-
-
-@pytest.mark.parametrize("name", REFERENCE)
+@pytest.mark.parametrize("name", reference.TRIPARTITE)
 def test_the_network_agrees_with_the_examples_own_run(data, name):
     """Within 4.5 standard deviations of a difference (a t of 3 degrees of freedom: p about 0.02 each
     at 4.5, so a wrong equation shows and a seed does not)."""
-    mean, deviation = REFERENCE[name]
-    assert abs(measured(data)[name] - mean) < 4.5 * deviation * np.sqrt(1 + 1 / 4)
+    mean, deviation = reference.TRIPARTITE[name]
+    found = study.tripartite_measures(data)[name]
+    assert abs(found - mean) < 4.5 * deviation * np.sqrt(1 + 1 / reference.TRIPARTITE_SEEDS)
 
 
 def test_the_same_astrocytes_have_synapses(data):

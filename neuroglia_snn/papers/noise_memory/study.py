@@ -8,30 +8,21 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from neuroglia_snn import backends, checks
 from neuroglia_snn.backends.base import Request
-from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.experiments.work import Section, Work
+from neuroglia_snn.experiments.work import Work
 from neuroglia_snn.noise import MAX_SEED
-from neuroglia_snn.options import command
+from neuroglia_snn.papers import figures as shared
+from neuroglia_snn.papers.figures import Figure
+from neuroglia_snn.papers.jobs import Job, Setting, SweepJob, unit_steps
 from neuroglia_snn.papers.noise_memory import memory, phase, recall
 from neuroglia_snn.papers.noise_memory.forms import FULL, LATTICE, MEMORY, QUICK, Form
-from neuroglia_snn.papers.noise_memory.jobs import Job, Setting, SweepJob, unit_steps
 
 __all__ = ["identity", "reproduce"]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What a figure takes, and what makes a section of it."""
-
-    jobs: Iterable[Job]
-    draw: Callable[[Setting], Section]
 
 
 def figures(form: Form) -> dict[str, Figure]:
@@ -88,21 +79,10 @@ def identity(options: argparse.Namespace) -> dict:
     if options.seeds is not None and not 1 <= options.seeds <= MAX_SEED + 1:
         raise UserError(f"--seeds must be 1 to {MAX_SEED + 1}, not {options.seeds}")
     form = _form(options)
-    most = MAX_SEED + 1 - max(form.seeds, form.phase_seeds, phase.REPLICAS)
-    if not 0 <= options.seed <= most:
-        raise UserError(f"--seed must be 0 to {most}, not {options.seed}")
-    wanted = _wanted(options)
-    models = {
-        job.model: checks.load_checked(job.model)[0] for f in wanted.values() for job in f.jobs
-    }
-    chosen = {name: backends.choose("auto", model).name for name, model in models.items()}
+    seeds = max(form.seeds, form.phase_seeds, phase.REPLICAS)
     return {
-        "seed": options.seed,
-        "paper_figures": ", ".join(wanted),
-        "quick": options.quick,
+        **shared.identity(_wanted(options), options, seeds),
         "seeds": f"{form.seeds} a point (fig. 2: {form.phase_seeds})",
-        "backend": ", ".join(sorted(set(chosen.values()))),
-        "model_digests": {name: model.digest for name, model in models.items()},
     }
 
 
@@ -111,52 +91,18 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
     setting = Setting(work, options.seed, options.workers, options.resume, options.force)
     wanted = _wanted(options)
     jobs = {job.name: job for figure in wanted.values() for job in figure.jobs}
-    if options.force and not options.resume:
-        for job in jobs.values():
-            job.give_up(setting)
     _announce(jobs.values(), setting)
-    work.part("begun", dict)  # from here on there is something to go on with
-    sections, done = {}, set()
-    for name, figure in wanted.items():
-        for job in figure.jobs:
-            if job.name not in done:  # Figs 3 and 4 share a run
-                job.carry_out(setting)
-                done.add(job.name)
-        sections[name] = figure.draw(setting)
-    return {
-        "workers": options.workers,
-        "versions": collect.versions(),
-        "results": {
-            f"{name}_{key}": value
-            for name, s in sections.items()
-            for key, value in s.values.items()
-        },
-        "failed": {
-            f"{job.name}: {point}": why
-            for job in jobs.values()
-            for point, why in job.summary(setting).get("failed", {}).items()
-        },
-        "figures": [str(path) for s in sections.values() for path in s.figures],
-        "sections": [
-            s.describe(
-                [
-                    _again(options, name, wanted[name].jobs),
-                    *(job.command(setting) for job in wanted[name].jobs),
-                ]
-            )
-            for name, s in sections.items()
-        ],
-    }
 
+    def flags(name: str) -> list[str]:
+        """Of one figure; ``--seeds`` is nothing to single runs."""
+        sweeps = any(isinstance(job, SweepJob) for job in wanted[name].jobs)
+        return [
+            *("--seed", str(options.seed)),
+            *(["--quick"] if options.quick else []),
+            *(["--seeds", str(options.seeds)] if options.seeds and sweeps else []),
+        ]
 
-def _again(options: argparse.Namespace, name: str, jobs: Iterable[Job]) -> str:
-    """The command that makes one figure again; ``--seeds`` is nothing to single runs."""
-    flags = ["--seed", str(options.seed)]
-    if options.quick:
-        flags += ["--quick"]
-    if options.seeds and any(isinstance(job, SweepJob) for job in jobs):
-        flags += ["--seeds", str(options.seeds)]
-    return command("reproduce", "noise-memory", "--figure", name, *flags)
+    return shared.carry_out("noise-memory", wanted, setting, flags)
 
 
 def _form(options: argparse.Namespace) -> Form:
@@ -172,14 +118,7 @@ def _wanted(options: argparse.Namespace) -> dict[str, Figure]:
     ------
     UserError
     """
-    known = figures(_form(options))
-    asked = {_ALSO.get(name, name) for name in options.figure} or {"all"}
-    unknown = asked - {*known, "all"}
-    if unknown:
-        raise UserError(
-            f"--figure {min(unknown)}: there is none (there are {', '.join(known)}, all)"
-        )
-    return {name: figure for name, figure in known.items() if "all" in asked or name in asked}
+    return shared.wanted(figures(_form(options)), options.figure, _ALSO)
 
 
 # ------------------------------------------------------------------------------- the estimate

@@ -37,6 +37,11 @@ class Job(ABC):
     model: str
 
     @property
+    def backend(self) -> str:
+        """Of all its simulations."""
+        return "auto"
+
+    @property
     @abstractmethod
     def runs(self) -> int:
         """How many simulations."""
@@ -146,6 +151,8 @@ class RunJob(Job):
     settings: Mapping[str, str] = field(default_factory=dict)
     control: bool = False
     replicas: int = 1
+    backend: str = "auto"
+    precision: str | None = None
 
     @property
     def runs(self) -> int:
@@ -155,6 +162,8 @@ class RunJob(Job):
     def options(self, setting: Setting) -> Options:
         """As `run` takes them."""
         return Options(
+            backend=self.backend,
+            precision=self.precision,
             overrides=self.settings,
             seed=setting.seed,
             control=self.control,
