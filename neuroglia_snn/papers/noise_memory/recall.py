@@ -15,7 +15,7 @@ from neuroglia_snn.measures import spread_over_seeds
 from neuroglia_snn.papers.noise_memory import memory
 from neuroglia_snn.papers.noise_memory.figures import draw_response
 from neuroglia_snn.papers.noise_memory.forms import BEST_NOISE, MEMORY, PAPERS_NOISE, Form
-from neuroglia_snn.papers.noise_memory.jobs import RunJob, Setting, SweepJob
+from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob
 from neuroglia_snn.papers.noise_memory.requirements import TEST_PATTERNS
 from neuroglia_snn.results.plots import MAP
 

@@ -21,7 +21,7 @@ from neuroglia_snn.options import overrides
 from neuroglia_snn.papers.noise_memory import phase, recall
 from neuroglia_snn.papers.noise_memory import study as noise_memory
 from neuroglia_snn.papers.noise_memory.forms import FULL, QUICK
-from neuroglia_snn.papers.noise_memory.jobs import Job, RunJob, Setting, SweepJob
+from neuroglia_snn.papers.jobs import Job, RunJob, Setting, SweepJob
 from neuroglia_snn.papers.noise_memory.paper import FIGURES
 from neuroglia_snn.sweeps import Grid, axis
 from neuroglia_snn.sweeps import figures as sweep_figures
@@ -256,7 +256,7 @@ def test_an_interrupted_run_goes_on_and_a_finished_one_is_left_alone(tmp_path, m
         (out / "summary.json").write_text('{"results": {"a": 1}}')
         return SimpleNamespace(interrupted_at=None)
 
-    monkeypatch.setattr("neuroglia_snn.papers.noise_memory.jobs.run", run)
+    monkeypatch.setattr("neuroglia_snn.papers.jobs.run", run)
     job = RunJob("figure-3/x", "noise_induced_memory")
     job.carry_out(Setting(Work(tmp_path), 0))
     job.carry_out(Setting(Work(tmp_path), 0, resume=True))
