@@ -11,8 +11,8 @@ import pytest
 import xarray as xr
 
 from neuroglia_snn.cli import main
-from neuroglia_snn.papers.noise_memory import study as noise_memory
 from neuroglia_snn.papers.jobs import RunJob, SweepJob
+from neuroglia_snn.papers.noise_memory import study as noise_memory
 
 pytest.importorskip("distributed", reason="needs the extra 'sweep'")
 

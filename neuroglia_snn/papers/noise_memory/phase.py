@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from neuroglia_snn.experiments.work import Section
 from neuroglia_snn.measures import spread_over_seeds
-from neuroglia_snn.papers.noise_memory.forms import LATTICE, Form
 from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob
+from neuroglia_snn.papers.noise_memory.forms import LATTICE, Form
 
 #: sigma_c^2 of infinitely strong coupling: the Stratonovich drift V*sigma^2/2 moves the mean field's
 #: fixed point onto the left branch of its nullcline (Zhao et al. 2022 after their ref. [25]).

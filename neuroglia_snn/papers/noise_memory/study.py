@@ -19,9 +19,9 @@ from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments.work import Section, Work
 from neuroglia_snn.noise import MAX_SEED
 from neuroglia_snn.options import command
+from neuroglia_snn.papers.jobs import Job, Setting, SweepJob, unit_steps
 from neuroglia_snn.papers.noise_memory import memory, phase, recall
 from neuroglia_snn.papers.noise_memory.forms import FULL, LATTICE, MEMORY, QUICK, Form
-from neuroglia_snn.papers.jobs import Job, Setting, SweepJob, unit_steps
 
 __all__ = ["identity", "reproduce"]
 

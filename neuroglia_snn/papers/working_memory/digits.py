@@ -47,7 +47,9 @@ def draw_text(text: str, shape: tuple[int, int]) -> BoolArray:
     if not len(outline.vertices):
         raise ImageError(f"there is nothing to draw of {text!r}")
     box = outline.get_extents()
-    size = max(box.height / shape[0], box.width / shape[1]) / _PART  # of a pixel, in the font's units
+    size = (
+        max(box.height / shape[0], box.width / shape[1]) / _PART
+    )  # of a pixel, in the font's units
     rows, columns = (np.arange(n) - (n - 1) / 2 for n in shape)
     x = (box.x0 + box.x1) / 2 + columns * size
     y = (box.y0 + box.y1) / 2 - rows * size
@@ -56,9 +58,7 @@ def draw_text(text: str, shape: tuple[int, int]) -> BoolArray:
     return np.logical_xor.reduce(inside).reshape(shape)  # what is within a hole is not inked
 
 
-def turned_over(
-    image: BoolArray, fraction: float, seed: int | np.random.SeedSequence
-) -> BoolArray:
+def turned_over(image: BoolArray, fraction: float, seed: int | np.random.SeedSequence) -> BoolArray:
     """Turn over a fraction of an image's pixels: True becomes False, and False True.
 
     Exactly ``round(fraction * image.size)`` pixels are drawn without replacement.

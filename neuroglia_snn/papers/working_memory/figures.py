@@ -70,7 +70,9 @@ def calcium(result: Result) -> Figure | None:
     for item, shade in zip(learned, shades, strict=True):
         alone = covered[item] & ~np.any([covered[i] for i in learned if i != item], axis=0)
         if alone.any():
-            right.plot(values[time], values.values[:, alone].mean(axis=1), color=str(shade), label=item)
+            right.plot(
+                values[time], values.values[:, alone].mean(axis=1), color=str(shade), label=item
+            )
     rest = ~np.any([covered[i] for i in learned], axis=0)
     if rest.any():
         right.plot(values[time], values.values[:, rest].mean(axis=1), color=MODEL, label="none")

@@ -54,9 +54,14 @@ def _shown(reporter: Reporter) -> None:
     for stimulus in shown:
         if stimulus.image is None or stimulus.pattern is not None:
             reporter.error(
-                f"stimulus '{stimulus.stated}' shows an item: give it an image", "stimulus", stimulus.stated
+                f"stimulus '{stimulus.stated}' shows an item: give it an image",
+                "stimulus",
+                stimulus.stated,
             )
-        elif images.count(stimulus.image) > 1 or stimulus.population != model.experiment["population"]:
+        elif (
+            images.count(stimulus.image) > 1
+            or stimulus.population != model.experiment["population"]
+        ):
             reporter.error(
                 f"stimulus '{stimulus.stated}' needs an image of its own, shown once to"
                 f" '{model.experiment['population']}'",
