@@ -14,6 +14,10 @@ _CELLS = {"n_e": "320", "n_i": "80"}
 SMALL: dict[str, dict[str, str]] = {
     # where neighbours are equal, the sign of their difference is that of a rounding
     "astrocyte_ring": {"population.astrocyte.initial.I": "i*0.001*umolar"},
+    "astrocyte_working_memory": {
+        "population.neuron.shape": "[16, 16]",
+        "population.astrocyte.shape": "[5, 5]",
+    },
     "brunel_2000": {"n_e": "320"},
     "coba": _CELLS,
     "cobahh": _CELLS,

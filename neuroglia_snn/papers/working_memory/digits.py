@@ -43,9 +43,9 @@ def draw_text(text: str, shape: tuple[int, int]) -> BoolArray:
             f"a lattice of {describe_size(shape)} is too small for a digit, which needs"
             f" {_MIN_SIDE} x {_MIN_SIDE} at least"
         )
-    outline = TextPath((0, 0), text, prop=FontProperties(family="DejaVu Sans", weight="bold"))
-    if not len(outline.vertices):
+    if not text.strip():
         raise ImageError(f"there is nothing to draw of {text!r}")
+    outline = TextPath((0, 0), text, prop=FontProperties(family="DejaVu Sans", weight="bold"))
     box = outline.get_extents()
     size = (
         max(box.height / shape[0], box.width / shape[1]) / _PART

@@ -7,6 +7,7 @@ Front. Cell. Neurosci. 15:631485 (2021).
 from __future__ import annotations
 
 import argparse
+import functools
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -314,6 +315,7 @@ def _share(item: str, learned: str) -> float:
     return float(covered[digits.draw_text(item, shape)].mean())
 
 
+@functools.cache
 def _shape() -> tuple[int, int]:
     rows, columns = checks.load_checked(MODEL)[0].populations["neuron"].shape
     return rows, columns
