@@ -351,6 +351,12 @@ def test_the_files_protocol_is_one_of_the_studys(tmp_path):
     (tmp_path / "other.toml").write_text(Protocol("7", "07", 1000).document())
     (own, _), (same, _) = load_checked(MODEL), load_checked(tmp_path / "same.toml")
     assert (same.stimuli, same.phases) == (own.stimuli, own.phases)
+    (tmp_path / "soon.toml").write_text(Protocol("1", "1", 0).document())
+    assert [p.name for p in load_checked(tmp_path / "soon.toml")[0].phases] == [
+        "rest",
+        "learn_1",
+        "test_1",
+    ]
     other, _ = load_checked(tmp_path / "other.toml")
     assert {n: (s.start, s.duration) for n, s in other.stimuli.items()} == {
         "learn_7": (0.5, 0.2),

@@ -39,7 +39,7 @@ class Protocol:
         lines += _phase("rest", 500)
         for item in self.learned:
             lines += _phase(LEARN + item, 300, LEARN + item)
-        lines += _phase("hold", self.hold)
+        lines += _phase("hold", self.hold) if self.hold else []
         for item in self.tested:
             lines += _phase(TEST + item, 400, TEST + item)
         return "\n".join(lines) + "\n"
