@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+
+from neuroglia_snn import spec
+from neuroglia_snn.catalog.load import load
+from neuroglia_snn.quantities import parse_quantity
 
 #: Models that ask nothing of an exchange or a backend that others of the catalogue do not.
 ALIKE = {"astrocyte_ring", "cobahh", "cuba", "gliotransmitter_loop", "gliotransmitter_loop_rates"}
@@ -42,3 +48,12 @@ SMALL: dict[str, dict[str, str]] = {
 def quick(names: Iterable[str]) -> list:
     """Parameters of a test of all models, which is a thorough one where models are alike."""
     return [pytest.param(n, marks=pytest.mark.thorough if n in ALIKE else ()) for n in names]
+
+
+def load_short(name: str | Path, settings: Mapping[str, str]) -> spec.Model:
+    """A model with settings; ``model.duration`` cuts one in phases off, which are as long as its run."""
+    whole = load(name)
+    if not whole.phases or "model.duration" not in settings:
+        return load(name, settings)
+    model = load(name, {k: v for k, v in settings.items() if k != "model.duration"})
+    return replace(model, duration=parse_quantity(settings["model.duration"]).si)
