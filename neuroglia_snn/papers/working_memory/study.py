@@ -227,7 +227,7 @@ def _numbers(jobs: Mapping[int, SweepJob], setting: Setting) -> Section:
     return Section(
         "Number of items",
         "Digits from 0 on, each shown for 200 ms every 300 ms, then cued in the same order, every 400 ms."
-        " Of ten items the first is cued 3.6 s after it was shown, as the last is. Digits overlap: ten of them"
+        " With ten items a cue begins 3.6 to 4.5 s after its item did. Digits overlap: ten of them"
         f" cover {100 * _covered(_digits(10)):.0f} % of the lattice, four {100 * _covered(_digits(4)):.0f} %.",
         [path],
         (["items", "correlation"], rows),
