@@ -13,6 +13,7 @@ import xarray as xr
 from neuroglia_snn import checkpoint, checks, results, spec
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments.work import Work
+from neuroglia_snn.measures import spread_over_seeds
 from neuroglia_snn.options import Options, command
 from neuroglia_snn.runs import run
 from neuroglia_snn.sweeps import Grid, axis, store, sweep
@@ -196,6 +197,19 @@ class RunJob(Job):
     def unit_steps(self) -> float:
         """See `Job`."""
         return self.runs * _unit_steps(self.model, self.settings)
+
+
+def mean(values: xr.DataArray) -> float:
+    """Over seeds; NaN where one of them failed."""
+    return float(values.mean("seed", skipna=False))
+
+
+def spread(values: xr.DataArray) -> str:
+    """Mean, and standard deviation where there are several seeds."""
+    several = values.sizes["seed"] > 1
+    return f"{mean(values):.3f}" + (
+        f" ± {float(spread_over_seeds(values, skipna=False)):.3f}" if several else ""
+    )
 
 
 def unit_steps(model: spec.Model) -> float:

@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fuzz import contract, random_models
-from helpers.catalogue import SMALL, quick
+from helpers.catalogue import SMALL, load_short, quick
 
 from neuroglia_snn import backends, export, noise
 from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.backends.brian.quiet import hush
 from neuroglia_snn.catalog import files
-from neuroglia_snn.catalog.load import load
 from neuroglia_snn.exchange import groups, synapses, to_brian2, write
 from neuroglia_snn.exchange.to_brian2 import script
 
@@ -71,7 +70,7 @@ def both(
     name: str | Path, folder: Path, settings: Mapping[str, str], device: str = "runtime"
 ) -> tuple[Outcome, Mapping[str, np.ndarray]]:
     """Our own run, and that of the exported script, with a checkerboard for every image."""
-    model = load(name, settings)
+    model = load_short(name, settings)
     images = {n: np.indices(shape).sum(0) % 2 > 0 for n, shape in model.images().items()}
     path = folder / "script.py"
     write(script(model, images, device, seed=5), path)

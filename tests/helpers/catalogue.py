@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+
+from neuroglia_snn import spec
+from neuroglia_snn.catalog.load import load
+from neuroglia_snn.quantities import parse_quantity
 
 #: Models that ask nothing of an exchange or a backend that others of the catalogue do not.
 ALIKE = {"astrocyte_ring", "cobahh", "cuba", "gliotransmitter_loop", "gliotransmitter_loop_rates"}
@@ -14,6 +20,10 @@ _CELLS = {"n_e": "320", "n_i": "80"}
 SMALL: dict[str, dict[str, str]] = {
     # where neighbours are equal, the sign of their difference is that of a rounding
     "astrocyte_ring": {"population.astrocyte.initial.I": "i*0.001*umolar"},
+    "astrocyte_working_memory": {
+        "population.neuron.shape": "[16, 16]",
+        "population.astrocyte.shape": "[5, 5]",
+    },
     "brunel_2000": {"n_e": "320"},
     "coba": _CELLS,
     "cobahh": _CELLS,
@@ -40,3 +50,12 @@ SMALL: dict[str, dict[str, str]] = {
 def quick(names: Iterable[str]) -> list:
     """Parameters of a test of all models, which is a thorough one where models are alike."""
     return [pytest.param(n, marks=pytest.mark.thorough if n in ALIKE else ()) for n in names]
+
+
+def load_short(name: str | Path, settings: Mapping[str, str]) -> spec.Model:
+    """A model with settings; ``model.duration`` cuts one in phases off, which are as long as its run."""
+    whole = load(name)
+    if not whole.phases or "model.duration" not in settings:
+        return load(name, settings)
+    model = load(name, {k: v for k, v in settings.items() if k != "model.duration"})
+    return replace(model, duration=parse_quantity(settings["model.duration"]).si)

@@ -9,7 +9,7 @@ import brian2
 import numpy as np
 import pytest
 from helpers import spiking
-from helpers.catalogue import SMALL
+from helpers.catalogue import SMALL, load_short
 
 import neuroglia_snn as ng
 from neuroglia_snn import mapping
@@ -236,7 +236,7 @@ def test_every_model_of_the_catalogue_is_placed():
         **{n: MEMORY for n in files.names("models") if n.startswith("noise_induced_memory")},
     }
     for name in files.names("models"):
-        observed = of_model(load(name, small.get(name, {}) | {"model.duration": "2 ms"}))
+        observed = of_model(load_short(name, small.get(name, {}) | {"model.duration": "2 ms"}))
         layout = placed(observed, "loihi2")
         assert {p.where for p in layout.placements} <= {"cores", "embedded processors", "outside"}
         units = sum(core.size for core in layout.cores)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.measures import spread_over_seeds
-from neuroglia_snn.papers.noise_memory.measures import mean_field_spikes, memory_accuracy
+from neuroglia_snn.measures import memory_accuracy, spread_over_seeds
+from neuroglia_snn.papers.noise_memory.measures import mean_field_spikes
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=2, max_side=8)
 

@@ -6,36 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from neuroglia_snn.catalog.schema import NUMBER, QUANTITY, TEXT
-from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments import Experiment, Image, Option
+from neuroglia_snn.papers.glial import NO_ASTROCYTES, Glial, figures_of, require_left
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from neuroglia_snn import spec
     from neuroglia_snn.checks.findings import Reporter
     from neuroglia_snn.papers.noise_memory.memory import Images
     from neuroglia_snn.results import Result
 
 
-def _figure(name: str):
-    """A figure of `figures`, which is imported when it is drawn."""
-
-    def draw(result: Result) -> Figure:
-        from neuroglia_snn.papers.noise_memory import figures
-
-        return getattr(figures, name)(result)
-
-    return draw
-
-
-def _require(model: spec.Model, key: str, left: Mapping[str, Any]) -> None:
-    """What is left of a model holds what its experiment is about."""
-    if model.experiment[key] not in left:
-        raise UserError(f"the experiment of '{model.name}' needs {key} '{model.experiment[key]}'")
-
-
-class AssociativeMemory(Experiment):
+class AssociativeMemory(Glial):
     """Train an image, cue it, measure what is recalled (Fig. 3, eqs 1-2)."""
 
     kind = "associative-memory"
@@ -51,9 +32,11 @@ class AssociativeMemory(Experiment):
         Option("train", Image, "training image"),
         Option("test", Image, "cue"),
         Option("clean", Image, "ideal pattern (default: the training image)"),
-        Option("no_astrocytes", bool, "neurons alone: --without and the model's glia"),
+        NO_ASTROCYTES,
     )
-    figures = {name: _figure(name) for name in ("inputs", "response", "time_courses")}
+    figures = figures_of(
+        "neuroglia_snn.papers.noise_memory.figures", "inputs", "response", "time_courses"
+    )
     measures_itself = True
 
     def check(self, reporter: Reporter) -> None:
@@ -61,18 +44,6 @@ class AssociativeMemory(Experiment):
         from neuroglia_snn.papers.noise_memory import requirements
 
         requirements.check_memory(reporter)
-
-    def adapted(self, model: spec.Model, own: Mapping[str, Any]) -> spec.Model:
-        """Without the glia, where that is asked for."""
-        _require(model, "population", model.populations)
-        glia = str(model.experiment["glia"])
-        gone = own.get("no_astrocytes") and glia in model.populations
-        return model.without(glia) if gone else model
-
-    def control(self, model: spec.Model) -> spec.Model | None:
-        """The model without its glia."""
-        glia = str(model.experiment["glia"])
-        return model.without(glia) if glia in model.populations else None
 
     def required_images(self, model: spec.Model) -> Mapping[str, tuple[int, ...]]:
         """None: a digit is drawn where no images are given."""
@@ -114,7 +85,7 @@ class MeanField(Experiment):
 
     def adapted(self, model: spec.Model, own: Mapping[str, Any]) -> spec.Model:
         """The model, which still records its mean field."""
-        _require(model, "record", model.records)
+        require_left(model, "record", model.records)
         return model
 
     def measure(self, result: Result) -> Mapping[str, float | int | None]:

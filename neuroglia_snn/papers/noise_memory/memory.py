@@ -15,8 +15,8 @@ import xarray as xr
 from neuroglia_snn import images as pictures
 from neuroglia_snn import labels, spec
 from neuroglia_snn.errors import UserError
+from neuroglia_snn.measures import memory_accuracy
 from neuroglia_snn.papers.noise_memory import patterns
-from neuroglia_snn.papers.noise_memory.measures import memory_accuracy
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING
 
+from neuroglia_snn.papers.flags import add_workers
 from neuroglia_snn.papers.noise_memory.forms import FULL, QUICK
 
 if TYPE_CHECKING:
@@ -35,19 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"of every point of figs 2 a, e, f, 5, novel and readings (default: {FULL.seeds};"
         f" with --quick {QUICK.phase_seeds} for fig. 2, {QUICK.seeds} else)",
     )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=_processors(),
-        metavar="N",
-        help="runs side by side (default: the number of processors)",
-    )
-
-
-def _processors() -> int:
-    """That this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
+    add_workers(parser)
 
 
 def identity(options: argparse.Namespace) -> dict:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from neuroglia_snn import checks
 from neuroglia_snn.experiments.work import Section
 from neuroglia_snn.measures import spread_over_seeds
-from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob
+from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob, mean, spread
 from neuroglia_snn.papers.noise_memory import memory
 from neuroglia_snn.papers.noise_memory.figures import draw_response
 from neuroglia_snn.papers.noise_memory.forms import BEST_NOISE, MEMORY, PAPERS_NOISE, Form
@@ -359,19 +359,6 @@ def _longer(values: Mapping[str, float]) -> str:
         " writes the model from it would take that; the program counts its timer down in both halves of every"
         f" step, so that 30 ms are left. Here the longer drive recalls {long:.3f}, the shorter {ours:.3f};"
         " docs/explanation/agreement.md has both at other noises."
-    )
-
-
-def mean(values: xr.DataArray) -> float:
-    """Over seeds; NaN where one of them failed."""
-    return float(values.mean("seed", skipna=False))
-
-
-def spread(values: xr.DataArray) -> str:
-    """Mean, and standard deviation where there are several seeds."""
-    several = values.sizes["seed"] > 1
-    return f"{mean(values):.3f}" + (
-        f" ± {float(spread_over_seeds(values, skipna=False)):.3f}" if several else ""
     )
 
 

@@ -18,7 +18,7 @@ from neuroglia_snn import cli, experiments
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments.work import Work
 from neuroglia_snn.options import overrides
-from neuroglia_snn.papers.jobs import Job, RunJob, Setting, SweepJob
+from neuroglia_snn.papers.jobs import Job, RunJob, Setting, SweepJob, spread
 from neuroglia_snn.papers.noise_memory import phase, recall
 from neuroglia_snn.papers.noise_memory import study as noise_memory
 from neuroglia_snn.papers.noise_memory.forms import FULL, QUICK
@@ -194,7 +194,7 @@ def test_the_bars_of_every_figure_are_the_spread_of_the_table(drawn, tmp_path):
     """Of a sample: two seeds at 0.4 and 0.6 have 0.1414 and not 0.1."""
     data = xr.Dataset({k: (("sigma2", "seed"), [[0.4, 0.6]]) for k in recalls(0)})
     data = data.assign_coords(sigma2=[0.1])
-    assert recall.spread(data["accuracy"][0]) == "0.500 ± 0.141"
+    assert spread(data["accuracy"][0]) == "0.500 ± 0.141"
     recall._draw_accuracy([(data, "a", "k")], "sigma2", "noise", tmp_path / "a.png")
     sweep_figures.draw(data, None, tmp_path)
     edges = data["accuracy"].rename(sigma2="D_u")
