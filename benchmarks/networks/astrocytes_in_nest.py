@@ -1,11 +1,12 @@
 """The neuron-astrocyte network of Jiang et al. (2025, doi:10.1371/journal.pcbi.1013503) in NEST: what it gives, as arrays.
 
 astrocytes_in_nest.py traces FILE.npz
-astrocytes_in_nest.py network FILE.npz CASE SEED BEFORE SECONDS
+astrocytes_in_nest.py network FILE.npz CASE SCALE SEED BEFORE SECONDS
 
 "traces" are of an astrocyte, of a neuron and of a tripartite synapse with given input: what NEST's own integrators make
-of them. "network" has all spikes after BEFORE seconds, and the state of all astrocytes at the end; cases are those of
-``CASES``. The parameters are those of NEST's example ``astrocyte_brunel_bernoulli.py``; all that is not said here is a
+of them. "network" has all spikes after BEFORE seconds, and the calcium of all astrocytes at the end; cases are those of
+``CASES``, or one of these and "+rule", with connections by NEST's own rule. A network of another SCALE has as many
+times the cells, and as many synapses a cell. The parameters are those of NEST's example ``astrocyte_brunel_bernoulli.py``; all that is not said here is a
 default of NEST 3.10.
 """
 
@@ -70,22 +71,67 @@ def connected(case: str = "sparse", scale: float = 1.0):
     return neurons, astrocytes
 
 
-def network(file: str, case: str, seed: int, before: float, seconds: float) -> None:
+def _drawn(case: str, scale: float, seed: int):
+    """The same network with connections by NumPy, and one current for all synapses of two cells.
+
+    NEST's own rule makes a connection for the current of each tripartite synapse, forty for the same two cells, and
+    sends all of them every millisecond: 90 % of its time. One of forty times the weight is the same current.
+    """
+    import nest
+
+    d_i, tau_i, w_sic, pools = CASES[case]
+    count, share = int(10_000 * scale), int(8000 * scale)
+    neurons = nest.Create("aeif_cond_alpha_astro", count, {"tau_syn_ex": 2.0, "tau_syn_in": tau_i})
+    thirds = count // 10 if pools["pool_type"] == "block" else count
+    astrocytes = nest.Create("astrocyte_lr_1994", thirds, {**ASTROCYTE, "IP3": 0.4})
+    outside = nest.Create("poisson_generator", params={"rate": 2000.0})
+    nest.Connect(outside, neurons, syn_spec={"weight": 1.0})
+    random = np.random.default_rng([seed, 1])
+    i, j = np.nonzero(random.random((count, count)) < 0.1 / scale)
+    nest.CopyModel("tsodyks_synapse", "excitation", {"tau_psc": 2.0})
+    nest.CopyModel("tsodyks_synapse", "inhibition", {"tau_psc": tau_i})
+    excites = i < share
+    _pairs(neurons, i[excites], neurons, j[excites], "excitation", 1.0, 2.0)
+    _pairs(neurons, i[~excites], neurons, j[~excites], "inhibition", -4.0, d_i)
+    paired = np.flatnonzero(excites)[random.random(excites.sum()) < 0.5]
+    if pools["pool_type"] == "block":
+        third = j[paired] // 10
+    else:
+        pool = np.array([random.choice(thirds, 10, replace=False) for _ in range(count)])
+        third = pool[j[paired], random.integers(10, size=len(paired))]
+    _pairs(neurons, i[paired], astrocytes, third, "excitation", 1.0, 2.0)
+    if w_sic:
+        both, number = np.unique(third * count + j[paired], return_counts=True)
+        _pairs(astrocytes, both // count, neurons, both % count, "sic_connection", w_sic * number, 1.0)
+    return neurons, astrocytes
+
+
+def _pairs(source, i, target, j, model: str, weight, delay: float) -> None:
+    import nest
+
+    ends = source[0].global_id + i, target[0].global_id + j
+    given = {"weight": np.broadcast_to(weight, len(i)).astype(float), "delay": np.full(len(i), delay)}
+    nest.Connect(*ends, "one_to_one", {"synapse_model": model, **given})
+
+
+def network(file: str, case: str, scale: float, seed: int, before: float, seconds: float) -> None:
     """Run it and keep its spikes."""
     import nest
 
     reset(seed)
-    neurons, astrocytes = connected(case)
+    own = case.endswith("+rule")
+    neurons, astrocytes = (
+        connected(case.removesuffix("+rule"), scale) if own else _drawn(case, scale, seed)
+    )
     recorder = nest.Create("spike_recorder", params={"start": 1000 * before})
     nest.Connect(neurons, recorder)
     nest.Simulate(1000 * (before + seconds))
     np.savez_compressed(
         file,
         units=(recorder.events["senders"] - neurons[0].global_id).astype(np.int32),
-        times=recorder.events["times"] - 1000 * before,
+        times=np.round(recorder.events["times"] - 1000 * before, 1),
         Ca=np.array(astrocytes.Ca_astro),
-        IP3=np.array(astrocytes.IP3),
-        h=np.array(astrocytes.h_IP3R),
+        size=len(neurons),
         seconds=seconds,
         version=nest.__version__,
     )
@@ -122,14 +168,14 @@ def _spikes(node):
 
 
 def _astrocyte() -> dict[str, np.ndarray]:
-    """One astrocyte with 400 spikes a second, each of weight 0.2, for 4 s."""
+    """One astrocyte with 400 spikes a second, each of weight 1, for 4 s."""
     import nest
 
     reset()
     astrocyte = nest.Create("astrocyte_lr_1994", params=ASTROCYTE)
     times = regular(400.0, 4.0, 50.0)
     source = nest.Create("spike_generator", params={"spike_times": times})
-    nest.Connect(source, astrocyte, syn_spec={"weight": 0.2, "delay": 1.0})
+    nest.Connect(source, astrocyte, syn_spec={"weight": 1.0, "delay": 1.0})
     names = ["IP3", "Ca_astro", "h_IP3R"]
     meter = _watched(astrocyte, names, 1.0)
     nest.Simulate(4000.0)
@@ -137,11 +183,11 @@ def _astrocyte() -> dict[str, np.ndarray]:
 
 
 def _neuron() -> dict[str, np.ndarray]:
-    """One neuron with a constant current of 300 pA and trains of both kinds of synapses, for 500 ms."""
+    """One neuron with a constant current of 600 pA and trains of both kinds of synapses, for 500 ms."""
     import nest
 
     reset()
-    cell = {"I_e": 300.0, "tau_syn_ex": 2.0, "tau_syn_in": 4.0}
+    cell = {"I_e": 600.0, "tau_syn_ex": 2.0, "tau_syn_in": 4.0}
     neuron = nest.Create("aeif_cond_alpha_astro", params=cell)
     found = {}
     for name, rate, weight, first in (("e", 800.0, 3.0, 5.0), ("i", 200.0, -4.0, 7.0)):
@@ -199,4 +245,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "traces":
         traces(sys.argv[2])
     else:
-        network(sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]), float(sys.argv[6]))
+        scale, seed, *times = sys.argv[4:]
+        network(sys.argv[2], sys.argv[3], float(scale), int(seed), *map(float, times))
