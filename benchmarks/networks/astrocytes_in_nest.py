@@ -177,7 +177,7 @@ def _astrocyte() -> dict[str, np.ndarray]:
     source = nest.Create("spike_generator", params={"spike_times": times})
     nest.Connect(source, astrocyte, syn_spec={"weight": 1.0, "delay": 1.0})
     names = ["IP3", "Ca_astro", "h_IP3R"]
-    meter = _watched(astrocyte, names, 1.0)
+    meter = _watched(astrocyte, names, 10.0)
     nest.Simulate(4000.0)
     return {"astrocyte_input": times, **_values(meter, "astrocyte", names)}
 
@@ -195,7 +195,7 @@ def _neuron() -> dict[str, np.ndarray]:
         source = nest.Create("spike_generator", params={"spike_times": found[f"neuron_input_{name}"]})
         nest.Connect(source, neuron, syn_spec={"weight": weight, "delay": 1.0})
     names = ["V_m", "g_ex", "g_in", "w"]
-    meter, recorder = _watched(neuron, names, STEP), _spikes(neuron)
+    meter, recorder = _watched(neuron, names, 1.0), _spikes(neuron)
     nest.Simulate(500.0)
     return {**found, **_values(meter, "neuron", names), "neuron_spikes": recorder.events["times"]}
 
@@ -223,7 +223,7 @@ def _triple() -> dict[str, np.ndarray]:
     )
     source, target = _spikes(pair[:1]), _spikes(pair[1:])
     names, others = ["V_m", "g_ex", "I_SIC"], ["IP3", "Ca_astro"]
-    meter, other = _watched(pair[1:], names, STEP), _watched(astrocyte, others, STEP)
+    meter, other = _watched(pair[1:], names, 4.0), _watched(astrocyte, others, 4.0)
     nest.Simulate(4000.0)
     return {
         **_values(meter, "triple", names),
