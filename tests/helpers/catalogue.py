@@ -14,6 +14,7 @@ _CELLS = {"n_e": "320", "n_i": "80"}
 SMALL: dict[str, dict[str, str]] = {
     # where neighbours are equal, the sign of their difference is that of a rounding
     "astrocyte_ring": {"population.astrocyte.initial.I": "i*0.001*umolar"},
+    "astrocyte_brunel": {"n_e": "320", "n_i": "80", "n_a": "100", "w_e": "4 nS"},
     "brunel_2000": {"n_e": "320"},
     "coba": _CELLS,
     "cobahh": _CELLS,
