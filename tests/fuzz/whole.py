@@ -332,6 +332,7 @@ THIRD = """
 [model]
 integrator = "euler"
 dt = "0.1 ms"
+duration = "1 ms"
 [parameters]
 chance = "0.5"
 few = "2"
