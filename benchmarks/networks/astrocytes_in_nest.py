@@ -18,15 +18,15 @@ import numpy as np
 
 #: ms
 STEP = 0.1
-#: What a case changes: delay of inhibition (ms), its time constant (ms), weight of the slow inward current, pools.
-RANDOM = {"pool_size": 10, "pool_type": "random"}
+#: What a case changes: delay of inhibition (ms), its time constant (ms), weight of the slow inward current.
 CASES = {
-    "sparse": (1.0, 4.0, 0.01, RANDOM),
-    "sparse_without": (1.0, 4.0, 0.0, RANDOM),
-    "synchronous": (2.0, 2.0, 0.01, RANDOM),
-    "synchronous_without": (2.0, 2.0, 0.0, RANDOM),
-    "groups": (1.0, 4.0, 0.01, {"pool_size": 1, "pool_type": "block"}),
+    "sparse": (1.0, 4.0, 0.01),
+    "sparse_without": (1.0, 4.0, 0.0),
+    "synchronous": (2.0, 2.0, 0.01),
+    "synchronous_without": (2.0, 2.0, 0.0),
 }
+#: Astrocytes that a neuron's synapses have to choose from.
+POOL = 10
 ASTROCYTE = {"delta_IP3": 0.5, "tau_IP3": 2.0}
 
 
@@ -39,27 +39,27 @@ def reset(seed: int = 1, threads: int = 1) -> None:
 
 
 def connected(case: str = "sparse", scale: float = 1.0):
-    """The network's neurons and astrocytes, with their input; ten neurons of a group share an astrocyte."""
+    """The network's neurons and astrocytes, with their input."""
     import nest
 
-    d_i, tau_i, w_sic, pools = CASES[case]
+    d_i, tau_i, w_sic = CASES[case]
     neurons = nest.Create(
         "aeif_cond_alpha_astro", int(10_000 * scale), {"tau_syn_ex": 2.0, "tau_syn_in": tau_i}
     )
     excitatory, inhibitory = neurons[: int(8000 * scale)], neurons[int(8000 * scale) :]
-    count = int((1000 if case == "groups" else 10_000) * scale)
-    astrocytes = nest.Create("astrocyte_lr_1994", count, {**ASTROCYTE, "IP3": 0.4})
+    astrocytes = nest.Create("astrocyte_lr_1994", len(neurons), {**ASTROCYTE, "IP3": 0.4})
     outside = nest.Create("poisson_generator", params={"rate": 2000.0})
     nest.Connect(outside, neurons, syn_spec={"weight": 1.0})
     primary = {"rule": "pairwise_bernoulli", "p": 0.1 / scale}
     depressing = {"synapse_model": "tsodyks_synapse"}
+    pairing = {"rule": "third_factor_bernoulli_with_pool", "p": 0.5, "pool_size": POOL}
     excitation = {**depressing, "weight": 1.0, "tau_psc": 2.0, "delay": 2.0}
     nest.TripartiteConnect(
         excitatory,
         neurons,
         astrocytes,
         conn_spec=primary,
-        third_factor_conn_spec={"rule": "third_factor_bernoulli_with_pool", "p": 0.5, **pools},
+        third_factor_conn_spec=pairing,
         syn_specs={
             "primary": excitation,
             "third_in": excitation,
@@ -79,11 +79,10 @@ def _drawn(case: str, scale: float, seed: int):
     """
     import nest
 
-    d_i, tau_i, w_sic, pools = CASES[case]
+    d_i, tau_i, w_sic = CASES[case]
     count, share = int(10_000 * scale), int(8000 * scale)
     neurons = nest.Create("aeif_cond_alpha_astro", count, {"tau_syn_ex": 2.0, "tau_syn_in": tau_i})
-    thirds = count // 10 if pools["pool_type"] == "block" else count
-    astrocytes = nest.Create("astrocyte_lr_1994", thirds, {**ASTROCYTE, "IP3": 0.4})
+    astrocytes = nest.Create("astrocyte_lr_1994", count, {**ASTROCYTE, "IP3": 0.4})
     outside = nest.Create("poisson_generator", params={"rate": 2000.0})
     nest.Connect(outside, neurons, syn_spec={"weight": 1.0})
     random = np.random.default_rng([seed, 1])
@@ -94,11 +93,8 @@ def _drawn(case: str, scale: float, seed: int):
     _pairs(neurons, i[excites], neurons, j[excites], "excitation", 1.0, 2.0)
     _pairs(neurons, i[~excites], neurons, j[~excites], "inhibition", -4.0, d_i)
     paired = np.flatnonzero(excites)[random.random(excites.sum()) < 0.5]
-    if pools["pool_type"] == "block":
-        third = j[paired] // 10
-    else:
-        pool = np.array([random.choice(thirds, 10, replace=False) for _ in range(count)])
-        third = pool[j[paired], random.integers(10, size=len(paired))]
+    pool = np.array([random.choice(count, POOL, replace=False) for _ in range(count)])
+    third = pool[j[paired], random.integers(POOL, size=len(paired))]
     _pairs(neurons, i[paired], astrocytes, third, "excitation", 1.0, 2.0)
     if w_sic:
         both, number = np.unique(third * count + j[paired], return_counts=True)
