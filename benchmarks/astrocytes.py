@@ -13,6 +13,7 @@ import argparse
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from neuroglia_snn.papers.astrocyte_brunel.synchrony import measures
 SCRIPT = Path(__file__).parent / "networks" / "astrocytes_in_nest.py"
 
 
-def measured(python: str, folder: Path, case: str, seed: int) -> dict[str, float]:
+def measured(python: str, folder: Path, case: str, seed: int) -> dict[str, Any]:
     """One run, or the numbers of one that was done."""
     file = folder / f"{case}-{seed}.npz"
     if not file.exists():
@@ -45,18 +46,22 @@ def main() -> None:
     parser.add_argument("--done", action="store_true", help="only of runs that are there")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    cases: dict[str, list[dict[str, float]]] = {}
+    cases: dict[str, list[dict[str, Any]]] = {}
+    versions = set()
     for case in options.cases:
         seeds = range(1, options.seeds + 1)
         if options.done:
             seeds = [n for n in seeds if (options.folder / f"{case}-{n}.npz").exists()]
         runs = [measured(options.nest, options.folder, case, seed) for seed in seeds]
-        versions = {run.pop("version") for run in runs}
+        versions |= {run.pop("version") for run in runs}
         if runs:
-            cases[case] = [{k: round(v, 6) for k, v in run.items()} for run in runs]
+            cases[case] = [
+                {k: round(float(v), 6) if k != "seed" else v for k, v in run.items()}
+                for run in runs
+            ]
     made = {
         "simulator": "NEST",
-        "version": ", ".join(sorted(map(str, versions))),
+        "version": ", ".join(sorted(versions)),
         "how": "python benchmarks/astrocytes.py: resolution 0.1 ms, one thread; rng_seed is the seed",
         "scale": SMALL.scale,
         "before_s": SMALL.before,

@@ -98,7 +98,9 @@ def _drawn(case: str, scale: float, seed: int):
     _pairs(neurons, i[paired], astrocytes, third, "excitation", 1.0, 2.0)
     if w_sic:
         both, number = np.unique(third * count + j[paired], return_counts=True)
-        _pairs(astrocytes, both // count, neurons, both % count, "sic_connection", w_sic * number, 1.0)
+        _pairs(
+            astrocytes, both // count, neurons, both % count, "sic_connection", w_sic * number, 1.0
+        )
     return neurons, astrocytes
 
 
@@ -106,7 +108,10 @@ def _pairs(source, i, target, j, model: str, weight, delay: float) -> None:
     import nest
 
     ends = source[0].global_id + i, target[0].global_id + j
-    given = {"weight": np.broadcast_to(weight, len(i)).astype(float), "delay": np.full(len(i), delay)}
+    given = {
+        "weight": np.broadcast_to(weight, len(i)).astype(float),
+        "delay": np.full(len(i), delay),
+    }
     nest.Connect(*ends, "one_to_one", {"synapse_model": model, **given})
 
 
@@ -188,7 +193,9 @@ def _neuron() -> dict[str, np.ndarray]:
     found = {}
     for name, rate, weight, first in (("e", 800.0, 3.0, 5.0), ("i", 200.0, -4.0, 7.0)):
         found[f"neuron_input_{name}"] = regular(rate, 0.5, first)
-        source = nest.Create("spike_generator", params={"spike_times": found[f"neuron_input_{name}"]})
+        source = nest.Create(
+            "spike_generator", params={"spike_times": found[f"neuron_input_{name}"]}
+        )
         nest.Connect(source, neuron, syn_spec={"weight": weight, "delay": 1.0})
     names = ["V_m", "g_ex", "g_in", "w"]
     meter, recorder = _watched(neuron, names, 1.0), _spikes(neuron)
@@ -210,7 +217,11 @@ def _triple() -> dict[str, np.ndarray]:
         pair[1:],
         astrocyte,
         conn_spec={"rule": "all_to_all"},
-        third_factor_conn_spec={"rule": "third_factor_bernoulli_with_pool", "p": 1.0, "pool_size": 1},
+        third_factor_conn_spec={
+            "rule": "third_factor_bernoulli_with_pool",
+            "p": 1.0,
+            "pool_size": 1,
+        },
         syn_specs={
             "primary": synapse,
             "third_in": synapse,

@@ -329,14 +329,17 @@ def _pool(
     kind = given.get("pool_type", POOLS[0])
     if kind not in POOLS:
         raise document.error(
-            f"'pool_type' is {' or '.join(POOLS)}, not '{shown(kind)}'{nearest(kind, POOLS)}", *where
+            f"'pool_type' is {' or '.join(POOLS)}, not '{shown(kind)}'{nearest(kind, POOLS)}",
+            *where,
         )
     chance = parameters.amount(given.get("p", "1"), *where, "p")
     if not chance.dimensions.is_dimensionless or not 0 <= chance.si <= 1:
         raise document.error(f"connect p is a probability from 0 to 1, not {given['p']}", *where)
     ends = (of.target, projection.target)
     targets, thirds = (end.size_in(populations[end.name]) for end in ends)
-    size = parameters.whole(given.get("pool_size", 1 if kind == "block" else thirds), *where, "pool_size")
+    size = parameters.whole(
+        given.get("pool_size", 1 if kind == "block" else thirds), *where, "pool_size"
+    )
     if not 1 <= size <= thirds:
         raise document.error(
             f"connect pool_size is from 1 to {thirds}, the units of '{projection.target}', not {size}",

@@ -189,9 +189,7 @@ def _third_in(context: Context, p: spec.Projection, name: str) -> list[str]:
     primary, random = names.groups[given["of"].name], names.random
     (synapses, units), (_, slots) = names.paired[p.name], names.sides
     target, size = model.projections[given["of"].name].target, given["pool_size"]
-    targets, thirds = (
-        end.size_in(model.populations[end.name]) for end in (target, p.target)
-    )
+    targets, thirds = (end.size_in(model.populations[end.name]) for end in (target, p.target))
     if given["block"]:
         owned = f"{primary}.j[:][{synapses}] // {max(1, targets // thirds)} * {size} + {slots}"
     else:

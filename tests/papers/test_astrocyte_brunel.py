@@ -81,7 +81,11 @@ def test_an_astrocyte_is_nests(nest, tmp_path):
         errors.append(
             [
                 np.abs(found[ours][1:, 0] * unit - nest[f"astrocyte_{theirs}"]).max()
-                for ours, theirs, unit in (("IP3", "IP3", 1e3), ("Ca", "Ca_astro", 1e3), ("h", "h_IP3R", 1))
+                for ours, theirs, unit in (
+                    ("IP3", "IP3", 1e3),
+                    ("Ca", "Ca_astro", 1e3),
+                    ("h", "h_IP3R", 1),
+                )
             ]
         )
     assert np.ptp(nest["astrocyte_Ca_astro"]) > 0.5  # uM

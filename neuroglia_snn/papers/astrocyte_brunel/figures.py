@@ -34,14 +34,23 @@ def beside(
     path: Path, found: Mapping[str, Sequence[Mapping]], theirs: Mapping[str, Sequence[Mapping]]
 ) -> Path:
     """Each seed's rate, synchrony and calcium, here and in NEST."""
-    shown = {"rate_e": "excitatory rate (Hz)", "local": "local synchrony", "Ca_50": "median Ca (uM)"}
+    shown = {
+        "rate_e": "excitatory rate (Hz)",
+        "local": "local synchrony",
+        "Ca_50": "median Ca (uM)",
+    }
     cases = [case for case in found if case in theirs]
     figure, axes = subplots(1, len(shown), (3.4 * len(shown), 3.2))
     for axis, (name, label) in zip(axes, shown.items(), strict=True):
         for place, case in enumerate(cases):
-            for offset, runs, colour in ((-0.12, found[case], MODEL), (0.12, theirs[case], CONTROL)):
+            for offset, runs, colour in (
+                (-0.12, found[case], MODEL),
+                (0.12, theirs[case], CONTROL),
+            ):
                 values = [float(run[name]) for run in runs]
-                axis.plot(np.full(len(values), place + offset), values, "o", color=colour, alpha=0.6)
+                axis.plot(
+                    np.full(len(values), place + offset), values, "o", color=colour, alpha=0.6
+                )
         axis.set(ylabel=label, xticks=range(len(cases)), ylim=(0, None))
         axis.set_xticklabels([case.replace("_", ",\n") for case in cases], fontsize=8)
     axes[0].plot([], [], "o", color=MODEL, label="here")

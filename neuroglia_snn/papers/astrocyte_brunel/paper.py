@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from neuroglia_snn.experiments.work import Work
 
-TITLE = "neuron-astrocyte network with tripartite synapses: rates, synchrony, calcium, beside NEST's"
+TITLE = (
+    "neuron-astrocyte network with tripartite synapses: rates, synchrony, calcium, beside NEST's"
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

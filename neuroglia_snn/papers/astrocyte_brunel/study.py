@@ -95,9 +95,7 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
     sections = [_beside_nest(work, found), _by_astrocytes(work, found)]
     if not options.quick:
         sections.append(_of_papers_size(work, options.seed))
-    again = command(
-        "reproduce", "astrocyte-brunel", *_flags(options)
-    )
+    again = command("reproduce", "astrocyte-brunel", *_flags(options))
     return {
         "versions": collect.versions(),
         "nest": {key: value for key, value in nest().items() if key != "cases"},
@@ -141,7 +139,11 @@ def _part(work: Work, case: str, size: Size, seed: int) -> Arrays:
 
     def compute() -> Arrays:
         model = _model(case, size)
-        watch = work.watch(f"{case.replace('_', ' ')} currents, seed {seed}" if "_" in case else f"{case}, seed {seed}")
+        watch = work.watch(
+            f"{case.replace('_', ' ')} currents, seed {seed}"
+            if "_" in case
+            else f"{case}, seed {seed}"
+        )
         outcome = backends.get(BACKEND).run(Request(model, seed=seed, progress=watch))
         return of_run(outcome, size, seed)
 
@@ -236,7 +238,9 @@ def _beside_nest(work: Work, found: Mapping[str, Sequence[Arrays]]) -> Section:
     )
     columns = ["network", "quantity", "here", "NEST", "p"]
     path = figures.beside(work.folder / "beside_nest.png", found, theirs)
-    return Section("Rates, synchrony and calcium in two simulators", text, [path], (columns, rows), values)
+    return Section(
+        "Rates, synchrony and calcium in two simulators", text, [path], (columns, rows), values
+    )
 
 
 def _by_astrocytes(work: Work, found: Mapping[str, Sequence[Arrays]]) -> Section:
@@ -261,17 +265,25 @@ def _by_astrocytes(work: Work, found: Mapping[str, Sequence[Arrays]]) -> Section
     )
     columns = ["network", "quantity", "with", "without", "p"]
     path = figures.courses(work.folder / "courses.png", {c: runs[0] for c, runs in found.items()})
-    return Section("With astrocytes and without their current", text, [path], (columns, rows), values)
+    return Section(
+        "With astrocytes and without their current", text, [path], (columns, rows), values
+    )
 
 
 def _of_papers_size(work: Work, seed: int) -> Section:
     """10,000 neurons and 10,000 astrocytes for ten seconds after the first."""
     found = {case: _part(work, case, PAPER, seed) for case in CASES}
     rows = [
-        [case, *(f"{float(found[case][name]):.{digits}f}" for name, (_, digits) in QUANTITIES.items())]
+        [
+            case,
+            *(f"{float(found[case][name]):.{digits}f}" for name, (_, digits) in QUANTITIES.items()),
+        ]
         for case in CASES
     ]
-    columns = ["network", *(NAMES[name] + (f" ({unit})" if unit else "") for name, (unit, _) in QUANTITIES.items())]
+    columns = [
+        "network",
+        *(NAMES[name] + (f" ({unit})" if unit else "") for name, (unit, _) in QUANTITIES.items()),
+    ]
     values = {f"paper_{case}_{n}": float(found[case][n]) for case in CASES for n in QUANTITIES}
     path = figures.courses(work.folder / "paper_courses.png", found)
     text = "10,000 neurons, 10,000 astrocytes, measured for 10 s after the first second, as the paper does; one seed."

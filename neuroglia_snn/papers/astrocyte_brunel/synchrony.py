@@ -52,4 +52,3 @@ def measures(
         "local": float(pairs.mean()),
         "global": float(some.mean(axis=0).var() / some.var(axis=1).mean()),
     }
-
