@@ -263,12 +263,12 @@ def with_third_factor(
     factor has the same source, its output goes from the third factor to the same target.
     """
     given, where = projection.connect, ("projection", projection.name, "connect")
-    rule, named = given["rule"], given.get("of")
+    rule, named = given["rule"], str(given.get("of"))
     of = projections.get(named)
     if of is None or (rule == "third-out" and of.connect["rule"] != "third-in"):
         kind = "a projection of rule 'third-in'" if rule == "third-out" else "a projection"
         raise document.error(
-            f"rule '{rule}' needs 'of', {kind} that stands before it{nearest(str(named), projections)}",
+            f"rule '{rule}' needs 'of', {kind} that stands before it{nearest(named, projections)}",
             *where,
         )
     if rule == "third-in":

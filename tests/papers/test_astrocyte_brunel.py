@@ -230,7 +230,7 @@ SMALL = {
 
 def script() -> tuple[brian2.SpikeMonitor, brian2.NeuronGroup]:
     """The network with resources, and a current, of every synapse's own."""
-    from brian2 import NeuronGroup, Network, SpikeMonitor, Synapses, mV, ms, nS, pA, pF, umolar
+    from brian2 import Network, NeuronGroup, SpikeMonitor, Synapses, ms, umolar
 
     neurons = NeuronGroup(
         200,

@@ -523,10 +523,10 @@ def _synapses_of(record: spec.Record, synapses: brian2.Synapses) -> np.ndarray:
 
 def counted_in_a_run(model: spec.Model) -> str | None:
     """What follows from synapses that only a run knows, as a reason not to write a model as a program."""
-    for projection in model.projections.values():
-        if projection.rule in ("third-in", "third-out"):
+    for one in model.projections.values():
+        if one.rule in ("third-in", "third-out"):
             return (
-                f"projection '{projection.name}': rule '{projection.rule}' follows synapses that a program"
+                f"projection '{one.name}': rule '{one.rule}' follows synapses that a program"
                 " makes as it runs (backends 'fused' and 'numpy' follow them)"
             )
     for record in model.records.values():
