@@ -12,6 +12,7 @@ from pathlib import Path
 import brian2
 import numpy as np
 import pytest
+from scipy import stats
 
 from neuroglia_snn import backends
 from neuroglia_snn.backends.base import Outcome, Request
@@ -19,6 +20,8 @@ from neuroglia_snn.backends.brian import third_factor
 from neuroglia_snn.backends.brian.apart import apart
 from neuroglia_snn.checks import load_checked
 from neuroglia_snn.errors import ModelError
+from neuroglia_snn.experiments.work import Work
+from neuroglia_snn.papers.astrocyte_brunel import study, synchrony
 
 NEST = Path(__file__).parent / "astrocyte_brunel_nest.npz"
 SEED = 3
@@ -371,3 +374,41 @@ def test_programs_that_make_their_synapses_refuse_it():
     model, _ = load_checked("astrocyte_brunel", {})
     reason = backends.get("cpp").unsupported(model)
     assert reason and "rule 'third-in' follows synapses" in reason
+
+
+# ------------------------------------------------------------------------------------------- the study
+
+
+def test_synchrony_is_that_of_counts():
+    """Neurons that spike together are synchronous, independent ones are not; rates are of each part."""
+    random = np.random.default_rng(1)
+    units, times = np.arange(1000).repeat(20), random.random(20_000) * 2
+    apart = synchrony.measures(times, units, 1000, 2.0)
+    assert apart["rate_e"] == apart["rate_i"] == 10
+    assert abs(apart["local"]) < 0.01
+    assert apart["global"] < 2 / synchrony.SAMPLE
+    together = synchrony.measures(np.tile(times[:20], 1000), units, 1000, 2.0)
+    assert together["local"] == pytest.approx(1)
+    assert together["global"] == pytest.approx(1)
+
+
+def test_the_permutation_test_is_exact():
+    """Of the 20 ways to part six values, two part the means as far as the least from the greatest three."""
+    low, high = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
+    assert study.permutation_p(low, high) == pytest.approx(0.1)
+    assert study.permutation_p(low, low) == 1
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("case", list(study.nest()["cases"]))
+def test_the_network_fires_as_nests(tmp_path, case):
+    """Rates, synchrony and calcium of four seeds and of NEST's: Welch's t, at 1 % for all quantities together."""
+    ours = [study.part(Work(tmp_path), case, study.SMALL, seed) for seed in range(4)]
+    theirs = study.nest()["cases"][case]
+    found = {
+        name: stats.ttest_ind(
+            study.samples(ours, name), study.samples(theirs, name), equal_var=False
+        ).pvalue
+        for name in study.QUANTITIES
+    }
+    assert min(found.values()) > 0.01 / len(found), found

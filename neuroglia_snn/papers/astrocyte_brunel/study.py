@@ -91,7 +91,7 @@ def identity(options: argparse.Namespace) -> dict:
 def reproduce(options: argparse.Namespace, work: Work) -> dict:
     """See `neuroglia_snn.experiments.work.Paper`."""
     seeds = [options.seed + n for n in range(_seeds(options))]
-    found = {case: [_part(work, case, SMALL, seed) for seed in seeds] for case in CASES}
+    found = {case: [part(work, case, SMALL, seed) for seed in seeds] for case in CASES}
     sections = [_beside_nest(work, found), _by_astrocytes(work, found)]
     if not options.quick:
         sections.append(_of_papers_size(work, options.seed))
@@ -130,7 +130,7 @@ def _model(case: str, size: Size) -> spec.Model:
     return checks.load_checked(MODEL, settings)[0]
 
 
-def _part(work: Work, case: str, size: Size, seed: int) -> Arrays:
+def part(work: Work, case: str, size: Size, seed: int) -> Arrays:
     """What is measured of one run, and what a figure shows of it."""
 
     def compute() -> Arrays:
@@ -192,7 +192,8 @@ def permutation_p(a: np.ndarray, b: np.ndarray) -> float:
     return float((differences >= apart).mean())
 
 
-def _samples(runs: Sequence[Mapping], name: str) -> np.ndarray:
+def samples(runs: Sequence[Mapping], name: str) -> np.ndarray:
+    """A quantity of every run."""
     return np.array([float(run[name]) for run in runs])
 
 
@@ -207,7 +208,7 @@ def _compared(
     rows: list[list[str]] = []
     values: dict[str, float] = {}
     for name, (unit, digits) in QUANTITIES.items():
-        a, b = _samples(one, name), _samples(other, name)
+        a, b = samples(one, name), samples(other, name)
         p = permutation_p(a, b)
         unit = f" ({unit})" if unit else ""
         rows.append([label, NAMES[name] + unit, _spread(a, digits), _spread(b, digits), f"{p:.3g}"])
@@ -228,12 +229,18 @@ def _beside_nest(work: Work, found: Mapping[str, Sequence[Arrays]]) -> Section:
         values |= numbers
     smallest = min(v for name, v in values.items() if name.endswith("_p"))
     count = len(rows)
-    said = "no" if smallest * count > 0.05 else "one or more"
+    least = max(1 / comb(len(found[case]) + len(runs), len(runs)) for case, runs in theirs.items())
+    if least * count > 0.05:
+        said = "there are too few seeds to tell"
+    elif smallest * count > 0.05:
+        said = "no quantity differs between the simulators"
+    else:
+        said = "one or more quantities differ between the simulators"
     text = (
         f"{len(found['sparse'])} seeds here and {', '.join(f'{len(v)} ({k})' for k, v in theirs.items())} in NEST"
         f" {nest()['version']}; a fifth of the cells with as many synapses each. p is of an exact permutation test of the"
-        f" means with the seeds as the sample. At 5 % for all {count} of them together (Bonferroni), {said}"
-        f" quantity differs between the simulators; the smallest p is {smallest:.2g}."
+        f" means with the seeds as the sample. At 5 % for all {count} of them together (Bonferroni), {said}; the"
+        f" smallest p is {smallest:.2g}."
     )
     columns = ["network", "quantity", "here", "NEST", "p"]
     path = figures.beside(work.folder / "beside_nest.png", found, theirs)
@@ -251,7 +258,7 @@ def _by_astrocytes(work: Work, found: Mapping[str, Sequence[Arrays]]) -> Section
         rows += more[:4]
         values |= {k.replace(" ", "_"): v for k, v in numbers.items()}
         rate, local = (
-            _samples(found[case], n).mean() / _samples(found[f"{case}_without"], n).mean()
+            samples(found[case], n).mean() / samples(found[f"{case}_without"], n).mean()
             for n in ("rate_e", "local")
         )
         p = numbers[f"{case} by astrocytes_local_p"]
@@ -273,7 +280,7 @@ def _by_astrocytes(work: Work, found: Mapping[str, Sequence[Arrays]]) -> Section
 
 def _of_papers_size(work: Work, seed: int) -> Section:
     """10,000 neurons and 10,000 astrocytes for ten seconds after the first."""
-    found = {case: _part(work, case, PAPER, seed) for case in CASES}
+    found = {case: part(work, case, PAPER, seed) for case in CASES}
     rows = [
         [
             case,
