@@ -239,7 +239,7 @@ def script() -> tuple[brian2.SpikeMonitor, brian2.NeuronGroup]:
         200,
         """dv/dt = (30*nS*(-70.6*mV - u) + 60*nS*mV*exp((u + 50.4*mV)/(2*mV)) - ge*u - gi*(u + 85*mV)
                    - w + 700*pA + sic)/(281*pF) : volt
-        u = clip(v, v, 0*mV) : volt
+        u = clip(v, -1*volt, 0*mV) : volt
         dge/dt = (he - ge)/(2*ms) : siemens
         dhe/dt = -he/(2*ms) : siemens
         dgi/dt = (hi - gi)/(4*ms) : siemens
