@@ -9,8 +9,8 @@ Abbott 2000, doi:10.1038/78829), "vogels" a balanced network with inhibitory pla
 2011, doi:10.1126/science.1211095; 10,000 neurons), "brunel" 10,000 neurons with 10^7 synapses (Brunel
 2000, doi:10.1023/A:1008925309027, g = 5, twice the rate of the threshold), "plastic_brunel" the same whose
 excitatory synapses learn, "delays" the static one with 4,000 neurons, g = 6 (whose rate depends less
-on the connections drawn) and a delay of its own for each synapse, "tripartite_coba" the model of the
-catalogue, with astrocytes.
+on the connections drawn) and a delay of its own for each synapse, "tripartite_coba" and "astrocyte_brunel" (Jiang et al.
+2025, doi:10.1371/journal.pcbi.1013503) the models of the catalogue, with astrocytes.
 
 Peers are ours with two threads; Brian2's C++ standalone with one and two threads; NEST and ANNarchy, one thread, for which
 ``python3.10 -m venv DIR && DIR/bin/pip install nest-simulator==3.10.0`` (or ``annarchy==5.0.4 cmake``) makes
@@ -58,7 +58,10 @@ LENGTHS = {
     "plastic_brunel": 0.5,
     "delays": 1.0,
     "tripartite_coba": 0.5,
+    "astrocyte_brunel": 0.1,
 }
+#: Models of the catalogue, which have astrocytes, and the peers that run them beside ours.
+MODELS = {"tripartite_coba": {"Brian2 C++", "Brian2 C++ x2"}, "astrocyte_brunel": {"NEST"}}
 BASE = "neuroglia"
 #: How to make a Python with another simulator.
 MADE = "python3.10 -m venv DIR && DIR/bin/pip install {} makes one, DIR/bin/python"
@@ -74,19 +77,25 @@ class Peer:
     networks: tuple[str, ...] = tuple(LENGTHS)
 
 
-def brian(device: str, threads: int) -> Peer:
-    """Brian2's networks on one of its devices."""
+def had_by(label: str) -> tuple[str, ...]:
+    """The networks that a peer of this label has."""
+    return tuple(name for name in LENGTHS if label in MODELS.get(name, {label}))
+
+
+def brian(device: str, threads: int, label: str | None = None) -> Peer:
+    """Brian2's networks on one of its devices; all of them on ours, which has no label here."""
     script = str(FOLDER / "in_brian.py")
     return Peer(
-        lambda name, s: [sys.executable, script, name, device, str(threads), str(s)], threads
+        lambda name, s: [sys.executable, script, name, device, str(threads), str(s)],
+        threads,
+        had_by(label) if label else tuple(LENGTHS),
     )
 
 
-def elsewhere(python: str, script: str) -> Peer:
-    """The networks of another simulator, in another Python; it has none with astrocytes."""
+def elsewhere(python: str, script: str, label: str) -> Peer:
+    """The networks of another simulator, in another Python."""
     path = str(FOLDER / script)
-    others = tuple(name for name in LENGTHS if name != "tripartite_coba")
-    return Peer(lambda name, s: [python, path, name, "1", str(s)], 1, others)
+    return Peer(lambda name, s: [python, path, name, "1", str(s)], 1, had_by(label))
 
 
 def by_hand() -> Peer:
@@ -100,14 +109,14 @@ def peers(options: argparse.Namespace) -> dict[str, Peer]:
     found = {
         BASE: brian("neuroglia", 1),
         "neuroglia x2": brian("neuroglia", 2),
-        "Brian2 C++": brian("cpp_standalone", 1),
-        "Brian2 C++ x2": brian("cpp_standalone", 2),
+        "Brian2 C++": brian("cpp_standalone", 1, "Brian2 C++"),
+        "Brian2 C++ x2": brian("cpp_standalone", 2, "Brian2 C++ x2"),
         "by hand": by_hand(),
     }
     if options.nest:
-        found["NEST"] = elsewhere(options.nest, "in_nest.py")
+        found["NEST"] = elsewhere(options.nest, "in_nest.py", "NEST")
     if options.annarchy:
-        found["ANNarchy"] = elsewhere(options.annarchy, "in_annarchy.py")
+        found["ANNarchy"] = elsewhere(options.annarchy, "in_annarchy.py", "ANNarchy")
     return found
 
 

@@ -144,9 +144,26 @@ def delays():
     return _static_brunel(3200, 0.25, nest.random.uniform(0.1, 3.1), 6)
 
 
+def astrocyte_brunel():
+    import astrocytes_in_nest
+
+    neurons, _ = astrocytes_in_nest.connected()
+    return neurons
+
+
 NETWORKS: dict[str, Callable] = {
     made.__name__: made
-    for made in (coba, cuba, cobahh, stdp, vogels, brunel, plastic_brunel, delays)
+    for made in (
+        coba,
+        cuba,
+        cobahh,
+        stdp,
+        vogels,
+        brunel,
+        plastic_brunel,
+        delays,
+        astrocyte_brunel,
+    )
 }
 
 

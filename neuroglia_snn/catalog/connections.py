@@ -14,13 +14,15 @@ from neuroglia_snn import algebra, expressions, spec
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.catalog import data, fields
 from neuroglia_snn.catalog.parameters import Parameters
-from neuroglia_snn.catalog.schema import CONNECT, EDGES, nearest
+from neuroglia_snn.catalog.schema import CONNECT, EDGES, POOLS, nearest
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.quantities import unit_name, written
 
 #: What code of a projection with a kernel calls the distance between the two sides of a connection.
 DISTANCE = "distance"
+#: Variable of a third factor's output: how many synapses, all onto its target, a connection stands for.
+MULTIPLICITY = "multiplicity"
 _ITERATORS = {"range": (), "sample": ("p", "size")}
 
 
@@ -243,3 +245,116 @@ def _place(index: str, shape: tuple[int, ...], axis: int) -> str:
     stride = math.prod(shape[axis + 1 :])
     text = index if stride == 1 else f"{index}//{stride}"
     return f"({text}) % {shape[axis]}" if axis else text
+
+
+# ----------------------------------------------------------------------- third factors
+
+
+def with_third_factor(
+    document: Document,
+    projection: spec.Projection,
+    populations: Mapping[str, spec.Population],
+    projections: Mapping[str, spec.Projection],
+    parameters: Parameters,
+) -> spec.Projection:
+    """A projection of rule ``third-in`` or ``third-out`` with the numbers of its pairing.
+
+    Both follow the synapses of an earlier projection, whose sides theirs must be: the input of the third
+    factor has the same source, its output goes from the third factor to the same target.
+    """
+    given, where = projection.connect, ("projection", projection.name, "connect")
+    rule, named = given["rule"], str(given.get("of"))
+    of = projections.get(named)
+    if of is None or (rule == "third-out" and of.connect["rule"] != "third-in"):
+        kind = "a projection of rule 'third-in'" if rule == "third-out" else "a projection"
+        raise document.error(
+            f"rule '{rule}' needs 'of', {kind} that stands before it{nearest(named, projections)}",
+            *where,
+        )
+    if rule == "third-in":
+        _require_side(document, projection, "from", projection.source, of.source)
+        if of.target.name not in populations or projection.target.name not in populations:
+            raise document.error("rule 'third-in' needs populations on all sides", *where)
+        made = _pool(document, projection, populations, of, parameters)
+        return replace(projection, connect=made, stated=given)
+    primary = projections[of.connect["of"].name]
+    _require_side(document, projection, "from", projection.source, of.target)
+    _require_side(document, projection, "to", projection.target, primary.target)
+    if MULTIPLICITY in eqs.parse(projection.equations):
+        raise document.error(
+            f"rule 'third-out' gives connections the variable '{MULTIPLICITY}': rename this one",
+            "projection",
+            projection.name,
+            "equations",
+            needle=MULTIPLICITY,
+        )
+    if MULTIPLICITY in projection.initial:
+        raise document.error(
+            f"rule 'third-out' sets '{MULTIPLICITY}'", "projection", projection.name, "initial"
+        )
+    equations = f"{projection.equations}\n{MULTIPLICITY} : 1 (constant)"
+    return replace(
+        projection,
+        equations=eqs.canonical(equations.strip()),
+        connect={"rule": rule, "of": spec.Endpoint(of.name)},
+        stated=given,
+    )
+
+
+def _require_side(
+    document: Document,
+    projection: spec.Projection,
+    key: str,
+    found: spec.Endpoint,
+    wanted: spec.Endpoint,
+) -> None:
+    if found != wanted:
+        raise document.error(
+            f"'{key}' = '{found}' is '{wanted}' where a third factor follows other synapses",
+            "projection",
+            projection.name,
+            key,
+        )
+
+
+def _pool(
+    document: Document,
+    projection: spec.Projection,
+    populations: Mapping[str, spec.Population],
+    of: spec.Projection,
+    parameters: Parameters,
+) -> dict[str, Any]:
+    """The probability of a pairing, and how many units of the third population a target has to choose from."""
+    given, where = projection.connect, ("projection", projection.name, "connect")
+    kind = given.get("pool_type", POOLS[0])
+    if kind not in POOLS:
+        raise document.error(
+            f"'pool_type' is {' or '.join(POOLS)}, not '{shown(kind)}'{nearest(kind, POOLS)}",
+            *where,
+        )
+    chance = parameters.amount(given.get("p", "1"), *where, "p")
+    if not chance.dimensions.is_dimensionless or not 0 <= chance.si <= 1:
+        raise document.error(f"connect p is a probability from 0 to 1, not {given['p']}", *where)
+    ends = (of.target, projection.target)
+    targets, thirds = (end.size_in(populations[end.name]) for end in ends)
+    size = parameters.whole(
+        given.get("pool_size", 1 if kind == "block" else thirds), *where, "pool_size"
+    )
+    if not 1 <= size <= thirds:
+        raise document.error(
+            f"connect pool_size is from 1 to {thirds}, the units of '{projection.target}', not {size}",
+            *where,
+        )
+    if kind == "block" and targets * size != thirds and (size > 1 or targets % thirds):
+        raise document.error(
+            f"pools in blocks of {size} need {targets * size} units of '{projection.target}', or, of 1,"
+            f" a whole share of the {targets} of '{of.target}', not {thirds}",
+            *where,
+        )
+    return {
+        "rule": given["rule"],
+        "of": spec.Endpoint(of.name),
+        "p": chance.si,
+        "pool_size": size,
+        "block": kind == "block",
+    }

@@ -260,6 +260,8 @@ def projection(
         sizes = [e.size_in(populations[e.name]) for e in (source, target)]
         cut = connections.within(connect, parameters, *sizes)
         return replace(made, connect=cut, stated=connect)
+    if connect["rule"] in ("third-in", "third-out"):
+        return connections.with_third_factor(document, made, populations, projections, parameters)
     if connect["rule"] != "kernel":
         return made
     return connections.with_kernel(document, made, populations, parameters)

@@ -90,7 +90,11 @@ CONNECT: dict[str, dict[str, tuple[type, ...]]] = {
     "pairs": {"pairs": LIST, "file": TEXT, "i": TEXT, "j": TEXT},
     "kernel": {"cutoff": QUANTITY, "p": QUANTITY, "edges": TEXT, "self": (bool,)},
     "generator": {"j": TEXT},
+    "third-in": {"of": TEXT, "p": QUANTITY, "pool_size": COUNT, "pool_type": TEXT},
+    "third-out": {"of": TEXT},
 }
+#: How the units of a third population are chosen that a target's synapses may be paired with.
+POOLS = ("random", "block")
 #: What is beyond the edges of a lattice: nothing, or what is at the edge across.
 EDGES = ("zero-flux", "periodic")
 

@@ -25,7 +25,8 @@ AGAIN = 1
 class Context:
     """A plain model with the names of a script, and what the script needs beside its lines.
 
-    ``data`` are arrays for a file beside the script; ``definitions`` are those of integration schemes.
+    ``data`` are arrays for a file beside the script; ``definitions`` are those of integration schemes;
+    ``seed`` is that of random numbers.
     """
 
     model: spec.Model
@@ -33,6 +34,7 @@ class Context:
     images: Mapping[str, np.ndarray] = field(default_factory=dict)
     data: dict[str, np.ndarray] = field(default_factory=dict)
     definitions: dict[str, None] = field(default_factory=dict)
+    seed: int = 0
 
     def clock(self, dt: float) -> list[str]:
         """The ``dt`` argument of what is not on the default clock."""

@@ -73,6 +73,12 @@ class Names:
         #: Arrays of the script: units by their places on a lattice, and those under each footprint.
         self.site, self.under = free("site", self._used), free("under", self._used)
         self.sides = free("one_side", self._used), free("other_side", self._used)
+        #: Of each third factor: the synapses that are paired, and the units that they are paired with.
+        thirds = [n for n, p in model.projections.items() if p.rule == "third-in"]
+        self.paired = {
+            n: (free(f"{n}_synapses", self._used), free(f"{n}_units", self._used)) for n in thirds
+        }
+        self.random = free("random", self._used)
         self._end = _end([*model.populations, *model.projections, *sum(self.means.values(), ())])
 
     def _pick(self, name: str, kind: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from zlib import crc32
 
 import numpy as np
 from brian2.units.allunits import second
@@ -170,12 +171,53 @@ def _connections(context: Context, p: spec.Projection) -> list[str]:
         return _pairs(context, p, name)
     if rule == "one-to-one":
         return [f"{name}.connect(j='i')"]
+    if rule == "third-in":
+        return _third_in(context, p, name)
+    if rule == "third-out":
+        return _third_out(context, p, name)
     if rule == "generator":
         generator = text.code(eqs.generator(p.connect))
         return [text.call(f"{name}.connect", [f"j={generator}", "skip_if_invalid=True"])]
     written = {"condition": text.value, "p": text.value, "n": text.code}  # no float is an n
     arguments = [f"{k}={w(str(p.connect[k]))}" for k, w in written.items() if k in p.connect]
     return [text.call(f"{name}.connect", arguments)]
+
+
+def _third_in(context: Context, p: spec.Projection, name: str) -> list[str]:
+    """Synapses that are drawn, and a unit of their target's pool for each; as `third_factor.paired` draws."""
+    names, model, given = context.names, context.model, p.connect
+    primary, random = names.groups[given["of"].name], names.random
+    (synapses, units), (_, slots) = names.paired[p.name], names.sides
+    target, size = model.projections[given["of"].name].target, given["pool_size"]
+    targets, thirds = (end.size_in(model.populations[end.name]) for end in (target, p.target))
+    if given["block"]:
+        owned = f"{primary}.j[:][{synapses}] // {max(1, targets // thirds)} * {size} + {slots}"
+    else:
+        pools = f"[{random}.choice({thirds}, {size}, replace=False) for _ in range({targets})]"
+        owned = f"np.array({pools})[{primary}.j[:][{synapses}], {slots}]"
+    return [
+        f"# synapses of {given['of']}, each with a unit of {p.target} of its target's pool",
+        f"{random} = np.random.default_rng([{context.seed}, {crc32(p.name.encode())}])",
+        f"{synapses} = np.flatnonzero({random}.random(len({primary})) < {given['p']!r})",
+        f"{slots} = {random}.integers({size}, size=len({synapses}), dtype=np.int32)",
+        f"{units} = {owned}",
+        f"{name}.connect(i={primary}.i[:][{synapses}], j={units})",
+    ]
+
+
+def _third_out(context: Context, p: spec.Projection, name: str) -> list[str]:
+    """One connection of every two units that share synapses, with the number of these."""
+    names, of = context.names, p.connect["of"].name
+    primary = context.model.projections[of].connect["of"].name
+    (synapses, units), (places, number) = names.paired[of], names.sides
+    size = p.target.size_in(context.model.populations[p.target.name])
+    targets = f"{names.groups[primary]}.j[:][{synapses}]"
+    return [
+        f"{places} = {units}.astype(np.int64) * {size} + {targets}",
+        f"{places}, {number} = np.unique({places}, return_counts=True)",
+        f"{name}.connect(i={places} // {size}, j={places} % {size})",
+        f"{name}.multiplicity = {number}",
+    ]
 
 
 def _lattice(context: Context, p: spec.Projection, name: str) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from neuroglia_snn import algebra, spec
 from neuroglia_snn import equations as eqs
+from neuroglia_snn.errors import UserError
 from neuroglia_snn.exchange import groups, synapses, text
 from neuroglia_snn.exchange.groups import Context
 from neuroglia_snn.exchange.names import Names
@@ -65,7 +66,13 @@ def script(
         For what the script cannot say.
     """
     spelled = plain(model)
-    context = Context(spelled, Names(spelled), {**model.patterns(), **images})
+    followed = [p.name for p in spelled.projections.values() if p.rule in ("third-in", "third-out")]
+    if followed and device != "runtime":
+        raise UserError(
+            f"projection '{followed[0]}' follows synapses that a program of '{device}' makes as it runs:"
+            " export it for Brian2's runtime"
+        )
+    context = Context(spelled, Names(spelled), {**model.patterns(), **images}, seed=seed)
     network = [
         *_section(
             "populations",

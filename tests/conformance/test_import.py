@@ -357,6 +357,7 @@ def test_a_run_of_the_model_file_is_that_of_the_script(name, tmp_path):
 CATALOGUE = {
     "astrocyte_ring": 0.5,
     "astrocyte_working_memory": 5e-3,
+    "astrocyte_brunel": 5e-3,
     "brunel_2000": 5e-3,
     "coba": 5e-3,
     "cobahh": 5e-3,

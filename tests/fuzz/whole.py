@@ -327,6 +327,40 @@ connect = { rule = "pairs", file = "data.npz", i = "i", j = "j" }
 delay = { pre = { file = "data.npz", array = "delay" } }
 initial = { w = { file = "data.npz", array = "w" } }
 """
+#: Synapses that units of a third population take part in.
+THIRD = """
+[model]
+integrator = "euler"
+dt = "0.1 ms"
+duration = "1 ms"
+[parameters]
+chance = "0.5"
+few = "2"
+[population.cell]
+size = 4
+equations = "dv/dt = (1.5 + s - v)/(5*ms) : 1\\ns : 1"
+threshold = "v > 0.5"
+reset = "v = 0"
+[population.glia]
+size = 8
+equations = "dz/dt = -z/(20*ms) : 1"
+[projection.synapse]
+from = "cell[:3]"
+to = "cell"
+connect = { rule = "condition", condition = "i != j" }
+on_pre = "v_post += 0.1"
+[projection.uptake]
+from = "cell[:3]"
+to = "glia"
+connect = { rule = "third-in", of = "synapse", p = "chance", pool_size = "few", pool_type = "block" }
+on_pre = "z_post += 0.1"
+[projection.release]
+from = "glia"
+to = "cell"
+connect = { rule = "third-out", of = "uptake" }
+equations = "s_post = multiplicity*z_pre : 1 (summed)"
+"""
+
 #: Inputs, connections and phases of other kinds.
 SAID = """
 [model]
@@ -459,6 +493,7 @@ def models() -> dict[str, Tables]:
         "variant": tables(VARIANT),
         "listed": tables(LISTED),
         "said": tables(SAID),
+        "third": tables(THIRD),
         **{kind: _with(LOOPED, text) for kind, text in EXPERIMENT.items()},
         "canonical-network": tables(CANONICAL),
     }

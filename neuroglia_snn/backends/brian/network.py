@@ -15,8 +15,9 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, Quantity
 from neuroglia_snn import algebra, arithmetic, couplings, geometry, lanes, noise, spec, stages
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.backends.base import Request
-from neuroglia_snn.backends.brian import coupling, gate
+from neuroglia_snn.backends.brian import coupling, gate, third_factor
 from neuroglia_snn.catalog import inputs
+from neuroglia_snn.catalog.connections import MULTIPLICITY
 from neuroglia_snn.errors import BackendError, NumericalError, UserError
 from neuroglia_snn.integrators import INTEGRATORS
 from neuroglia_snn.names import made
@@ -39,14 +40,15 @@ class Network:
     """Brian2 objects of one model, and the values to assign before a run.
 
     ``groups`` are by the names of populations and projections, ``monitors`` by those of records.
-    ``settings`` maps (such a name, variable) to a value in SI units: parameters, images and the
-    seed. They are kept apart from the objects so that a standalone build does not hold them.
+    ``pairings`` are by the names of projections of rule ``third-in``. ``settings`` maps (such a name,
+    variable) to a value in SI units: parameters, images and the seed. They are kept apart from the objects so that a standalone build does not hold them.
     """
 
     model: spec.Model
     groups: dict[str, brian2.Group] = field(default_factory=dict)
     monitors: dict[str, object] = field(default_factory=dict)
     extra: list[object] = field(default_factory=list)
+    pairings: dict[str, third_factor.Pairing] = field(default_factory=dict)
     settings: dict[tuple[str, str], float | np.ndarray] = field(default_factory=dict)
     namespace: dict[str, object] = field(default_factory=dict)
 
@@ -84,7 +86,7 @@ def build(
     for population in model.populations.values():
         _initial(network.groups[population.name], population)
     for projection in synaptic:
-        _connect(network, projection)
+        _connect(network, projection, seed)
         _initial(network.groups[projection.name], projection)
         _delays(network.groups[projection.name], projection)
     for record in model.records.values():
@@ -401,7 +403,7 @@ def _renamed(projection: spec.Projection, names: Mapping[str, str]) -> spec.Proj
     return eqs.with_changed(projection, lambda text, _: algebra.substituted(text, names))
 
 
-def _connect(network: Network, projection: spec.Projection) -> None:
+def _connect(network: Network, projection: spec.Projection, seed: int) -> None:
     synapses, connect = network.groups[projection.name], projection.connect
     rule = connect["rule"]
     if rule == "condition":
@@ -411,12 +413,27 @@ def _connect(network: Network, projection: spec.Projection) -> None:
         synapses.connect()
     elif rule == "generator":  # pairs beyond the populations are none
         synapses.connect(j=eqs.generator(connect), skip_if_invalid=True)
+    elif rule == "third-in":
+        primary = network.groups[connect["of"].name]
+        sizes = len(primary.target), len(synapses.target)
+        pairing = third_factor.paired(primary.j[:], sizes, connect, seed, projection.name)
+        network.pairings[projection.name] = pairing
+        _connect_pairs(synapses, primary.i[:][pairing.synapses], pairing.thirds)
+    elif rule == "third-out":
+        pairing = network.pairings[connect["of"].name]
+        of = network.model.projections[connect["of"].name].connect["of"]
+        i, j, multiplicity = third_factor.output(pairing, network.groups[of.name].j[:])
+        _connect_pairs(synapses, i, j)
+        synapses.state(MULTIPLICITY)[:] = multiplicity
     else:
-        i, j = pairs(network.model, projection)
-        if len(i):
-            synapses.connect(i=i, j=j)
-        else:  # arrays without an element are of no type that Brian2 takes
-            synapses.connect(condition=False)
+        _connect_pairs(synapses, *pairs(network.model, projection))
+
+
+def _connect_pairs(synapses: brian2.Synapses, i: np.ndarray, j: np.ndarray) -> None:
+    if len(i):
+        synapses.connect(i=i, j=j)
+    else:  # arrays without an element are of no type that Brian2 takes
+        synapses.connect(condition=False)
 
 
 def _delays(synapses: brian2.Synapses, projection: spec.Projection) -> None:
@@ -505,7 +522,13 @@ def _synapses_of(record: spec.Record, synapses: brian2.Synapses) -> np.ndarray:
 
 
 def counted_in_a_run(model: spec.Model) -> str | None:
-    """A record of synapses whose number only a run knows, as a reason not to write it as a program."""
+    """What follows from synapses that only a run knows, as a reason not to write a model as a program."""
+    for one in model.projections.values():
+        if one.rule in ("third-in", "third-out"):
+            return (
+                f"projection '{one.name}': rule '{one.rule}' follows synapses that a program"
+                " makes as it runs (backends 'fused' and 'numpy' follow them)"
+            )
     for record in model.records.values():
         projection = model.projections.get(record.population)
         if projection is not None and projection.connect["rule"] not in LISTED:

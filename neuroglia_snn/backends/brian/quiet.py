@@ -33,4 +33,6 @@ def _hush_messages() -> None:
     for name in _KNOWN:
         brian2.BrianLogger.suppress_name(name)
     brian2.BrianLogger.suppress_hierarchy("brian2cuda")  # its preferences, one by one
+    # the order of synapses: our checks refuse what depends on it, and know which rules make one synapse a unit
+    brian2.BrianLogger.suppress_hierarchy("brian2.codegen.generators.base")
     brian2.prefs.logging.delete_log_on_exit = True

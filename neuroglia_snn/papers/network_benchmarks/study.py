@@ -15,7 +15,7 @@ from neuroglia_snn.papers.network_benchmarks import brunel
 from neuroglia_snn.papers.samples import Sample, table
 from neuroglia_snn.results.plots import CONTROL, MODEL, subplots
 
-#: Spikes of a neuron in 1 s of Brian2's NumPy code, which draws other numbers for a seed (docs/networks.md).
+#: Spikes of a neuron in 1 s of Brian2's NumPy code, which draws other numbers for a seed (docs/explanation/networks.md).
 BRIAN2 = {
     "coba": Sample(18.7, 0.8, 8),
     "cuba": Sample(5.53, 0.14, 8),

@@ -266,7 +266,7 @@ def ring(data: xr.Dataset) -> tuple:
     return (
         "Fig. 5: calcium waves around a ring",
         "One of 50 astrocytes is driven for 20 s in every 50; waves run around the ring, and some fail. Calcium (uM)"
-        " of an astrocyte at a time; after 400 s the ring is chaotic and no number can agree (docs/networks.md)."
+        " of an astrocyte at a time; after 400 s the ring is chaotic and no number can agree (docs/explanation/networks.md)."
         f" Calcium passes 0.2 uM upwards {waves} times in an astrocyte, on average.",
         figure,
         (["astrocyte, time", "here", EXAMPLE], rows),
