@@ -4,10 +4,36 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+#: When the session began, and after how many seconds it begins no other test.
+_BEGUN = time.monotonic()
+_SECONDS = float(os.environ.get("NEUROGLIA_TEST_SECONDS", "inf"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the cases of a test that is marked ``one_in(n)``, all but every n-th are thorough."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        mark = item.get_closest_marker("one_in")
+        if mark is None:
+            continue
+        name = item.nodeid.partition("[")[0]
+        if seen[name] % mark.args[0]:
+            item.add_marker(pytest.mark.thorough)
+        seen[name] += 1
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what the time that is given does not suffice for."""
+    if time.monotonic() - _BEGUN > _SECONDS:
+        pytest.skip(f"not within the {_SECONDS:g} s of NEUROGLIA_TEST_SECONDS")
 
 
 @pytest.fixture(scope="session", autouse=True)

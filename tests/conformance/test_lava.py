@@ -103,6 +103,7 @@ TOO_LONG = {("tripartite_coba", "fixed")}
 LONG |= {"noise_induced_memory_program", "noise_induced_memory_tonic", "noise_induced_excitability"}
 
 
+@pytest.mark.one_in(8)
 @needs_lava
 @pytest.mark.parametrize(
     ("name", "precision"),
@@ -159,6 +160,7 @@ def n16(precision: str, seed: int = 0, model=None, **settings):
     return outcome.final["neuron"]["n_spikes"], outcome.final["neuron"]["last_above"]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_without_noise_fixed_point_has_floats_rate_and_last_spikes():
     settings = {"sigma2": "0", "model.duration": "100 ms"}
@@ -182,6 +184,7 @@ V = ["-8", "8", 16, "ROUNDING"]
 """
 
 
+@pytest.mark.thorough
 def test_sixteen_bits_keep_the_rate_when_they_are_rounded_at_random(tmp_path):
     """To nearest, V's slow steps are lost and the lattice falls silent."""
     settings = {"model.duration": "100 ms", "sigma2": "0"}
@@ -195,6 +198,7 @@ def test_sixteen_bits_keep_the_rate_when_they_are_rounded_at_random(tmp_path):
     assert found["nearest"] < 0.5
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_with_noise_rates_agree_within_their_standard_errors():
     """20 seeds of each, driven at 0 to 6 ms; the noises differ, so only statistics can agree."""

@@ -134,6 +134,7 @@ def require_nothing_left(run, runs: int) -> None:
 RUNS = [10, pytest.param(50, marks=pytest.mark.thorough)]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("runs", RUNS)
 @pytest.mark.parametrize("precision", ["float64", "fixed"])
@@ -141,6 +142,7 @@ def test_runs_leave_no_process_descriptor_or_shared_memory(precision, runs):
     require_nothing_left(lambda: LavaBackend().run(request(precision)), runs)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("runs", RUNS)
 def test_nor_do_those_of_a_spiking_network(runs, on_either):
@@ -196,6 +198,7 @@ def running() -> list:
     return [p for p in multiprocessing.active_children() if "SystemProcess" in str(type(p))]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("number", "precision"), [(0, "float64"), (1, "float64"), (1, "fixed")])
 def test_a_killed_process_ends_in_a_clear_error_within_seconds(number, precision):
     before = shared_memory()

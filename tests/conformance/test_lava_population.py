@@ -87,6 +87,7 @@ def both_lif(**settings):
     return seen[:3], seen[3:]
 
 
+@pytest.mark.thorough
 def test_a_model_file_of_lavas_lif_equals_it_bit_for_bit():
     ours, theirs = both_lif()
     assert theirs[2].sum() > 20_000
@@ -94,6 +95,7 @@ def test_a_model_file_of_lavas_lif_equals_it_bit_for_bit():
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.thorough
 def test_rounded_to_nearest_it_is_a_few_counts_off():
     """Lava cuts products towards zero, a format here rounds them: u differs by half a count a step at most."""
     ours, theirs = both_lif(half=0)
@@ -140,6 +142,7 @@ def spikes() -> np.ndarray:
     return np.random.RandomState(2).rand(20, 600) < 0.02
 
 
+@pytest.mark.thorough
 def test_spikes_through_lavas_dense_do_what_brian2s_synapses_do():
     from lava.proc.dense.process import Dense
     from lava.proc.io.source import RingBuffer
@@ -288,6 +291,7 @@ def test_partners_count_alike():
     assert neurons.formats["L_U"].scale == neurons.formats["U"].scale / 24
 
 
+@pytest.mark.thorough
 def test_without_a_compiler_the_reference_runs_in_lava(monkeypatch):
     from neuroglia_snn.backends.lava import FHN
 
@@ -368,6 +372,7 @@ def test_a_script_names_its_ports_and_formats():
     assert made.a_g_e.shape == made.s_out.shape == made.g_e.shape == (5,)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("tag", TAGS)
 def test_the_example_runs(tag, tmp_path):
     """Lava's neurons and ours: learnt, saved, loaded, run, watched."""

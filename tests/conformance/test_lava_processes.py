@@ -108,6 +108,7 @@ def test_the_hierarchical_lattice_is_the_same_network():
     np.testing.assert_array_equal(found, by_hand)
 
 
+@pytest.mark.thorough
 def test_astrocytes_alone_keep_their_resting_calcium():
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg
@@ -145,6 +146,7 @@ def driven(tag: str, sent: float, units=None, variable: str = "I_app", steps: in
     return neurons.formats["U"].decode(found) if tag == "fixed_pt" else found
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("variable", ["I_app", "I_astro"])
 def test_a_number_at_a_current_port_is_the_same_current_in_both_arithmetics(variable):
     units = None if variable == "I_app" else {"I_astro": 1}

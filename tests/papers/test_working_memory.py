@@ -219,6 +219,7 @@ equations = "opened_post = S_pre : 1 (summed)"
 """
 
 
+@pytest.mark.thorough
 def test_synapses_are_open_while_their_neuron_is_above_0_mv(tmp_path):
     """What events open and close is the sum over all synapses in every step."""
     (tmp_path / "summed.toml").write_text(SUMMED)

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SUITE = Path(__file__).parent / "brian2_suite.py"
 
 
+@pytest.mark.thorough
 def test_brian2s_tests_pass_on_our_device():
     files = ("test_refractory.py", "test_poissoninput.py")
     done = subprocess.run([sys.executable, SUITE, *files], capture_output=True, text=True)

@@ -126,6 +126,7 @@ CERTAIN = [
 ]
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("number", [None, "k_of_pair"])
 @pytest.mark.parametrize("part", [False, True])
 def test_rules_without_chance_make_brian2s_synapses_in_brian2s_order(

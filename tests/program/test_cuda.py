@@ -100,6 +100,7 @@ NETWORKS = zoo.DETERMINISTIC | zoo.RANDOM
 QUICK = ("delays_apart", "plastic", "gap_junctions", "drawn")
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", QUICK)
 def test_networks_equal_those_of_the_loop(name, emulated):
     require_equal(NETWORKS[name], emulated)

@@ -51,6 +51,7 @@ def quick(names):
     return [pytest.param(name, marks=mark) for name, mark in zip(names, marks, strict=True)]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", quick([n for n in NETWORKS if n not in REFUSED]))
 def test_the_machines_agree_bit_for_bit_and_with_floating_point(name):
     ours = states(NETWORKS[name], {"target": "cpp", **FIXED})
@@ -122,6 +123,7 @@ def _lowered(step, known):
     return replace(step, kernel=replace(kernel, each=each, results=results, accumulates=False))
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", quick(MODELS))
 def test_every_catalogue_model_runs_in_integers(name):
     model, _ = load_checked(name, SMALL.get(name, {}))

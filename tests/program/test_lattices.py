@@ -49,6 +49,7 @@ def fused(monkeypatch) -> list[int]:
     return found
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", lattices.LATTICES)
 def test_lattices_are_as_on_the_runtime(name, fused) -> None:
     make = lattices.LATTICES[name]
@@ -71,6 +72,7 @@ def same_bits(one: dict, other: dict) -> bool:
     return set(one) == set(other) and all(np.array_equal(one[n], other[n]) for n in one)
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("name", lattices.SHARED)
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_threads_share_rows_and_change_no_bit(name, precision, monkeypatch) -> None:
@@ -95,6 +97,7 @@ def texts(monkeypatch) -> list[str]:
     return found
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_steps_with_nothing_else_due_are_made_in_one_call_and_in_one_pass(
     precision, texts, monkeypatch

@@ -159,6 +159,7 @@ NETWORKS = {**zoo.DETERMINISTIC, **zoo.RANDOM, **SCRIPTS}
 REFUSED = {"stopped", "operations"}
 
 
+@pytest.mark.one_in(4)
 @needs_lava
 @pytest.mark.parametrize("name", named(NETWORKS.keys() - REFUSED))
 def test_a_network_with_messages_is_that_of_the_loop(name, monkeypatch):
@@ -178,6 +179,7 @@ def test_a_network_with_messages_is_that_of_the_loop(name, monkeypatch):
 FIXED = {"stdp", "coba_of_two", "gap_junctions", "cuba_with_many_delays", "through_lavas_own"}
 
 
+@pytest.mark.one_in(4)
 @needs_lava
 @pytest.mark.parametrize("name", named(FIXED, {"stdp"}))
 def test_in_fixed_point_a_network_with_messages_equals_the_reference(name, monkeypatch):

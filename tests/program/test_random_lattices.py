@@ -210,10 +210,12 @@ def check(choice) -> None:
     assert different(states(lambda: build(choice), {"target": "cpp"}), theirs) == []
 
 
+@pytest.mark.thorough
 def test_some_random_lattices_agree():
     a_few(4, lattices(), check)
 
 
+@pytest.mark.thorough
 def test_some_random_regular_synapses_agree():
     a_few(6, edges(), check_edges)
 

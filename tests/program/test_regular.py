@@ -158,6 +158,7 @@ def same_bits(one: dict, other: dict) -> bool:
     return set(one) == set(other) and all(np.array_equal(one[n], other[n]) for n in one)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("name", REGULAR)
 def test_runs_give_the_bits_of_the_list(name, programs, monkeypatch) -> None:
     make = REGULAR[name]
@@ -172,6 +173,7 @@ def test_runs_give_the_bits_of_the_list(name, programs, monkeypatch) -> None:
     assert same_bits(ours, listed)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", ["six around", "a kernel of places", "one to all"])
 def test_threads_change_no_bit(name, programs, monkeypatch) -> None:
     monkeypatch.setattr(sharing, "WORTH", 1e-3)
@@ -347,6 +349,7 @@ CODE = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("code", CODE)
 def test_what_depends_on_a_source_alone_is_worked_out_once(code, programs) -> None:
     make = _linked(code)

@@ -60,6 +60,7 @@ CASES = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", CASES)
 def test_a_product_is_one_total(name, totals):
     model, rule = CASES[name]
@@ -88,6 +89,7 @@ LISTED = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", LISTED)
 def test_everything_else_is_a_list(name, totals):
     model, rule = LISTED[name]

@@ -48,6 +48,7 @@ def _network(threshold: str | None):
     return Network(*filter(None, (source, group, spikes))), group, spikes
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("threshold", [None, "v > 0.3", "v > 0.3*rand()"])
 @pytest.mark.parametrize("options", [{}, {"threads": 2}, {"precision": "fixed"}])
 def test_a_group_that_reads_others_in_runs_is_the_references(threshold, options, monkeypatch):

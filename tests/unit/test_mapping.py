@@ -244,6 +244,7 @@ def test_every_model_of_the_catalogue_is_placed():
         assert units == sum(on), name
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ["everything", "language", "linked"])
 def test_whatever_a_model_file_can_say_is_placed(name):
     path = Path(__file__).parents[1] / "conformance" / f"{name}.toml"
@@ -481,6 +482,7 @@ def mapped_oscillators(tmp_path, integrator: str, rounding: str) -> dict:
     return mapping.map_to(str(path), "loihi2")["variables"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("integrator", ["euler", "heun"])
 def test_the_predicted_error_is_the_simulated_one_where_roundings_are_independent(
     tmp_path, integrator
@@ -491,6 +493,7 @@ def test_the_predicted_error_is_the_simulated_one_where_roundings_are_independen
         assert 0.8 < ratio < 1.25
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("integrator", ["euler", "heun"])
 def test_roundings_to_nearest_leave_errors_of_the_predicted_size(tmp_path, integrator):
     """They are not independent of what is rounded, so no closer than that."""
