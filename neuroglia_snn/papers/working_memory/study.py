@@ -310,8 +310,9 @@ def _ordered(points: Sequence[tuple[float, float, str]]) -> str:
     """How far correlations follow the covered parts, where there are enough digits to say."""
     if len(points) < 3:
         return ""
-    ranks = [np.argsort(np.argsort([point[k] for point in points])) for k in (0, 1)]
-    return f" Over the digits, part and correlation have a rank correlation of {np.corrcoef(*ranks)[0, 1]:.2f}."
+    parts, correlations = (np.argsort(np.argsort([point[k] for point in points])) for k in (0, 1))
+    ranked = np.corrcoef(parts, correlations)[0, 1]
+    return f" Over the digits, part and correlation have a rank correlation of {ranked:.2f}."
 
 
 def _share(item: str, learned: str) -> float:
