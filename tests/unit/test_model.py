@@ -67,7 +67,12 @@ def test_a_population_is_left_out_of_a_model():
     assert not [f for f in model.check() if f.severity == "error"]
     whole = ng.load("noise_induced_memory")
     assert any("astrocyte" in line for line in ng.diff(whole, model))
-    assert ng.map(model, "loihi2") != ng.map(whole, "loihi2")
+
+
+@pytest.mark.thorough
+def test_without_astrocytes_a_network_takes_other_cores():
+    whole = ng.load("noise_induced_memory")
+    assert ng.map(whole.without("astrocyte"), "loihi2") != ng.map(whole, "loihi2")
 
 
 def test_a_model_is_saved_with_its_data_files(tmp_path):
