@@ -23,7 +23,7 @@ def memory_accuracy(response: ArrayLike, pattern: ArrayLike) -> float:
     """Accuracy of a recalled pattern: the mean of hit rate and correct-rejection rate.
 
     A = 1/2 [mean of M over P + mean of (1 - M) over the complement of P], where M is the
-    binary response and P the set of the ideal pattern's pixels. Perfect recall gives 1, the
+    binary response and P the set of the ideal pattern's pixels. A perfect response gives 1, the
     inverted pattern 0, and a silent or a flooded network 1/2.
 
     Parameters

@@ -32,6 +32,7 @@ SMALL: dict[str, dict[str, str]] = {
     "diehl_cook": {"n": "4"},
     "gliotransmitter_loop": {"n": "10"},
     "gliotransmitter_loop_rates": {"n": "10"},
+    "izhikevich": {},
     "noise_induced_spirals": {"n": "20"},
     "spiral_waves": {"n": "20", "record.frames.stride": "2"},
     "stimberg_coba": {"N_e": "320", "N_i": "80"},
