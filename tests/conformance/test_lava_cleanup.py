@@ -307,13 +307,16 @@ network = brian2.Network(group, other, synapses)
 
 
 @pytest.mark.parametrize(
-    ("target", "network", "seconds"),
+    ("target", "network", "seconds", "least"),
     [
-        ("lava", LINKED, "group.v[0]"),
-        pytest.param("lava-messages", SPIKES, "(other.count[2] + 3)*1e-4", marks=pytest.mark.slow),
+        ("lava", LINKED, "group.v[0]", 0.0),
+        # a spike of the first step is counted after three more
+        pytest.param(
+            "lava-messages", SPIKES, "(other.count[2] + 3)*1e-4", 3e-4, marks=pytest.mark.slow
+        ),
     ],
 )
-def test_ctrl_c_in_a_script_leaves_the_network_as_it_was_last_seen(target, network, seconds):
+def test_ctrl_c_in_a_script_leaves_the_network_as_it_was_last_seen(target, network, seconds, least):
     before = shared_memory()
     script = SCRIPT.format(target=target, network=network, seconds=seconds)
     command = [sys.executable, "-c", script]
@@ -322,7 +325,7 @@ def test_ctrl_c_in_a_script_leaves_the_network_as_it_was_last_seen(target, netwo
     os.killpg(program.pid, signal.SIGINT)  # as a terminal does: to every process
     at, value = map(float, program.communicate(timeout=30)[0].split()[-2:])
     assert program.returncode == 0
-    assert at > 0 and value == pytest.approx(at, rel=1e-9)
+    assert at > 0 and value == pytest.approx(max(at, least), rel=1e-9)
     wait_for(lambda: not group(program.pid))
     assert not lasting(shared_memory() - before)
 
