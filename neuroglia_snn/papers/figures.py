@@ -43,6 +43,19 @@ def wanted(
     return {name: figure for name, figure in known.items() if "all" in names or name in names}
 
 
+def require_numbers(workers: int, seeds: int | None) -> None:
+    """``--workers`` and ``--seeds`` are numbers that a study can have.
+
+    Raises
+    ------
+    UserError
+    """
+    if workers < 1:
+        raise UserError(f"--workers must be at least 1, not {workers}")
+    if seeds is not None and not 1 <= seeds <= MAX_SEED + 1:
+        raise UserError(f"--seeds must be 1 to {MAX_SEED + 1}, not {seeds}")
+
+
 def identity(figures: Mapping[str, Figure], options: argparse.Namespace, seeds: int = 1) -> dict:
     """All that the numbers of these figures depend on; ``seeds`` are those that a job may take.
 
@@ -70,17 +83,21 @@ def carry_out(
     paper: str,
     figures: Mapping[str, Figure],
     setting: Setting,
-    flags: Callable[[str], Sequence[str]],
+    flags: Callable[[str], Sequence[str]] | None = None,
 ) -> dict:
     """Carry out every job that no earlier run of the study has, and draw; give what the summary shall hold.
 
-    ``flags`` are those that make one figure again.
+    ``flags`` are those that make one figure again; None where a study makes all or none.
 
     Raises
     ------
     UserError
     KeyboardInterrupt
     """
+
+    def again(name: str) -> list[str]:
+        return [command("reproduce", paper, "--figure", name, *flags(name))] if flags else []
+
     jobs = {job.name: job for figure in figures.values() for job in figure.jobs}
     if setting.force and not setting.resume:
         for job in jobs.values():
@@ -108,12 +125,7 @@ def carry_out(
         },
         "figures": [str(path) for s in sections.values() for path in s.figures],
         "sections": [
-            s.describe(
-                [
-                    command("reproduce", paper, "--figure", name, *flags(name)),
-                    *(job.command(setting) for job in figures[name].jobs),
-                ]
-            )
+            s.describe([*again(name), *(job.command(setting) for job in figures[name].jobs)])
             for name, s in sections.items()
         ],
     }

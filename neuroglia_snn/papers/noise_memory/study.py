@@ -13,9 +13,7 @@ from functools import partial
 
 from neuroglia_snn import backends, checks
 from neuroglia_snn.backends.base import Request
-from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments.work import Work
-from neuroglia_snn.noise import MAX_SEED
 from neuroglia_snn.papers import figures as shared
 from neuroglia_snn.papers.figures import Figure
 from neuroglia_snn.papers.jobs import Job, Setting, SweepJob, unit_steps
@@ -74,10 +72,7 @@ _TRIALS: Mapping[str, Mapping[str, str]] = {
 
 def identity(options: argparse.Namespace) -> dict:
     """See `neuroglia_snn.experiments.work.Paper`."""
-    if options.workers < 1:
-        raise UserError(f"--workers must be at least 1, not {options.workers}")
-    if options.seeds is not None and not 1 <= options.seeds <= MAX_SEED + 1:
-        raise UserError(f"--seeds must be 1 to {MAX_SEED + 1}, not {options.seeds}")
+    shared.require_numbers(options.workers, options.seeds)
     form = _form(options)
     seeds = max(form.seeds, form.phase_seeds, phase.REPLICAS)
     return {

@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import functools
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from neuroglia_snn import backends, checks
-from neuroglia_snn.backends.brian import collect
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments.work import Section, Work
 from neuroglia_snn.measures import spread_over_seeds
 from neuroglia_snn.noise import MAX_SEED
-from neuroglia_snn.papers.jobs import Job, RunJob, Setting, SweepJob, mean, spread
+from neuroglia_snn.papers import figures as shared
+from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob, mean, spread
 from neuroglia_snn.papers.working_memory import digits
 from neuroglia_snn.papers.working_memory.forms import FULL, QUICK, Form
 from neuroglia_snn.papers.working_memory.protocols import LEARNED, MODEL, TESTED, Protocol
@@ -41,20 +41,9 @@ EFFECTS = ("0", "0.5")
 ONE = "1"
 
 
-@dataclass(frozen=True)
-class Part:
-    """Runs, and the section that is made of them."""
-
-    jobs: Sequence[Job]
-    draw: Callable[[Setting], Section]
-
-
 def identity(options: argparse.Namespace) -> dict:
     """See `neuroglia_snn.experiments.work.Paper`."""
-    if options.workers < 1:
-        raise UserError(f"--workers must be at least 1, not {options.workers}")
-    if options.seeds is not None and not 1 <= options.seeds <= MAX_SEED + 1:
-        raise UserError(f"--seeds must be 1 to {MAX_SEED + 1}, not {options.seeds}")
+    shared.require_numbers(options.workers, options.seeds)
     form = _form(options)
     if not 0 <= options.seed <= MAX_SEED + 1 - form.seeds:
         raise UserError(f"--seed must be 0 to {MAX_SEED + 1 - form.seeds}, not {options.seed}")
@@ -71,31 +60,7 @@ def identity(options: argparse.Namespace) -> dict:
 def reproduce(options: argparse.Namespace, work: Work) -> dict:
     """See `neuroglia_snn.experiments.work.Paper`."""
     setting = Setting(work, options.seed, options.workers, options.resume, options.force)
-    parts = _parts(_form(options), work.folder)
-    work.part("begun", dict)  # from here on there is something to go on with
-    sections: dict[str, Section] = {}
-    for name, part in parts.items():
-        for job in part.jobs:
-            if options.force and not options.resume:
-                job.give_up(setting)
-            job.carry_out(setting)
-        sections[name] = part.draw(setting)
-    return {
-        "workers": options.workers,
-        "versions": collect.versions(),
-        "results": {f"{n}_{k}": v for n, s in sections.items() for k, v in s.values.items()},
-        "failed": {
-            f"{job.name}: {point}": why
-            for part in parts.values()
-            for job in part.jobs
-            for point, why in job.summary(setting).get("failed", {}).items()
-        },
-        "figures": [str(path) for s in sections.values() for path in s.figures],
-        "sections": [
-            s.describe([job.command(setting) for job in parts[name].jobs])
-            for name, s in sections.items()
-        ],
-    }
+    return shared.carry_out("working-memory", _parts(_form(options), work.folder), setting)
 
 
 def _form(options: argparse.Namespace) -> Form:
@@ -103,7 +68,7 @@ def _form(options: argparse.Namespace) -> Form:
     return form if options.seeds is None else replace(form, seeds=options.seeds)
 
 
-def _parts(form: Form, folder: Path) -> dict[str, Part]:
+def _parts(form: Form, folder: Path) -> dict[str, shared.Figure]:
     """Everything that is computed, in its order."""
 
     def swept(name: str, protocol: Protocol) -> SweepJob:
@@ -119,11 +84,13 @@ def _parts(form: Form, folder: Path) -> dict[str, Part]:
     four = {h: swept(f"hold-{h}-four", Protocol(LEARNED, LEARNED, h)) for h in form.holds_of_four}
     novel = {item: swept(f"novel-{item}", Protocol(ONE, item)) for item in form.novel}
     return {
-        "recall": Part([example, usual], lambda s: _recall(example, usual, s)),
-        "noise": Part([noise], lambda s: _noise(noise, s)),
-        "items": Part([*numbers.values()], lambda s: _numbers(numbers, s)),
-        "duration": Part([*one.values(), *four.values()], lambda s: _duration(one, four, s)),
-        "novel": Part([*novel.values()], lambda s: _novel(novel, s)),
+        "recall": shared.Figure([example, usual], lambda s: _recall(example, usual, s)),
+        "noise": shared.Figure([noise], lambda s: _noise(noise, s)),
+        "items": shared.Figure([*numbers.values()], lambda s: _numbers(numbers, s)),
+        "duration": shared.Figure(
+            [*one.values(), *four.values()], lambda s: _duration(one, four, s)
+        ),
+        "novel": shared.Figure([*novel.values()], lambda s: _novel(novel, s)),
     }
 
 
