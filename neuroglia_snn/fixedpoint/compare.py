@@ -200,11 +200,11 @@ def compare(
     Parameters
     ----------
     program, fixed : in floating point, and in integers
-    pairs : what is compared: by name, an array, its integers, their format and the range
+    pairs : what is compared, where it has units: by name, an array, its integers, their format and the range
     blocks, twins : of the program in integers
     setting, make : of the runs
     """
-    arrays = {name: (one, other) for name, (one, other, _, _) in pairs.items()}
+    arrays = {name: both[:2] for name, both in pairs.items() if len(both[0].values())}
     exact = with_the_same_numbers(program, blocks, twins, NumpyMachine(program, setting))
     until, seconds = _horizon(program, blocks, NumpyMachine(program, setting))
     setting = replace(setting, profile=False, single=False)

@@ -279,6 +279,31 @@ responses = "spikes"
 trial = "0.5 ms"
 trials = 2
 """,
+    "working-memory": """
+[stimulus.learn_1]
+to = "sheet"
+variable = "drive"
+amplitude = "strength"
+image = "learned"
+start = "0.2 ms"
+duration = "0.2 ms"
+[stimulus.test_1]
+to = "sheet"
+variable = "drive"
+amplitude = "strength"
+image = "cued"
+start = "1 ms"
+duration = "0.2 ms"
+[experiment]
+kind = "working-memory"
+population = "sheet"
+glia = "pool"
+calcium = "z"
+spikes = "spikes"
+window = "0.5 ms"
+learn_noise = 0.05
+test_noise = 0.2
+""",
     "classifier": """
 [experiment]
 kind = "classifier"

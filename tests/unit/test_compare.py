@@ -126,3 +126,18 @@ def test_the_summary_of_a_run_has_it_and_the_user_is_warned(tmp_path, capfd):
     path.write_text(slow, encoding="utf-8")
     run(path, tmp_path / "slow", options)
     assert "fixed point: 'neuron_.w' changes by at most" in capfd.readouterr().err
+
+
+def test_what_has_no_units_is_not_compared(tmp_path):
+    none = """
+[projection.none]
+from = "a"
+to = "a"
+equations = "dw/dt = -w/(10*ms) : 1 (clock-driven)"
+on_pre = "x_post += w"
+connect = { rule = "condition", p = "0" }
+range = { w = ["-1", "1"] }
+"""
+    comparison, _ = compared(tmp_path, NOISY.replace(", BITS", "") + none)
+    assert [name for name in comparison.courses if "none" in name] == []
+    assert comparison.details()["states"]
