@@ -1,7 +1,7 @@
 # make demo    a first network, from nothing: an environment in .venv, results in demo/
 # make test    checks and tests, in a quarter of an hour
 # make test-thorough   the tests that take minutes each, an hour in all; CI leaves out the exhaustive ones
-#                  (THOROUGH=thorough)
+#                  (THOROUGH="thorough and not exhaustive")
 # make test-cuda   compiles networks and models for a GPU, and a model with brian2cuda (minutes), which has an
 #                  environment of its own: .venv-cuda
 # make test-lava   Lava's tests on Python 3.10, the one that it declares (.venv-lava), where there is one;

@@ -18,11 +18,11 @@ _SECONDS = float(os.environ.get("NEUROGLIA_TEST_SECONDS", "inf"))
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the cases of a test that is marked ``one_in(n)``, all but every n-th are thorough."""
+    """Of the quick cases of a test that is marked ``one_in(n)``, all but every n-th are thorough."""
     seen: Counter[str] = Counter()
     for item in items:
         mark = item.get_closest_marker("one_in")
-        if mark is None:
+        if mark is None or any(map(item.get_closest_marker, ("thorough", "exhaustive", "cuda"))):
             continue
         name = item.nodeid.partition("[")[0]
         if seen[name] % mark.args[0]:

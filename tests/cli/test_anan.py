@@ -119,6 +119,7 @@ def test_bad_options_are_one_sentence_and_leave_nothing(tmp_path, capsys, argume
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.thorough
 def test_a_corrupt_image_is_one_sentence(tmp_path):
     for name in ("cat", "dog"):
         (tmp_path / "set" / name).mkdir(parents=True)

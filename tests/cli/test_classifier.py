@@ -76,6 +76,7 @@ def test_run_trains_evaluates_and_draws(digits, tmp_path):
     refused(neuroglia(*arguments, *flags(QUICK | SHORT)), "holds a result already")
 
 
+@pytest.mark.thorough
 def test_an_interrupted_run_resumes_to_the_same_result(digits, tmp_path):
     from neuroglia_snn import UserError
     from neuroglia_snn.options import Options
@@ -113,6 +114,7 @@ def test_an_interrupted_run_resumes_to_the_same_result(digits, tmp_path):
     assert all(np.array_equal(kept[name], expected[name]) for name in expected)
 
 
+@pytest.mark.thorough
 def test_damaged_data_are_refused_and_nothing_is_left(digits, tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -144,6 +146,7 @@ def test_what_means_nothing_is_refused(digits, tmp_path, capsys, arguments, said
     assert not out.exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_reproduce_gives_every_table_and_figure(digits, tmp_path):
     out = tmp_path / "out"
@@ -180,6 +183,7 @@ def test_wrong_flags_of_reproduce(digits, tmp_path, capsys, arguments, said):
 WITHOUT = "import sys; sys.modules['torch'] = None; sys.argv[0] = 'neuroglia'; "
 
 
+@pytest.mark.thorough
 def test_without_torch_the_rest_works_and_the_error_says_what_to_install(tmp_path):
     code = WITHOUT + "from neuroglia_snn.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -213,6 +217,7 @@ def trained(digits, tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.thorough
 @needs_lava
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float", "fixed"])

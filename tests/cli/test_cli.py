@@ -70,6 +70,7 @@ def test_show_tells_equations_and_sources():
         assert text in done.stdout
 
 
+@pytest.mark.thorough
 def test_check_says_where_a_good_model_runs_and_where_not():
     done = neuroglia("check", "tripartite_coba")
     assert (done.returncode, done.stderr) == (0, "")
@@ -90,6 +91,7 @@ def test_diff_names_the_one_equation_that_differs():
     assert "n_delayed" in changed[0] and "n_delayed" not in changed[1]
 
 
+@pytest.mark.thorough
 def test_copy_edit_run_the_ten_line_variant(tmp_path):
     """Copy, change one equation, check, run."""
     file = tmp_path / "mine.toml"
@@ -142,6 +144,7 @@ def test_run_writes_summary_data_and_figures_and_never_over_them(tmp_path):
     assert forced.returncode == 0
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", ["data.nc", "records.png", "checkpoint/weights.pt", "checkpoint"])
 def test_files_of_the_user_in_the_way_are_left_alone(tmp_path, name):
     file = tmp_path / "out" / name
@@ -170,6 +173,7 @@ def memory_run(tmp_path_factory):
     return done, out
 
 
+@pytest.mark.thorough
 def test_the_memory_experiment_end_to_end(memory_run):
     done, out = memory_run
     summary = json.loads(done.stdout)
@@ -190,6 +194,7 @@ def test_data_are_labelled_with_dimensions_and_units(memory_run):
         assert data.calcium_Ca.attrs["equation"].startswith("dCa/dt = ")
 
 
+@pytest.mark.thorough
 def test_images_are_read_and_fitted(tmp_path):
     for name in ("train", "test", "clean"):
         write_png(render_digit_one((26, 26)), tmp_path / f"{name}.png")
@@ -202,6 +207,7 @@ def test_images_are_read_and_fitted(tmp_path):
     assert str(tmp_path) in json.loads(done.stdout)["images"]["origin"]
 
 
+@pytest.mark.thorough
 def test_bad_images_are_refused_before_anything_runs(tmp_path):
     np.save(tmp_path / "grey.npy", np.full((130, 130), 0.5))
     (tmp_path / "junk.png").write_bytes(b"\x00\x01\x02junk")
@@ -225,6 +231,7 @@ def test_bad_images_are_refused_before_anything_runs(tmp_path):
     assert_refused(done, "--train", "--test")
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -80,6 +80,7 @@ def test_the_canonical_network_runs(tmp_path, assert_refused):
     assert_refused(["run", "fep_canonical", "--out", out, "--quiet"], "holds a result already")
 
 
+@pytest.mark.thorough
 def test_a_spiking_culture_runs_and_is_read_back(tmp_path):
     """Neurons that hardly fire form no ensembles: said, and nothing lost."""
     out = tmp_path / "out"
@@ -100,6 +101,7 @@ def test_a_spiking_culture_runs_and_is_read_back(tmp_path):
         assert data["glia_Ca"].dims == ("time_glia", "row_glia", "column_glia")
 
 
+@pytest.mark.thorough
 def test_the_study_runs_with_and_without_recordings(tmp_path, recorded):
     folder, _ = recorded
     done = neuroglia(*QUICK, "--out", tmp_path / "a", "--json")

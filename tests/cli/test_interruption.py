@@ -55,6 +55,7 @@ def result(folder: Path) -> xr.Dataset:
         return data.load()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "blow", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.thorough)]
 )

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from neuroglia_snn.catalog import files
 
 
@@ -19,6 +21,7 @@ def neuroglia(*arguments: object, cwd=None) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.thorough
 def test_a_network_that_fits(tmp_path):
     out = tmp_path / "map"
     done = neuroglia(
@@ -58,6 +61,7 @@ def test_hardware_is_listed():
     assert neuroglia("hardware", "list").stdout.splitlines()[0] == "loihi1  Intel Loihi"
 
 
+@pytest.mark.thorough
 def test_a_hardware_file_is_copied_and_mapped_to(tmp_path):
     done = neuroglia("hardware", "copy", "loihi2", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

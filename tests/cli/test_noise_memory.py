@@ -82,6 +82,7 @@ def test_the_estimate_comes_first(tmp_path, monkeypatch, capsys, small):
     assert f"15 runs, 3 at a time: about {hours:.1f} hours in all" in said
 
 
+@pytest.mark.thorough
 def test_seeds_are_of_every_point(tmp_path, capsys, small):
     out = tmp_path / "paper"
     asked = ["reproduce", "noise-memory", "--quick", "--figure", "2e", "--quiet", "--out", str(out)]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import xarray as xr
 
 
@@ -22,6 +23,7 @@ def data(folder) -> xr.Dataset:
         return dataset.load()
 
 
+@pytest.mark.thorough
 def test_replicas_are_summed_up_and_are_the_single_runs(tmp_path):
     many = run("--replicas", 3, "--workers", 2, "--seed", 5, "--out", tmp_path / "many")
     assert many.returncode == 0, many.stderr

@@ -25,6 +25,7 @@ echo "$@" >> {folder}/cancelled
 """
 
 
+@pytest.mark.thorough
 def test_a_sweep_runs_in_jobs_that_are_cancelled_afterwards(tmp_path):
     tools = tmp_path / "tools"
     tools.mkdir()

@@ -86,6 +86,7 @@ def test_a_killed_sweep_ends_like_an_undisturbed_one(tmp_path):
     )
 
 
+@pytest.mark.thorough
 def test_failed_points_are_named_and_the_rest_is_there(tmp_path):
     over = ("--over", "tau=0.001,1 ms", "--backend", "numpy", "--quiet")
     found = done(tmp_path, *over, "--out", str(tmp_path / "out"))
@@ -98,6 +99,7 @@ def test_failed_points_are_named_and_the_rest_is_there(tmp_path):
     assert np.isfinite(data["spikes_rate_Hz"].values).tolist() == [[True], [False]]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("flags", "said"),
     [

@@ -49,6 +49,7 @@ def assert_same(a: Outcome, b: Outcome, tolerance: float) -> None:
         np.testing.assert_allclose(right, left, rtol=0, atol=tolerance * scale, err_msg=name)
 
 
+@pytest.mark.thorough
 def test_the_small_model_uses_every_path(cpp):
     """Spikes, calcium, drive and feedback all happen, or the comparisons below say little."""
     assert cpp.final["neuron"]["n_spikes"].max() >= 1
@@ -70,6 +71,7 @@ def test_the_time_loop_is_timed_by_itself(cpp):
         assert 0 < outcome.loop_seconds < outcome.run_seconds
 
 
+@pytest.mark.thorough
 def test_without_noise_both_agree_to_rounding():
     request = small_request(sigma2="0")
     assert_same(backends.get("numpy").run(request), backends.get("cpp").run(request), 1e-10)
@@ -101,6 +103,7 @@ def test_two_threads_give_the_same_to_rounding_and_to_the_bit_again(cpp):
     assert_same(two, backends.get("cpp").run(small_request(threads=2)), 0)
 
 
+@pytest.mark.thorough
 def test_a_gather_equals_brian2s_own_synapses(monkeypatch):
     """Couplings written out over linked variables give what summed synapses give.
 
@@ -113,6 +116,7 @@ def test_a_gather_equals_brian2s_own_synapses(monkeypatch):
     assert_same(gathered, backends.get("numpy").run(small_request(I_glio="0")), 1e-9)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("backend", ["fused", "cpp", "numpy"])
 def test_overflow_stops_the_run_with_time_and_population(backend):
     """dt far beyond the stability limit."""

@@ -43,6 +43,7 @@ def require_whole(name: str, outcome: Outcome) -> None:
         assert len(record.times) >= 1
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_runs_a_few_steps(name, tmp_path):
     require_whole(name, a_few_steps(name, "numpy", tmp_path))

@@ -49,6 +49,7 @@ def heun(matrix: np.ndarray, u: np.ndarray, steps: int = 3, dt: float = 0.1) -> 
     return u
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("edges", ["zero-flux", "periodic"])
 @pytest.mark.parametrize(
@@ -132,6 +133,7 @@ variables = ["L", "n"]
 """
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("edges", ["zero-flux", "periodic"])
 @pytest.mark.parametrize(

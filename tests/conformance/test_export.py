@@ -141,6 +141,7 @@ EVERYTHING = Path(__file__).with_name("everything.toml")
 MODELS = sorted(files.names("models"))
 
 
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize("name", quick(MODELS))
 def test_every_model_of_the_catalogue_runs_alone_and_gives_what_ours_gives(name, tmp_path):
     settings = SETTINGS.get(name, {} if name in SMALL else _MEMORY)
@@ -160,6 +161,7 @@ def test_noise_and_everything_else_of_the_format_are_the_same(tmp_path, monkeypa
     assert min(len(times) for times, _ in ours.events.values()) > 0
 
 
+@pytest.mark.thorough
 def test_kernels_phases_and_inputs_are_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(noise, "gaussian", no_chance)
     monkeypatch.setattr(groups, "MAX_SPIKES", 2)
@@ -174,6 +176,7 @@ def test_linked_variables_are_the_same(tmp_path):
     require_equal(*both(EVERYTHING.with_name("linked.toml"), tmp_path, {}))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("seed", [104, 118, 138])
 def test_random_models_are_the_same(seed, tmp_path, monkeypatch):
     hush()

@@ -54,6 +54,7 @@ def assert_same(a: Outcome, b: Outcome, tolerance: float) -> None:
             )
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("lateral", LATERAL)
 def test_it_follows_brian2_to_rounding(tmp_path, lateral):
     request = zoo(tmp_path, lateral)
@@ -108,6 +109,7 @@ reduce = "mean"
 )
 
 
+@pytest.mark.thorough
 def test_odd_but_valid_models_agree_and_threads_change_no_bit(tmp_path):
     """What a reader with fresh eyes found wrong once, in one model: see each line of it."""
     file = tmp_path / "quirks.toml"
@@ -126,6 +128,7 @@ def test_threads_change_no_bit(tmp_path):
     assert_same(one, two, 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_threads_change_no_bit_of_the_memory_model(precision):
     model = load(
@@ -209,6 +212,7 @@ equations = "total_post = x_pre : 1 (summed)\\nabove_post = int(x_pre > 0.1) : 1
 """
 
 
+@pytest.mark.thorough
 def test_records_are_of_before_the_statements_on_slower_clocks(tmp_path):
     """Whatever their names, and means as well."""
     text = HEAD
@@ -269,6 +273,7 @@ initial = { x = "0.02*i - 0.5" }
     assert_same(one, backends.get("fused").run(Request(model, threads=2)), 0)
 
 
+@pytest.mark.thorough
 def test_long_sums_are_translated_at_once(tmp_path):
     """Each term was rendered twice as often as the one before it."""
     terms = " + ".join(f"0.001*x**{n}" for n in range(1, 41))
@@ -276,12 +281,14 @@ def test_long_sums_are_translated_at_once(tmp_path):
     assert_same(backends.get("numpy").run(request), backends.get("fused").run(request), 1e-9)
 
 
+@pytest.mark.thorough
 def test_a_coupling_may_compare(tmp_path):
     changed = ("L_post = @LATERAL@", "L_post = int(x_pre > x_post)*(y_pre - y_post)")
     request = zoo(tmp_path, change=changed)
     assert_same(backends.get("numpy").run(request), backends.get("fused").run(request), 1e-9)
 
 
+@pytest.mark.thorough
 def test_a_bracket_in_a_reset_goes_on_in_the_next_line(tmp_path):
     request = zoo(tmp_path, change=("crossings += 1", "crossings += (0 +  # one\n  1); y = y"))
     brians = backends.get("numpy").run(request)
@@ -289,6 +296,7 @@ def test_a_bracket_in_a_reset_goes_on_in_the_next_line(tmp_path):
     assert_same(brians, backends.get("fused").run(request), 1e-9)
 
 
+@pytest.mark.thorough
 def test_single_precision_stays_near_and_leaves_slow_populations_alone(tmp_path):
     double = backends.get("fused").run(zoo(tmp_path))
     single = backends.get("fused").run(zoo(tmp_path, precision="float32"))
@@ -354,6 +362,7 @@ def test_values_do_not_compile_again_but_count(tmp_path):
     assert len(set(trains)) == len(trains)
 
 
+@pytest.mark.thorough
 def test_a_changed_equation_changes_the_kernel(tmp_path, monkeypatch):
     monkeypatch.setenv("NEUROGLIA_CACHE", str(tmp_path / "builds"))
     first = backends.get("fused").run(zoo(tmp_path))
@@ -418,11 +427,13 @@ def test_single_precision_has_the_statistics_of_brian2():
 # -------------------------------------------------------------------------- replicas
 
 
+@pytest.mark.thorough
 def test_what_an_earlier_run_found_not_finite_is_no_fault_of_the_next(tmp_path):
     network.FIRST_NONFINITE[:] = 1, 0, 3, 0.01
     backends.get("fused").run(zoo(tmp_path, "mean"))
 
 
+@pytest.mark.thorough
 def test_replicas_are_the_single_runs():
     """Seeds, noise levels and images in one call, side by side."""
     requests = [small_memory(seed, sigma2=s) for seed, s in ((1, "0.12"), (2, "0.12"), (1, "0.2"))]
@@ -465,6 +476,7 @@ def often(monkeypatch) -> None:
     monkeypatch.setattr(fused, "REPORT_EVERY", 0.01)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_a_run_in_pieces_ends_in_the_same_bits(tmp_path, often, precision):
     """Stopped before its first step, and at steps that nothing chooses."""
@@ -483,6 +495,7 @@ def test_a_run_in_pieces_ends_in_the_same_bits(tmp_path, often, precision):
     assert_same(whole, outcome, 0)
 
 
+@pytest.mark.thorough
 def test_what_is_kept_every_minute_is_the_state_of_that_time(tmp_path, often, monkeypatch):
     """A run that is killed goes on from its last checkpoint."""
     request = zoo(tmp_path)
@@ -522,6 +535,7 @@ def test_a_full_disk_ends_no_run(tmp_path, often, monkeypatch):
     assert (tmp_path / "kept" / "checkpoint.npz").read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_of_another_program_is_refused(tmp_path):
     request = zoo(tmp_path, checkpoint=tmp_path / "kept")
     (piece, outcome) = stopped(request, [1])

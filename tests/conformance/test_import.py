@@ -337,6 +337,7 @@ def require_equal(ours: Outcome, theirs: Mapping[str, object]) -> None:
     assert compared
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_run_of_the_model_file_is_that_of_the_script(name, tmp_path):
     script = tmp_path / "script.py"
@@ -451,6 +452,7 @@ def require_same(ours: Outcome, again: Outcome) -> None:
             np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-300, err_msg=variable)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("name", quick(CATALOGUE))
 def test_a_model_comes_back_from_its_script(name, tmp_path):
     """With its noise, which follows from names, and from shapes that a script has only where it has a lattice."""
@@ -533,6 +535,7 @@ def places(network: brian2.Network) -> list[str]:
     return [one.name for one in sorted(network.objects, key=key) if isinstance(one, kinds)]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", zoo.DETERMINISTIC)
 def test_networks_of_the_zoo_are_said_or_refused(name, tmp_path):
     (tmp_path / "script.py").write_text(

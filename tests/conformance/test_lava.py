@@ -59,6 +59,7 @@ def test_the_fast_float_run_follows_brian2s_path():
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * scale)
 
 
+@pytest.mark.thorough
 @needs_lava
 def test_a_run_is_reproducible_and_the_seed_counts():
     one, again = (backends.get("lava").run(request("fixed")) for _ in range(2))
@@ -81,6 +82,7 @@ def test_without_lava_one_line_says_what_to_type(monkeypatch):
     assert "\n" not in backends.get("lava").unsupported(load("noise_induced_memory"))
 
 
+@pytest.mark.thorough
 @needs_lava
 @pytest.mark.slow
 def test_replicas_run_side_by_side():
@@ -103,7 +105,7 @@ TOO_LONG = {("tripartite_coba", "fixed")}
 LONG |= {"noise_induced_memory_program", "noise_induced_memory_tonic", "noise_induced_excitability"}
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(32)
 @needs_lava
 @pytest.mark.parametrize(
     ("name", "precision"),

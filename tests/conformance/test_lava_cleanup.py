@@ -142,7 +142,7 @@ def test_runs_leave_no_process_descriptor_or_shared_memory(precision, runs):
     require_nothing_left(lambda: LavaBackend().run(request(precision)), runs)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("runs", RUNS)
 def test_nor_do_those_of_a_spiking_network(runs, on_either):
@@ -252,6 +252,7 @@ def require_end_of_all(network, group, victim) -> None:
     assert float(network.t) == pytest.approx(at + 1e-3)
 
 
+@pytest.mark.thorough
 def test_after_a_killed_process_a_script_has_its_network_as_it_was_last_seen(on_either):
     require_end_of_all(*spiking(on_either), lambda: running()[0].pid)
 
@@ -306,6 +307,7 @@ network = brian2.Network(group, other, synapses)
 """
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("target", "network", "seconds", "least"),
     [
@@ -330,6 +332,7 @@ def test_ctrl_c_in_a_script_leaves_the_network_as_it_was_last_seen(target, netwo
     assert not lasting(shared_memory() - before)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_ctrl_c_at_the_command_line_leaves_what_was_reached(tmp_path):
     before = shared_memory()

@@ -205,6 +205,7 @@ POPULATIONS = [
 ]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.skipif(missing() is not None, reason=str(missing()))
 @pytest.mark.parametrize(
     ("name", "population"),
@@ -260,6 +261,7 @@ def test_vars_can_be_set_between_two_runs(tag):
     np.testing.assert_allclose(after[[1, 3]] * scale, 0, atol=0.05)
 
 
+@pytest.mark.thorough
 def test_lif_and_dense_drive_the_integers_as_they_drive_the_floats():
     from lava.proc.dense.process import Dense
     from lava.proc.lif.process import LIF
@@ -281,6 +283,7 @@ def test_lif_and_dense_drive_the_integers_as_they_drive_the_floats():
     assert abs(spikes.sum() - same.sum()) <= 16
 
 
+@pytest.mark.thorough
 def test_partners_count_alike():
     from neuroglia_snn.backends.lava import FHN, LiRinzel
 
@@ -355,6 +358,7 @@ def test_a_group_says_where_things_are_set():
             process(conductances(), **wrong)
 
 
+@pytest.mark.thorough
 def test_a_count_that_does_not_fit_a_variable_is_refused():
     from neuroglia_snn.backends.lava import process
 
@@ -372,7 +376,7 @@ def test_a_script_names_its_ports_and_formats():
     assert made.a_g_e.shape == made.s_out.shape == made.g_e.shape == (5,)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("tag", TAGS)
 def test_the_example_runs(tag, tmp_path):
     """Lava's neurons and ours: learnt, saved, loaded, run, watched."""

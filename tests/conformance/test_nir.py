@@ -187,6 +187,7 @@ def graphs():
     yield "numbers", nir.NIRGraph(numbers, edges), {"in": given}, 6
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["spikes", "numbers"])
 @pytest.mark.parametrize("backend", ["numpy", "fused"])
 def test_a_run_is_the_graphs_own_dynamics(name, backend, tmp_path):
@@ -361,6 +362,7 @@ MODELS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", MODELS)
 def test_there_and_back_gives_the_same_run(name, tmp_path):
     there = MODELS[name]
@@ -425,6 +427,7 @@ def nodes_of(path):
     return read(path).nodes
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["fhn_astrocytes", "fhn_excitable"])
 def test_extension_nodes_are_the_whole_model(name, tmp_path):
     there = ng.load(name, {"model.duration": "3 ms"})
@@ -485,6 +488,7 @@ def outputs(layers, given: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("kind", ["Leaky", "Synaptic"])
 @pytest.mark.parametrize("bias", [False, True])
 def test_a_network_of_snntorchs_has_the_same_spikes(kind, bias, snntorch, tmp_path):

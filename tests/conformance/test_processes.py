@@ -53,6 +53,7 @@ def test_a_watcher_that_fails_ends_all_runs_at_once(request_of):
     assert time.monotonic() - began < 120
 
 
+@pytest.mark.thorough
 def test_a_script_whose_workers_would_start_workers_is_told_what_it_lacks(tmp_path):
     script = tmp_path / "unguarded.py"
     script.write_text(SCRIPT)

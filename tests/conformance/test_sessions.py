@@ -31,6 +31,7 @@ def ours(backend: str) -> None:
     backends.get(backend).run(Request(model, blank_images(model), 5))
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "backend", ["fused", "numpy", pytest.param("cpp", marks=pytest.mark.thorough)]
 )

@@ -89,7 +89,9 @@ def run(text: str, backend: str, folder: Path, seed: int = 0) -> Outcome:
     return backends.get(backend).run(Request(model, seed=seed))
 
 
-@pytest.fixture(scope="module", params=["numpy", "cpp", "fused"])
+@pytest.fixture(
+    scope="module", params=["numpy", pytest.param("cpp", marks=pytest.mark.thorough), "fused"]
+)
 def outcome(request, tmp_path_factory) -> Outcome:
     return run(MODEL, request.param, tmp_path_factory.mktemp("steps"))
 

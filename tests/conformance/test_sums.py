@@ -315,6 +315,7 @@ WRITTEN = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("backend", ["numpy", "fused", THOROUGH_CPP])
 def test_a_network_has_one_result_however_it_is_written(tmp_path, backend):
     text = "".join(write(name) for name, (_, write) in WRITTEN[backend].items())
@@ -374,6 +375,7 @@ du/dt = 1/ms : 1
     return text + "".join(projections), right
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("backend", "rules"),
     [

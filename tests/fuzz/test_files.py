@@ -35,6 +35,7 @@ def _hardware(seed: int, folder) -> None:
 INPUTS = {"files": _check, "settings": _load, "hardware": _hardware}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", INPUTS)
 def test_a_thousand_inputs_cost_a_sentence_each(kind, tmp_path):
     hush()

@@ -18,6 +18,7 @@ def _require_agreement(seeds, backend, folder):
     assert not found, again
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("backend", "seeds"), [("cpp", (100, 106)), ("fused", (138, 140, 142))])
 def test_a_few_models_give_the_numbers_of_numpy(backend, seeds, tmp_path):
     _require_agreement(seeds, backend, tmp_path)
@@ -50,6 +51,7 @@ def test_what_passes_check_runs(part, tmp_path):
     random_models.sound(range(1000 + 100 * part, 1100 + 100 * part), tmp_path)
 
 
+@pytest.mark.thorough
 def test_the_comparison_can_fail(tmp_path):
     """Another number of a parameter is another result."""
     hush()

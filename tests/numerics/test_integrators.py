@@ -56,6 +56,7 @@ def order(errors: np.ndarray) -> float:
     return -np.polyfit(np.log(STEPS), np.log(errors), 1)[0]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("scheme", ["heun", "milstein"])
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_the_stratonovich_schemes_have_strong_order_one(name, scheme):
@@ -63,6 +64,7 @@ def test_the_stratonovich_schemes_have_strong_order_one(name, scheme):
     assert order(errors) == pytest.approx(INTEGRATORS[scheme].strong_order, abs=0.2)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_milstein_has_the_drift_of_euler(name):
     errors = strong_errors(state_updater("milstein"), PROBLEMS[name], a=-1.0, s=1e-4)
@@ -77,6 +79,7 @@ x_new = x + dt*f(x,t) + g(x, t) * dW + k
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_the_difference_to_one_side_costs_brian2s_milstein_half_an_order(name):
     """Its formula, without its refusal of a noise in two equations (of which one keeps W here)."""
@@ -87,6 +90,7 @@ def test_the_difference_to_one_side_costs_brian2s_milstein_half_an_order(name):
     assert ours[-1] < 0.8 * brians[-1]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_heun_is_of_second_order_in_the_drift_and_brian2s_is_not(name):
     """With weak noise the drift's error rules: ours falls with dt^2, Brian2's own with dt."""
@@ -97,6 +101,7 @@ def test_heun_is_of_second_order_in_the_drift_and_brian2s_is_not(name):
     assert ours[-1] < brians[-1] / 20
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_heun_beats_brian2s_heun_at_the_memory_models_noise(name):
     """At sigma^2 = 0.12 the drift still matters: a smaller error at the same step."""

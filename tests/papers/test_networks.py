@@ -81,6 +81,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_file_is_the_benchmarks_network(scripts, name, tmp_path):
     """Both draw the same numbers, in the same order, so every spike is the same."""
@@ -205,6 +206,7 @@ def diehl_cook(tables: np.ndarray) -> brian2.SpikeMonitor:
     return spikes
 
 
+@pytest.mark.thorough
 def test_diehl_and_cooks_network_is_that_of_a_script():
     """Every spike is the same, with the learning in between, and inputs that draw the same numbers."""
     model, _ = load_checked(

@@ -51,6 +51,7 @@ def test_astrocytes_that_a_synapse_drives_are_the_examples():
             assert abs(np.mean(found < quantile) - share) < 4 * deviation, (variable, time, share)
 
 
+@pytest.mark.thorough
 def test_modulated_release_is_the_examples():
     data = run("gliotransmitter_release")
     np.testing.assert_allclose(data["releases_time"] / 1e3, reference.RELEASES_AT, rtol=1e-12)
@@ -61,6 +62,7 @@ def test_modulated_release_is_the_examples():
         np.testing.assert_allclose(found / scale, expected, rtol=1e-9)
 
 
+@pytest.mark.thorough
 def test_loops_release_as_the_examples():
     data = run("gliotransmitter_loop")
     assert np.sum(data["releases_unit"].values >= 500) == 2 * 500

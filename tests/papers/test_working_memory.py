@@ -192,6 +192,7 @@ def test_the_file_is_the_network_of_a_script():
     assert np.any(times > OFF) and np.max(outcome.final["astrocyte"]["last_drive"]) > 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["fused", pytest.param("cpp", marks=pytest.mark.thorough)])
 def test_backends_give_the_same_spikes(backend):
     """Without the background, whose amplitudes backends draw differently."""

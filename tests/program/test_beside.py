@@ -81,6 +81,7 @@ def _states(synapses) -> dict[str, np.ndarray]:
     return {name: np.array(v) for name, v in synapses.get_states(units=False).items()}
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("threads", (1, 2))
 def test_the_bits_are_those_of_arrays_of_their_own(monkeypatch, threads):
     found = []

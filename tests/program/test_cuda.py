@@ -122,6 +122,7 @@ def tiles_of(machine) -> list[Tiles]:
     return [step for step in machine.program.steps if isinstance(step, Tiles)]
 
 
+@pytest.mark.thorough
 def test_steps_over_a_lattice_are_done_in_tiles_that_share_memory(emulated, monkeypatch):
     """Heun's needs the states of the neighbours' neighbours; without memory for it, each stage is a kernel."""
     make = lattices.LATTICES["two_stages"]
@@ -138,6 +139,7 @@ def test_steps_over_a_lattice_are_done_in_tiles_that_share_memory(emulated, monk
 SINGLE = ("no_flux", "two_stages", "periodic", "four_stages", "events_in_order")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[pytest.mark.thorough] * (n != "two_stages")) for n in SINGLE]
 )
@@ -177,6 +179,7 @@ def run_for(make, duration):
     return made
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[pytest.mark.thorough] * (n != "stdp")) for n in SPIKING]
 )
@@ -185,6 +188,7 @@ def test_spiking_networks_equal_those_of_the_loop(name, emulated):
     require_equal(run_for(make, duration), emulated)
 
 
+@pytest.mark.thorough
 def test_synapses_of_a_spike_are_shared_out_without_a_change_of_order(emulated):
     """Blocks do parts of them, threads do those of a part: also where some have one target."""
 
@@ -207,6 +211,7 @@ def test_synapses_of_a_spike_are_shared_out_without_a_change_of_order(emulated):
     assert [bool(p.repeats) for p in ordered._pathways] == [True, False]
 
 
+@pytest.mark.thorough
 def test_records_of_events_grow_as_they_fill():
     def make():
         group = NeuronGroup(40, "v : 1", threshold="True", reset="v += 1")
@@ -257,6 +262,7 @@ def test_a_value_that_is_not_finite_is_told_by_one_thread():
     assert found[:2] == [1, 2] and found[2] in (3, 5, 6) and found[3] == 0
 
 
+@pytest.mark.thorough
 def test_records_that_only_count_ask_the_device_for_nothing():
     def make():
         group = NeuronGroup(40, "v : 1", threshold="True", reset="v += 1")
@@ -271,6 +277,7 @@ def test_records_that_only_count_ask_the_device_for_nothing():
     assert text.count("!gpu.has_room(") == 1
 
 
+@pytest.mark.thorough
 def test_time_steps_that_are_alike_are_launched_at_once(emulated):
     """But for those with something that does not come again: spikes of an earlier run, records that grow."""
     replays = []
@@ -330,6 +337,7 @@ def test_a_launch_that_fails_ends_the_run_at_once(emulated, monkeypatch):
     assert emulated[-1].replays < 100
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("called", ["begin", "settle", "under_way"])
 def test_a_device_that_fails_beside_the_loop_is_seen(emulated, monkeypatch, called):
     """Where it is given arrays, and where they and spikes under way are taken from it."""
@@ -385,6 +393,7 @@ class brian2_device:
         brian2.set_device("runtime")
 
 
+@pytest.mark.thorough
 def test_functions_of_a_script_need_an_implementation_for_cuda():
     def network(**implementations):
         @brian2.check_units(x=1, result=1)
@@ -430,6 +439,7 @@ def test_functions_of_a_script_have_arrays_on_the_device():
     states(network, TARGETS["plain"])
 
 
+@pytest.mark.thorough
 def test_arrays_of_functions_that_have_grown_get_more_room(emulated):
     """The GPU on the processor stops where something is written beyond what was allocated."""
 
@@ -487,6 +497,7 @@ def short(name: str, steps: int = 60) -> Request:
     return Request(replace(model, duration=duration), blank_images(model), seed=3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name",
     [
@@ -505,6 +516,7 @@ def test_a_model_in_single_precision_equals_the_loops_but_for_rounding():
     require_same(OnTheHost().run(request), backends.get("fused").run(request), 16 * 2.0**-24)
 
 
+@pytest.mark.thorough
 def test_the_memory_that_is_asked_for_is_what_is_allocated(emulated, monkeypatch):
     monkeypatch.setattr(memory, "MOST_CHUNKS", 4)  # as in emulated.hpp
     asked = []
@@ -571,6 +583,7 @@ def nvcc():
         pytest.skip(str(error))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_a_network_that_learns_compiles(tmp_path, nvcc, deterministic):
     compile_for_both(tmp_path, program_of(spiking.mushroom_body), deterministic)

@@ -364,6 +364,7 @@ def test_functions_of_one_text_read_their_own_arrays(device):
     assert one.x[:].tolist() == [0, 1, 2] and other.x[:].tolist() == [10, 11, 12]
 
 
+@pytest.mark.thorough
 def test_a_script_goes_on_with_its_objects_on_brian2s_runtime(device):
     network, group = _network()
     network.run(1 * ms)

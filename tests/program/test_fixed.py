@@ -51,7 +51,7 @@ def quick(names):
     return [pytest.param(name, marks=mark) for name, mark in zip(names, marks, strict=True)]
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("name", quick([n for n in NETWORKS if n not in REFUSED]))
 def test_the_machines_agree_bit_for_bit_and_with_floating_point(name):
     ours = states(NETWORKS[name], {"target": "cpp", **FIXED})
@@ -80,6 +80,7 @@ def test_what_has_no_integers_is_refused_in_one_sentence(name):
 MODELS = files.names("models")
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", quick(MODELS))
 def test_a_kernel_lowered_to_operations_computes_what_it_did(name, monkeypatch):
     """In floating point, to rounding."""
@@ -123,7 +124,7 @@ def _lowered(step, known):
     return replace(step, kernel=replace(kernel, each=each, results=results, accumulates=False))
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(54)
 @pytest.mark.parametrize("name", quick(MODELS))
 def test_every_catalogue_model_runs_in_integers(name):
     model, _ = load_checked(name, SMALL.get(name, {}))

@@ -49,7 +49,7 @@ def fused(monkeypatch) -> list[int]:
     return found
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(16)
 @pytest.mark.parametrize("name", lattices.LATTICES)
 def test_lattices_are_as_on_the_runtime(name, fused) -> None:
     make = lattices.LATTICES[name]
@@ -59,6 +59,7 @@ def test_lattices_are_as_on_the_runtime(name, fused) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", lattices.NOISY)
 def test_noise_on_lattices_is_that_of_the_reference(name, fused) -> None:
     make = lattices.NOISY[name]
@@ -72,7 +73,7 @@ def same_bits(one: dict, other: dict) -> bool:
     return set(one) == set(other) and all(np.array_equal(one[n], other[n]) for n in one)
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(16)
 @pytest.mark.parametrize("name", lattices.SHARED)
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_threads_share_rows_and_change_no_bit(name, precision, monkeypatch) -> None:
@@ -97,7 +98,7 @@ def texts(monkeypatch) -> list[str]:
     return found
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.thorough
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_steps_with_nothing_else_due_are_made_in_one_call_and_in_one_pass(
     precision, texts, monkeypatch
@@ -140,6 +141,7 @@ def test_synapses_with_weights_of_their_own_are_no_part_of_the_pass(fused) -> No
     assert not different(ours, states(make, None))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ["no_flux", "two_stages", "periodic"])
 def test_single_precision_is_single_precision(name) -> None:
     make = lattices.LATTICES[name]
@@ -151,6 +153,7 @@ def test_single_precision_is_single_precision(name) -> None:
             assert 0 < apart < 1e-3, (variable, apart)
 
 
+@pytest.mark.thorough
 def test_a_lattice_on_a_slower_clock_stays_in_double_precision(fused) -> None:
     def make():
         slow = lattices._waves(lattices.Lattice(6, 9, (False, False)), dt=1 * brian2.ms)
@@ -166,6 +169,7 @@ def test_a_lattice_on_a_slower_clock_stays_in_double_precision(fused) -> None:
     assert fused == [1, 1]
 
 
+@pytest.mark.thorough
 def test_kernels_with_clocks_of_their_own_are_still_alone_in_most_steps(monkeypatch) -> None:
     """Gathers, state update and corrector of a model have a clock each, all with the same step."""
     own: list[list[bool]] = []
@@ -189,6 +193,7 @@ def test_a_precision_that_does_not_exist_is_refused() -> None:
     brian2.set_device("runtime")
 
 
+@pytest.mark.thorough
 def test_more_stages_than_rows_are_kept_for_are_no_one_pass(fused) -> None:
     def make():
         shape, names = Lattice(6, 9, (False, False)), range(6)

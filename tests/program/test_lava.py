@@ -41,6 +41,7 @@ def require_equal(make) -> None:
         np.testing.assert_array_equal(found[name], values, err_msg=name)
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(
     "name",
     [
@@ -189,6 +190,7 @@ SCRIPTS = {
 QUICK_SCRIPTS = ("coba_of_two", "coba_of_two_with_delays", "stdp")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "name",
     [

@@ -37,6 +37,7 @@ def numpy_alone():
     brian2.prefs.codegen.target = before
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("name", PLACED)
 def test_every_unit_has_a_place(name):
     network = NETWORKS[name]()
@@ -55,6 +56,7 @@ def test_every_unit_has_a_place(name):
         assert connection.targets.max() < connection.target.size
 
 
+@pytest.mark.thorough
 def test_synapses_that_write_to_their_sources_send_to_them():
     observed = of_network(zoo.post_pathway(), 0.001)
     ends = {
@@ -64,6 +66,7 @@ def test_synapses_that_write_to_their_sources_send_to_them():
     assert ends["ramp.slope"] == ("h", "ramp")
 
 
+@pytest.mark.thorough
 def test_parts_of_a_group_are_units_of_it():
     """Synapses between parts of groups name units of the whole groups."""
     network = zoo.subgroups()

@@ -159,7 +159,7 @@ NETWORKS = {**zoo.DETERMINISTIC, **zoo.RANDOM, **SCRIPTS}
 REFUSED = {"stopped", "operations"}
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @needs_lava
 @pytest.mark.parametrize("name", named(NETWORKS.keys() - REFUSED))
 def test_a_network_with_messages_is_that_of_the_loop(name, monkeypatch):
@@ -342,6 +342,7 @@ def test_sums_of_states_are_connections(programs):
     assert parts_of(programs, one, other, gap) == (["gap", "one", "other"], {})
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "target", ["cpp", "apart", pytest.param("lava-messages", marks=needs_lava)]
 )
@@ -488,6 +489,7 @@ def device():
     brian2.set_device("runtime")
 
 
+@pytest.mark.thorough
 @needs_lava
 def test_a_run_that_was_stopped_within_goes_on_where_it_was_seen(device):
     """A look at all values ends a time step; spikes are under way, and go on on another target."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 CELLS = (
@@ -31,6 +32,7 @@ print(type(get_device()).__name__)
 )
 
 
+@pytest.mark.thorough
 def test_cells_run_one_after_the_other(tmp_path):
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in CELLS])
     NotebookClient(book, timeout=120, kernel_name="python3").execute(cwd=str(tmp_path))

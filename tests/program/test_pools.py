@@ -51,6 +51,7 @@ def _network(sources, targets, value: str):
     return make
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("shape", [(4, 4, 3), (2, 3, 1), (1, 5, 5), (3, 13, 1)])
 def test_windows_are_summed_as_brian2_sums_them(shape, pools) -> None:
     make = _network(*_windows(*shape), "int(v_pre > scale_pre) + int(v_pre*10)")
@@ -61,6 +62,7 @@ def test_windows_are_summed_as_brian2_sums_them(shape, pools) -> None:
     assert np.array_equal(ours["neurongroup 1.total"], theirs["neurongroup 1.total"])
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "value", ["0.1*int(v_pre > 1)", "v_pre", "int(v_pre > seen_post)", "int(v_pre > i/50)"]
 )

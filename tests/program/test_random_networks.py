@@ -152,6 +152,7 @@ def check(choice) -> None:
         assert different(states(lambda: build(choice), options), theirs) == []
 
 
+@pytest.mark.thorough
 def test_some_random_networks_agree():
     a_few(3, networks(), check)
 

@@ -158,7 +158,7 @@ def same_bits(one: dict, other: dict) -> bool:
     return set(one) == set(other) and all(np.array_equal(one[n], other[n]) for n in one)
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(10)
 @pytest.mark.parametrize("name", REGULAR)
 def test_runs_give_the_bits_of_the_list(name, programs, monkeypatch) -> None:
     make = REGULAR[name]
@@ -173,7 +173,7 @@ def test_runs_give_the_bits_of_the_list(name, programs, monkeypatch) -> None:
     assert same_bits(ours, listed)
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("name", ["six around", "a kernel of places", "one to all"])
 def test_threads_change_no_bit(name, programs, monkeypatch) -> None:
     monkeypatch.setattr(sharing, "WORTH", 1e-3)
@@ -239,6 +239,7 @@ LISTED: dict[str, tuple[Callable[[], Network], str]] = {
 }
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("name", LISTED)
 def test_what_is_not_regular_is_a_list_and_says_why(name, programs) -> None:
     make, reason = LISTED[name]
@@ -261,12 +262,14 @@ def test_a_sum_that_reads_itself_is_a_list(programs) -> None:
     assert type(step) is Sum and step.listed == "it reads its own result"
 
 
+@pytest.mark.thorough
 def test_weights_that_change_in_the_order_of_targets_are_read_in_place(programs) -> None:
     ours = states(_learning_one_to_one, {"target": "cpp"})
     assert sums(programs[0]) == ["Regular"]
     assert different(ours, states(_learning_one_to_one, None)) == []
 
 
+@pytest.mark.thorough
 def test_other_weights_and_other_sizes_compile_nothing() -> None:
     from brian2.devices.device import all_devices
 
@@ -349,7 +352,7 @@ CODE = {
 }
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(9)
 @pytest.mark.parametrize("code", CODE)
 def test_what_depends_on_a_source_alone_is_worked_out_once(code, programs) -> None:
     make = _linked(code)
@@ -373,6 +376,7 @@ def _finer(shape: tuple[int, int], size: int, gap: int = 0) -> np.ndarray:
     return found
 
 
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize(
     ("index", "copied"),
     [

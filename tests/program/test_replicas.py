@@ -112,11 +112,13 @@ def recorded(make, names, states_of=None):
     return made
 
 
+@pytest.mark.thorough
 def test_coba_with_synapses_of_its_own_in_each():
     make = recorded(partial(spiking.coba, 200), ["cells"], ("cells", "v"))
     require_equal_to_those_alone(make, 15)
 
 
+@pytest.mark.thorough
 def test_stdp_with_records():
     make = recorded(partial(spiking.stdp, 60), ["inputs", "cell"], ("plastic", "w"))
     require_equal_to_those_alone(make, 25)
@@ -148,6 +150,7 @@ def sizes(seed: int):
     return brian2.Network(source, target, several, mean, spikes, rate, values)
 
 
+@pytest.mark.thorough
 def test_networks_of_several_sizes_with_spikes_under_way_between_runs():
     """A grid is the largest that one asks for: blocks that others have too many do nothing."""
     require_equal_to_those_alone(sizes, 8)
@@ -188,6 +191,7 @@ def test_all_stop_at_one_step():
         assert positions == [0, 0, 0]
 
 
+@pytest.mark.thorough
 def test_what_cannot_go_together():
     with ordered(), ExitStack() as stack:
 
@@ -262,6 +266,7 @@ def require_same(found, expected) -> None:
             np.testing.assert_array_equal(ours.events[name], events)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("room", "precision"), [(100, "float64"), (2, "float64"), (0, "float64"), (100, "float32")]
 )
@@ -292,6 +297,7 @@ def test_an_interrupt_ends_all():
     assert 0 < seen[-1] < 1
 
 
+@pytest.mark.thorough
 def test_what_cannot_go_together_runs_one_after_the_other(monkeypatch):
     backend, requests = OnTheHost(), lattices()
     monkeypatch.setattr(cuda.CudaMachine, "may_join", lambda *_: False)

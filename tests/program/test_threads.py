@@ -197,6 +197,7 @@ def _run(make, threads: int, *durations) -> dict[str, np.ndarray]:
     return {**found, "i": np.array(spikes.i), "t": np.array(spikes.t), "values": np.array(values.v)}
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("make", NETWORKS, ids=lambda make: make.__name__)
 def test_bits_do_not_depend_on_the_number_of_threads(make):
     alone = _run(make, 1, 15 * ms, 10.3 * ms)
@@ -253,6 +254,7 @@ def test_a_run_that_is_stopped_goes_on():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.thorough
 def test_two_networks_on_two_devices():
     """Threads come with a run and go with it; other devices run in between."""
     network, group = _counted(2)

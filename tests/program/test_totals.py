@@ -60,7 +60,7 @@ CASES = {
 }
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CASES)
 def test_a_product_is_one_total(name, totals):
     model, rule = CASES[name]
@@ -70,6 +70,7 @@ def test_a_product_is_one_total(name, totals):
     assert different(ours, states(make, None)) == []
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("other", [False, True])
 @pytest.mark.parametrize("part", [False, True])
 def test_parts_of_groups_and_other_groups(part, other, totals):
@@ -89,7 +90,7 @@ LISTED = {
 }
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", LISTED)
 def test_everything_else_is_a_list(name, totals):
     model, rule = LISTED[name]

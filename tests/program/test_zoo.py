@@ -77,7 +77,7 @@ def different(ours: dict, theirs: dict) -> list[str]:
     ]
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("name", zoo.DETERMINISTIC)
 def test_all_targets_agree_with_brian2(name):
     make = zoo.DETERMINISTIC[name]
@@ -95,6 +95,7 @@ def test_random_networks_agree_between_our_targets(name):
         assert different(other, first) == []
 
 
+@pytest.mark.thorough
 def test_random_numbers_of_many_units_agree_between_our_targets():
     """In blocks of units and what is left of one, on any number of threads."""
 

@@ -220,6 +220,7 @@ def test_a_reproduction_is_written_where_it_is_asked_to():
         ng.reproduce("anan", None)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "call",
     [
@@ -325,6 +326,7 @@ def test_an_image_of_the_experiment_is_a_keyword_of_a_sweep():
         ng.sweep("noise_induced_memory", images={"train": "nosuch.png"}, **given)
 
 
+@pytest.mark.thorough
 def test_a_sweep_keeps_records_where_it_is_asked_to(sheet, tmp_path):
     given = {"images": {"spot": SPOT}, "progress": False, "records": ["sheet_v"]}
     scan = sheet.sweep(strength=[0.5, 1], seeds=2, out=tmp_path / "scan", **given)

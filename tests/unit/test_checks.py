@@ -255,6 +255,7 @@ def test_the_small_model_is_right(write, tmp_path):
     assert stdout.startswith(f"{path}: ok\n  runs on fused, cpp, numpy")
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", files.names("models"))
 def test_every_shipped_model_is_right(name):
     assert checks.check_file(name) == []
@@ -491,6 +492,7 @@ def edited(draw) -> bytes:
     return b"\n".join(lines)
 
 
+@pytest.mark.thorough
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(edited())
 def test_no_edit_of_a_shipped_model_gives_a_traceback(tmp_path_factory, data):

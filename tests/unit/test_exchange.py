@@ -26,6 +26,7 @@ def exported(path, **options) -> str:
     return out.read_text(encoding="utf-8")
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("piece", [*injections.CODE, *injections.AFTER, *injections.ODD])
 def test_no_prose_of_a_model_changes_the_code_of_its_script(piece, write):
     model = load(write())

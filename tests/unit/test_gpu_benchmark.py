@@ -220,6 +220,7 @@ def test_the_script_times_small_networks_without_a_gpu(tmp_path):
         assert rows and all(row.get("good", row.get("us")) for row in rows.values())
 
 
+@pytest.mark.thorough
 def test_the_checks_of_memory_run_a_part_under_the_tool(tmp_path, monkeypatch):
     child = module("on_gpu")
     tool = tmp_path / "compute-sanitizer"

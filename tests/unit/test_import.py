@@ -264,6 +264,7 @@ def test_a_network_in_python(tmp_path):
 # ------------------------------------------------------------------- what a file may hold
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("piece", [*injections.CODE, *injections.AFTER, *injections.ODD])
 def test_no_prose_of_a_script_changes_a_model_file(piece, tmp_path):
     imported(tmp_path, CELL + RUN)

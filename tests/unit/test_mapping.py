@@ -203,6 +203,7 @@ def test_stdp_has_learning_state(tmp_path):
     assert any("learns plastic." in line for line in summary["does_not_fit"])
 
 
+@pytest.mark.thorough
 def test_tripartite_synapses_are_units_of_their_own():
     observed = of_model(load("tripartite_coba", TRIPARTITE))
     graph = observed.graph
@@ -244,7 +245,7 @@ def test_every_model_of_the_catalogue_is_placed():
         assert units == sum(on), name
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["everything", "language", "linked"])
 def test_whatever_a_model_file_can_say_is_placed(name):
     path = Path(__file__).parents[1] / "conformance" / f"{name}.toml"
@@ -259,6 +260,7 @@ def test_whatever_a_model_file_can_say_is_placed(name):
             assert sorted(units) == list(range(placement.population.size))
 
 
+@pytest.mark.thorough
 def test_a_lattice_in_space_is_cut_whole(tmp_path):
     path = Path(__file__).parents[1] / "conformance" / "language.toml"
     layout = placed(of_model(load(path)), chip(tmp_path, neurons_per_core=7))
@@ -295,6 +297,7 @@ def memory():
     return mapping.map_to("noise_induced_memory", "loihi2", MEMORY)
 
 
+@pytest.mark.thorough
 def test_the_memory_model_on_loihi_2(memory):
     neuron = memory["populations"]["neuron"]
     assert memory["cores"] == neuron["cores"] == 1 and memory["chips"] == 1
@@ -326,6 +329,7 @@ def test_errors_are_seen_with_the_same_noise(memory):
     assert any("the same random numbers" in line for line in memory["assumptions"])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("key", "limit"),
     [("neurons_per_core", 100), ("in_axons_per_core", 1600), ("core_memory_bytes", 9000)],
@@ -344,6 +348,7 @@ def test_no_core_exceeds_a_limit_and_all_units_are_placed(tmp_path, key, limit):
 # -------------------------------------------------------------------- what does not fit
 
 
+@pytest.mark.thorough
 def test_loihi_1_says_why_it_cannot(memory):
     summary = mapping.map_to("noise_induced_memory", "loihi1", MEMORY)
     assert not summary["fits"] and summary["cores"] == 0
@@ -369,6 +374,7 @@ def test_loihi_1_takes_leaky_integrate_and_fire_units_alone(listed):
     )
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("equations", "more", "reason"),
     [
@@ -557,6 +563,7 @@ def test_a_synapse_that_only_adds_is_memory():
     assert graph.populations["b"].received == {"v": 0}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("on_pre", ["v_post = w", "v_post += w*(1 - v_post)", "v_post += w*x_post"])
 def test_a_synapse_that_does_more_to_its_target_is_a_unit(on_pre):
     network = _two_groups("w : 1", on_pre=on_pre + "; x_post += 0.1")

@@ -144,6 +144,7 @@ def test_learning_is_priced_by_its_updates():
     assert any("what is not on cores is not priced: inputs" in note for note in found["notes"])
 
 
+@pytest.mark.thorough
 @needs_sanafe
 def test_values_are_sent_when_they_are_due():
     """A lattice sends four values of each unit in every step."""
@@ -154,6 +155,7 @@ def test_values_are_sent_when_they_are_due():
     assert found["synaptic_events"] == 7 * 4 * (4 * 400 - 4 * 20)
 
 
+@pytest.mark.thorough
 @needs_sanafe
 def test_a_network_that_is_not_on_cores_has_no_energy():
     summary = ng.map("noise_induced_excitability", "loihi1", energy=True)

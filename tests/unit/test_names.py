@@ -278,6 +278,7 @@ def same(plain, outcome, given):
     )
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "given", MET, ids=lambda given: "-".join(f"{k}={v}" for k, v in given.items())
 )
@@ -290,6 +291,7 @@ def test_whatever_things_are_called_the_numbers_are_the_same(given, plain, tmp_p
     results.dataset(model, outcome)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["cpp", "fused"])
 def test_compiled_programs_can_tell_all_names_apart(backend, plain, tmp_path):
     given = {"BESIDE": "cell_stateupdater", "SPARE": "driven_stimulus", "LOCAL": "gain_in_synapses"}

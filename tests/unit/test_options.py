@@ -118,6 +118,7 @@ def test_a_model_may_be_a_path_object(tmp_path):
     assert not neuroglia_snn.check(path)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("first", "error", "brians"),
     [

@@ -188,6 +188,7 @@ def test_a_sweep_in_this_process_runs_a_file_once_and_knows_its_content(place, c
     assert "holds another sweep (own files mine.py" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_a_class_of_the_session_is_an_experiment(place):
     @ng.experiment
     class Peak(experiments.Experiment):

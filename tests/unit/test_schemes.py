@@ -159,6 +159,7 @@ def test_what_is_not_written_as_linear_is_not(text):
         algebra.linear(text, ["x"])
 
 
+@pytest.mark.thorough
 def test_definitions_that_double_have_an_end(tmp_path):
     lines = ["dv/dt = -a40/tau_m : 1", "a0 = v : 1"]
     lines += [f"a{n + 1} = a{n} + a{n} : 1" for n in range(40)]

@@ -24,6 +24,7 @@ def unwatched(fraction: float) -> None:
     assert 0 <= fraction <= 1
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     "name", ["percentage-mean", "percentage-max", "literal-mean", "literal-max", "calcium-mean"]
 )

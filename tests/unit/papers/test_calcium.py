@@ -29,6 +29,7 @@ def course(model: CalciumModel, presentations: list[int]) -> np.ndarray:
     return np.array(found)
 
 
+@pytest.mark.thorough
 def test_calcium_follows_the_equations_as_brian2_does():
     """The file's astrocyte population in Brian2 (same scheme, 1 ms), driven by the same events."""
     source = load("noise_induced_memory")

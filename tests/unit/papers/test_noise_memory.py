@@ -87,6 +87,7 @@ def test_figures_are_asked_for_by_name():
         STUDY.identity(asked("--workers", "0"))
 
 
+@pytest.mark.thorough
 def test_quick_is_a_tenth():
     quick, full = (sum(j.unit_steps() for j in jobs_of(form).values()) for form in (QUICK, FULL))
     assert quick <= full / 10

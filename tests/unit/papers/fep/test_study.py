@@ -53,6 +53,7 @@ def options(**changed) -> argparse.Namespace:
     return argparse.Namespace(**vars(parser.parse_args([])) | given | changed)
 
 
+@pytest.mark.thorough
 def test_an_interrupted_study_goes_on_where_it_was(tmp_path, simulated):
     done, stop = simulated
     whole = carry_out.reproduce("fep", tmp_path / "whole", options())
