@@ -337,6 +337,7 @@ events = true
 """
 
 
+@pytest.mark.thorough
 def test_values_do_not_compile_again_but_count(tmp_path):
     """Seeds, parameters, images, initial states, weights, probabilities and delays."""
     first = backends.get("fused").run(zoo(tmp_path))

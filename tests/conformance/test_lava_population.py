@@ -14,7 +14,7 @@ from brian2 import NeuronGroup, SpikeGeneratorGroup, SpikeMonitor, Synapses, ms,
 import neuroglia_snn as ng
 from neuroglia_snn.backends.lava import alone
 from neuroglia_snn.catalog import files
-from neuroglia_snn.checks import load_checked
+from neuroglia_snn.catalog.load import load
 from neuroglia_snn.emit.library import missing
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.lava import compat
@@ -199,9 +199,7 @@ def test_a_group_can_be_used_after_it_was_a_process():
 
 
 POPULATIONS = [
-    (name, population)
-    for name in files.names("models")
-    for population in load_checked(name)[0].populations
+    (name, population) for name in files.names("models") for population in load(name).populations
 ]
 
 

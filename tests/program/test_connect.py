@@ -165,6 +165,7 @@ def test_rules_that_brian2s_numpy_cannot_make(device):
     assert list(zip(made.i, made.j, strict=True)) == pairs
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "rule",
     [

@@ -77,6 +77,7 @@ def test_a_plastic_synapse_has_two_parts(programs):
     assert [s.target.array.name.split(".")[1] for s in found.reaching] == ["v"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "on_pre",
     [

@@ -197,7 +197,7 @@ def _run(make, threads: int, *durations) -> dict[str, np.ndarray]:
     return {**found, "i": np.array(spikes.i), "t": np.array(spikes.t), "values": np.array(values.v)}
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("make", NETWORKS, ids=lambda make: make.__name__)
 def test_bits_do_not_depend_on_the_number_of_threads(make):
     alone = _run(make, 1, 15 * ms, 10.3 * ms)
