@@ -231,7 +231,7 @@ def test_bad_images_are_refused_before_anything_runs(tmp_path):
     assert_refused(done, "--train", "--test")
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -272,6 +272,7 @@ def test_mistakes_get_one_sentence_and_status_two(tmp_path, arguments, words):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_a_message_stands_below_the_progress_bar(tmp_path):
     too_long = ("--set", "model.dt=0.02 ms", "--backend", "numpy", "--out", str(tmp_path / "out"))
     done = neuroglia("run", "noise_induced_excitability", *too_long)
@@ -279,6 +280,7 @@ def test_a_message_stands_below_the_progress_bar(tmp_path):
     assert "|" in done.stderr and "\nneuroglia: population 'neuron'" in done.stderr
 
 
+@pytest.mark.thorough
 def test_doctor_says_which_backends_run():
     findings = json.loads(neuroglia("doctor", "--json").stdout)
     assert findings["backends"]["numpy"] is None

@@ -141,7 +141,7 @@ EVERYTHING = Path(__file__).with_name("everything.toml")
 MODELS = sorted(files.names("models"))
 
 
-@pytest.mark.one_in(7)
+@pytest.mark.one_in(14)
 @pytest.mark.parametrize("name", quick(MODELS))
 def test_every_model_of_the_catalogue_runs_alone_and_gives_what_ours_gives(name, tmp_path):
     settings = SETTINGS.get(name, {} if name in SMALL else _MEMORY)

@@ -452,7 +452,7 @@ def require_same(ours: Outcome, again: Outcome) -> None:
             np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-300, err_msg=variable)
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(9)
 @pytest.mark.parametrize("name", quick(CATALOGUE))
 def test_a_model_comes_back_from_its_script(name, tmp_path):
     """With its noise, which follows from names, and from shapes that a script has only where it has a lattice."""

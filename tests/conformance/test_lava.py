@@ -105,7 +105,7 @@ TOO_LONG = {("tripartite_coba", "fixed")}
 LONG |= {"noise_induced_memory_program", "noise_induced_memory_tonic", "noise_induced_excitability"}
 
 
-@pytest.mark.one_in(32)
+@pytest.mark.one_in(64)
 @needs_lava
 @pytest.mark.parametrize(
     ("name", "precision"),

@@ -236,6 +236,7 @@ def test_every_population_is_a_process_and_machines_agree(name, population, monk
 # --------------------------------------------------------------------------------------- Lava's ways
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("tag", TAGS)
 def test_vars_can_be_set_between_two_runs(tag):
     from lava.magma.core.run_conditions import RunSteps

@@ -111,7 +111,9 @@ def wrapped(x) -> np.ndarray:
     return np.asarray(x, np.int64).astype(np.int32)
 
 
-@pytest.fixture(scope="module", params=["numpy", "cpp", "fused"])
+@pytest.fixture(
+    scope="module", params=["numpy", pytest.param("cpp", marks=pytest.mark.thorough), "fused"]
+)
 def outcome(request, tmp_path_factory) -> Outcome:
     path: Path = tmp_path_factory.mktemp("numbers") / "m.toml"
     path.write_text(MODEL, encoding="utf-8")

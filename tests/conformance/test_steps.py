@@ -185,7 +185,9 @@ variables = ["lost", "large", "by_truth"]
 """
 
 
-@pytest.mark.parametrize("backend", ["numpy", "cpp", "fused"])
+@pytest.mark.parametrize(
+    "backend", ["numpy", pytest.param("cpp", marks=pytest.mark.thorough), "fused"]
+)
 def test_expressions_are_worked_out_as_written(backend, tmp_path):
     outcome = run(WRITTEN, backend, tmp_path)
     final, recorded, i = outcome.final["p"], outcome.records["p"].values, np.arange(4)
@@ -224,7 +226,7 @@ equations = "dx/dt = xi/ms**0.5 : 1"
 """
 
 
-@pytest.mark.parametrize("backend", ["numpy", "cpp"])
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("cpp", marks=pytest.mark.thorough)])
 def test_each_name_is_one_noise(tmp_path, backend):
     final = run(NOISES, backend, tmp_path, seed=3).final
 

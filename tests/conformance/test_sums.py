@@ -465,7 +465,7 @@ def test_who_is_refractory_is_predicted_to_stand_still(tmp_path, backend):
 # ------------------------------------------------------------------------- integers
 
 
-@pytest.mark.parametrize("backend", ["numpy", "cpp", "fused"])
+@pytest.mark.parametrize("backend", ["numpy", THOROUGH_CPP, "fused"])
 def test_quotients_and_means_of_integers_are_in_double_precision(tmp_path, backend):
     file = tmp_path / "integers.toml"
     file.write_text("""

@@ -174,13 +174,15 @@ def outcome(text: str, folder: Path, backend: str) -> Outcome:
     return backends.get(backend).run(Request(model))
 
 
-@pytest.fixture(scope="module", params=["numpy", "fused", "cpp"])
+@pytest.fixture(
+    scope="module", params=["numpy", "fused", pytest.param("cpp", marks=pytest.mark.thorough)]
+)
 def steps(request, tmp_path_factory) -> Outcome:
     text = STEPS.replace("@STIMULI@", STIMULI)
     return outcome(text, tmp_path_factory.mktemp("steps"), request.param)
 
 
-@pytest.fixture(scope="module", params=["numpy", "cpp"])
+@pytest.fixture(scope="module", params=["numpy", pytest.param("cpp", marks=pytest.mark.thorough)])
 def events(request, tmp_path_factory) -> Outcome:
     return outcome(EVENTS, tmp_path_factory.mktemp("events"), request.param)
 

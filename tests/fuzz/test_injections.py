@@ -115,7 +115,7 @@ def _feed(
                 _require_clean(model)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("place", FIELDS, ids=".".join)
 def test_no_field_of_a_model_file_runs_code(place, tmp_path):
     name, path = FIELDS[place]

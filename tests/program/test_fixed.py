@@ -124,7 +124,7 @@ def _lowered(step, known):
     return replace(step, kernel=replace(kernel, each=each, results=results, accumulates=False))
 
 
-@pytest.mark.one_in(54)
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", quick(MODELS))
 def test_every_catalogue_model_runs_in_integers(name):
     model, _ = load_checked(name, SMALL.get(name, {}))

@@ -179,7 +179,7 @@ def test_a_network_with_messages_is_that_of_the_loop(name, monkeypatch):
 FIXED = {"stdp", "coba_of_two", "gap_junctions", "cuba_with_many_delays", "through_lavas_own"}
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.thorough
 @needs_lava
 @pytest.mark.parametrize("name", named(FIXED, {"stdp"}))
 def test_in_fixed_point_a_network_with_messages_equals_the_reference(name, monkeypatch):

@@ -158,7 +158,7 @@ def same_bits(one: dict, other: dict) -> bool:
     return set(one) == set(other) and all(np.array_equal(one[n], other[n]) for n in one)
 
 
-@pytest.mark.one_in(10)
+@pytest.mark.one_in(30)
 @pytest.mark.parametrize("name", REGULAR)
 def test_runs_give_the_bits_of_the_list(name, programs, monkeypatch) -> None:
     make = REGULAR[name]

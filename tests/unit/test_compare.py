@@ -76,6 +76,7 @@ def compared(tmp_path, text: str, **settings):
     return device.fixed.comparison, device.fixed
 
 
+@pytest.mark.thorough
 def test_an_exponential_that_runs_away_keeps_its_small_values(tmp_path):
     spikes = '\n[record.spikes]\npopulation = "neuron"\nevents = true\n'
     found, _ = compared(tmp_path, ADEX + spikes)

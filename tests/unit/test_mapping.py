@@ -131,6 +131,7 @@ def test_a_weight_that_all_share_is_kept_once(tmp_path):
     assert core.need("synapse_bits_per_core") == 6 * 3 + 8  # six indices of one of eight units
 
 
+@pytest.mark.thorough
 def test_a_network_is_left_as_it_was(listed):
     network = listed[1]
     network.run(1 * brian2.ms)
@@ -147,6 +148,7 @@ def test_a_network_is_left_as_it_was(listed):
 # ---------------------------------------------------------------------------- spiking networks
 
 
+@pytest.mark.thorough
 def test_coba(tmp_path):
     network = spiking.coba()
     excitation, inhibition = len(network["excitation"]), len(network["inhibition"])
@@ -316,6 +318,7 @@ def test_the_memory_model_on_loihi_2(memory):
     assert memory["fits"] and not memory["does_not_fit"] and not memory["would_fit"]
 
 
+@pytest.mark.thorough
 def test_a_pattern_of_a_lattice_is_kept_once(memory):
     """Four neighbours of 21 bits, four times; an index of 13 bits for each value of an astrocyte, twice."""
     bits = 4 * (4 * 21) + 2 * (1600 * 13 + 8)

@@ -278,7 +278,7 @@ def same(plain, outcome, given):
     )
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(
     "given", MET, ids=lambda given: "-".join(f"{k}={v}" for k, v in given.items())
 )

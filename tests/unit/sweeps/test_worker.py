@@ -66,7 +66,7 @@ def requests(model) -> list[Request]:
     return [Request(m, seed=n) for n, m in enumerate(models)]
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name", ["fused", pytest.param("cpp", marks=pytest.mark.thorough), "numpy"]
 )
