@@ -294,8 +294,9 @@ class _Settling(ast.NodeTransformer):
         table = self._symbols.get(node.func.id)
         if isinstance(table, eqs.TableFunction) and ast.unparse(node.args[0]) != "t":
             # places in a table are counted in 32 bits or in 64
-            bounds = (ast.parse(f"{end!r}*second", mode="eval").body for end in (0.0, table.end))
-            arguments = [self._call(CLIP, arguments[0], *bounds), *arguments[1:]]
+            within = [ast.parse(f"{end!r}*second", mode="eval").body for end in (0.0, table.end)]
+            if not _is_clipped(node.args[0], within):
+                arguments = [self._call(CLIP, arguments[0], *within), *arguments[1:]]
         if isinstance(table, eqs.TableFunction) and any(map(self._is_floating, arguments[1:])):
             arguments = [arguments[0], self._call(WHOLE, arguments[1])]  # of a column
         result: Any = ast.Call(node.func, arguments, [])
@@ -324,6 +325,16 @@ class _Settling(ast.NodeTransformer):
         call: Any = ast.Call(ast.Name(name), list(arguments), [])
         call.floating = True
         return call
+
+
+def _is_clipped(node: ast.expr, within: list[ast.expr]) -> bool:
+    """Whether a value is one of ``clip`` with these bounds, as in a script that we wrote."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "clip"
+        and [*map(ast.unparse, node.args[1:])] == [*map(ast.unparse, within)]
+    )
 
 
 def _is_number(node: ast.expr) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import runpy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.backends.brian.apart import apart
 from neuroglia_snn.catalog import files
 from neuroglia_snn.catalog.load import load
+from neuroglia_snn.emit import library, machine
 from neuroglia_snn.exchange import capture, reading, tables, to_brian2, toml, write, write_model
+from neuroglia_snn.program.program import Program
 
 START = "from brian2 import *\nseed(7)\n"
 #: Every script has a network whose run nothing random decides, but initial values and connections.
@@ -489,6 +492,97 @@ def test_a_script_comes_back_from_its_model_file(name, tmp_path):
     (tmp_path / "first.py").write_text(START + SCRIPTS[name])
     write_model(tmp_path / "first.py", tmp_path / "first.toml")
     require_same(*there_and_back(load(tmp_path / "first.toml"), tmp_path))
+
+
+class Prepared(BaseException):
+    """Raised where a program would be compiled."""
+
+
+@pytest.fixture
+def program(monkeypatch) -> Callable[[Callable[[], object]], str]:
+    """The C++ of the program that a call makes first. It holds no name and no value of its network."""
+    texts: list[str] = []
+
+    def prepared(one: Program, single: bool = False) -> str:
+        texts.append(library.source(one, single))
+        raise Prepared
+
+    monkeypatch.setattr(machine, "source", prepared)
+
+    def made_by(call: Callable[[], object]) -> str:
+        texts.clear()
+        with contextlib.suppress(Prepared):
+            call()
+        return texts[0]
+
+    return made_by
+
+
+def checkered(model: spec.Model) -> dict[str, np.ndarray]:
+    return {n: np.indices(shape).sum(0) % 2 > 0 for n, shape in model.images().items()}
+
+
+def exported(model: spec.Model, path: Path) -> Path:
+    """A model's script, in a folder of its own."""
+    path.parent.mkdir()
+    write(to_brian2.script(model, checkered(model), seed=3), path)
+    return path
+
+
+def imported(script: Path) -> spec.Model:
+    path = script.with_name("model.toml")  # a script's data file has the script's name
+    write_model(script, path)
+    return load(path)
+
+
+#: Models that come back as another program, and what a script says otherwise.
+OTHERWISE = {
+    "astrocyte_ring": "its stimuli are tables of the script",
+    "astrocyte_working_memory": "its stimuli are tables of the script",
+    "diehl_cook": "places in its table are bounded by clip",
+    "fep_canonical": "a reset that does nothing is left out",
+    "fep_culture": "a reset that does nothing is left out",
+    "fhn_astrocytes": "its stimuli are tables of the script",
+    "fhn_excitable": "its stimuli are tables of the script",
+    "gliotransmitter_release": "columns of a table are counted otherwise",
+    "izhikevich": "its stimuli are tables of the script",
+    "noise_induced_memory": "its stimuli are tables of the script",
+    "noise_induced_memory_long_drive": "its stimuli are tables of the script",
+    "noise_induced_memory_program": "its stimuli are tables of the script",
+    "noise_induced_memory_tonic": "its stimuli are tables of the script",
+}
+
+
+@pytest.mark.one_in(14)
+@pytest.mark.parametrize("name", quick(CATALOGUE))
+def test_a_model_comes_back_as_the_same_program(name, tmp_path, program):
+    """Where a script says something otherwise, what comes back from it does so for good."""
+    model = load(name, {"sigma": "0"} if name == "fep_culture" else SMALL.get(name, {}))
+    model = replace(model, experiment={}, duration=CATALOGUE[name])
+    again = imported(exported(model, tmp_path / "once" / "script.py"))
+    if name in OTHERWISE:
+        model, again = again, imported(exported(again, tmp_path / "twice" / "script.py"))
+    texts = [
+        program(lambda m=m: backends.get("fused").run(Request(m, checkered(m), seed=3)))
+        for m in (model, again)
+    ]
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.one_in(10)
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_comes_back_as_the_same_program(name, tmp_path, program):
+    """As we write it: in one's own script clocks and arrays may be made in another order."""
+    (tmp_path / "script.py").write_text(START + SCRIPTS[name])
+    script = exported(imported(tmp_path / "script.py"), tmp_path / "once" / "script.py")
+    again = exported(imported(script), tmp_path / "twice" / "script.py")
+
+    def run(path: Path) -> None:
+        with apart("neuroglia"):
+            brian2.defaultclock.dt = 0.1 * brian2.ms
+            runpy.run_path(str(path), run_name="__main__")
+
+    assert program(lambda: run(script)) == program(lambda: run(again))
 
 
 # --------------------------------------------------------------- networks of other tests
