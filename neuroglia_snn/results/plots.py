@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def records(result: Result) -> Figure | None:
-    """Time course of every recorded variable: the mean, and a few single units; spikes as dots.
+    """Time course of every recorded variable: the mean over units (dark) and a few single units (grey); spikes as dots.
 
     Of several seeds, there are the mean of each instead of single units, and no spikes.
     """

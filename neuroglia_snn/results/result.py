@@ -114,31 +114,37 @@ class Result:
         """Write all but ``data.nc`` into a folder that is prepared; give the summary as written."""
         if self.control is not None:
             files.write_dataset(self.control.data, folder / files.CONTROL)
-        paths, failed = self._draw(folder, figures)
+        paths, captions, failed = self._draw(folder, figures)
         summary = {k: v for k, v in self.summary.items() if k != "failed_figures"}
         summary |= {"data": str(folder / files.DATA), "figures": paths}
+        summary |= {"captions": captions} if captions else {}
         if failed:
             summary["failed_figures"] = failed
         files.write_summary(summary, folder)
         return summary
 
-    def _draw(self, folder: Path, figures: str) -> tuple[list[str], dict[str, str]]:
-        """Paths of the figures, and why there is none of those that fail; of part of a run there are none."""
+    def _draw(self, folder: Path, figures: str) -> tuple[list[str], dict[str, str], dict[str, str]]:
+        """Paths of the figures, what they show, and why there is none of those that fail.
+
+        Of part of a run there are none.
+        """
         paths: list[str] = []
+        captions: dict[str, str] = {}
         failed: dict[str, str] = {}
         if self.interrupted_at is not None:
-            return paths, failed
+            return paths, captions, failed
         for name, draw in self.figures().items():
             try:
                 with style.applied(figures):
                     drawn = draw(self)
                     if drawn is not None:
                         paths.append(str(style.save(drawn, folder / name)))
+                        captions[Path(paths[-1]).name] = registry.first_paragraph(draw)
             except Exception as error:  # the user's code: the numbers are not lost for it
                 (folder / figure_files([name], figures)[0]).unlink(missing_ok=True)
                 failed[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
                 print(f"the figure '{name}' fails ({failed[name]}): left out", file=sys.stderr)
-        return paths, failed
+        return paths, captions, failed
 
     def __repr__(self) -> str:
         numbers = ", ".join(f"{k}={_short(v)}" for k, v in self.measures.items())

@@ -120,6 +120,9 @@ def sweep(
             except KeyboardInterrupt:
                 interrupted = True
         store.write(records=not interrupted)
+        data = store.dataset()
+        defined = registry.definitions(experiment, map(str, data.data_vars))
+        drawn = drawings.draw(data, best, out, figures)
         summary = {
             **identity,
             "command": command("sweep", named(source), *grid.flags(), *options.flags(), *shown),
@@ -133,7 +136,9 @@ def sweep(
             "failed": {
                 str(p): store.failed[p.place] for p in grid.points() if p.place in store.failed
             },
-            "figures": [str(p) for p in drawings.draw(store.dataset(), best, out, figures)],
+            "figures": [str(path) for path in drawn],
+            "captions": {path.name: drawings.caption(data, best, defined) for path in drawn},
+            "definitions": defined,
             "wall_seconds": {"total": round(time.perf_counter() - start, 3)},
         }
     if interrupted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
@@ -31,6 +32,17 @@ def draw(data: xr.Dataset, measure: str | None, folder: Path, figures: str = "pn
         return []
     with style.applied(figures), matplotlib.rc_context({"text.parse_math": False}):  # a $ is a $
         return [_drawn(data[name], folder)]
+
+
+def caption(data: xr.Dataset, measure: str | None, definitions: Mapping[str, str]) -> str:
+    """What the figure shows."""
+    name = str(shown(data, measure))
+    axes, seeds = [str(d) for d in data[name].dims if d != "seed"], data.sizes["seed"]
+    over = f"{name.replace('_', ' ')} over {' and '.join(axes[:2])}" if axes else name
+    said = f": {definitions[name]}" if name in definitions else ""
+    spread = f" Mean and standard deviation (n - 1) of {seeds} seeds." if seeds > 1 else ""
+    rest = f" Of {', '.join(axes[2:])}: the first value." if axes[2:] else ""
+    return f"{over[0].upper()}{over[1:]}{said}.{spread}{rest}"
 
 
 def _drawn(values: xr.DataArray, folder: Path) -> Path:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def inputs(result: Result) -> Figure:
-    """The ideal pattern, the training image and the cue."""
+    """The ideal pattern, the training image and the cue; black is stimulated."""
     images = result.shown
     figure, axes = subplots(1, 3, (COLUMN, 1.3))
     for axis, title, image in zip(
@@ -46,7 +46,9 @@ def inputs(result: Result) -> Figure:
 
 
 def response(result: Result) -> Figure:
-    """Who responds to the cue, after it, and calcium at the cue, after the paper's Fig. 3."""
+    """Left: neurons that spiked during the cue (black). Middle: spikes of each neuron after the cue. Right, with
+    astrocytes: their calcium at the onset of the cue (after Fig. 3 of Zhao et al. 2022).
+    """
     model, data = result.spec, result.data
     e = model.experiment
     calcium = memory.series(model, data, str(e["glia"]), str(e["calcium"]))
@@ -80,9 +82,9 @@ def draw_response(figure: Figure, axes, model: spec.Model, data: xr.Dataset) -> 
 
 
 def time_courses(result: Result) -> Figure:
-    """Membrane potential of one neuron inside the pattern, calcium of the astrocyte over it (Fig. 4).
-
-    The same neuron of the control, where there is one, stands above.
+    """Potential of one neuron inside the pattern, and calcium of the astrocyte that has most of it at the cue.
+    The same neuron without astrocytes stands above, where that was run. Shaded: stimulus; dashed: threshold of
+    calcium, where the model has one (after Fig. 4 of Zhao et al. 2022).
     """
     model, data, images = result.spec, result.data, result.shown
     potential, site = _trace(model, data, images)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def patterns(result: Result) -> Figure:
-    """The items as they were shown to learn, and as cues."""
+    """The items as they were shown to be learned (above), and as cues (below)."""
     model, images = result.spec, result.shown
     rows = [memory.presented(model, prefix) for prefix in (memory.LEARN, memory.TEST)]
     columns = max(map(len, rows))
@@ -40,7 +40,9 @@ def patterns(result: Result) -> Figure:
 
 
 def recall(result: Result) -> Figure:
-    """Of every cue: itself, the rates that it evokes, and the pattern that these make."""
+    """Of every cue: itself, the rate of each neuron that it evokes, and the neurons that fire more often than the
+    threshold, with their correlation with the ideal pattern.
+    """
     model, images = result.spec, result.shown
     found = memory.recall(model, result.data, images)
     rates = found.counts / float(model.experiment["window"])
@@ -62,7 +64,10 @@ def recall(result: Result) -> Figure:
 
 
 def calcium(result: Result) -> Figure | None:
-    """Calcium at the first cue, and over time in the astrocytes over each item; None without them."""
+    """Calcium of the astrocytes at the first cue, and over time in those over one item alone. Shaded: stimuli.
+
+    None without astrocytes.
+    """
     model = result.spec
     values = memory.calcium_of(model, result.data)
     if values is None:
