@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import xarray as xr
+from matplotlib.ticker import MaxNLocator
 
 from neuroglia_snn.measures import spread_over_seeds
 from neuroglia_snn.results import style
@@ -49,10 +50,13 @@ def _drawn(values: xr.DataArray, folder: Path) -> Path:
     mean, spread = values.mean("seed"), spread_over_seeds(values)
     figure, axes = style.subplots(1, 1, (style.COLUMN, 2.4))
     label, seeds = str(values.name).replace("_", " "), values.sizes["seed"]
+    held: list[str] = []
     while mean.ndim > 2:  # the rest of the axes: their first value
         rest = str(mean.dims[-1])
         mean, spread = mean.isel({rest: 0}), spread.isel({rest: 0})
-        axes.set_title(f"{rest} = {values[rest].values[0]}")
+        held.append(f"{rest} = {values[rest].values[0]}")
+    if held:
+        figure.suptitle(", ".join(held))
     if mean.ndim == 2 and mean.shape[1] > _MOST_LINES >= mean.shape[0]:
         mean, spread = mean.transpose(), spread.transpose()
     first = str(mean.dims[0])
@@ -66,15 +70,18 @@ def _drawn(values: xr.DataArray, folder: Path) -> Path:
     if mean.ndim == 2:
         second = str(mean.dims[1])
         lines = [
-            (mean.isel({second: k}), spread.isel({second: k}), f"{second} = {value}")
+            (mean.isel({second: k}), spread.isel({second: k}), str(value))
             for k, value in enumerate(mean[second].values)
         ]
     for n, (line, deviation, text) in enumerate(lines):
         axes.errorbar(line[first].values, line, deviation, label=text, **style.series(n))
-    said = f"\n(mean ± standard deviation, {seeds} seeds)" if seeds > 1 else ""
-    axes.set(xlabel=_label(mean[first]), ylabel=label + said)
+    axes.set(xlabel=_label(mean[first]), ylabel=label)
+    if np.issubdtype(mean[first].dtype, np.number):
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+    if seeds > 1:
+        axes.set_title(f"mean ± standard deviation, {seeds} seeds", loc="right")
     if mean.ndim == 2:
-        axes.legend()
+        figure.legend(loc="outside lower center", ncols=2, title=_label(mean[second]))
     return style.save(figure, folder / _NAME)
 
 
