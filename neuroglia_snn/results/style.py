@@ -106,9 +106,10 @@ def save(figure: Figure, path: Path) -> Path:
 
 
 def bare(*axes: Axes) -> None:
-    """Images, of which units have no number that matters."""
+    """Frame images, of which units have no number that matters."""
     for axis in axes:
         axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(True)
 
 
 def series(n: int) -> dict[str, str]:

@@ -72,12 +72,12 @@ def draw_response(figure: Figure, axes, model: spec.Model, data: xr.Dataset) -> 
     axes[0].set(title=f"spiked during the cue\n({cue:g}-{recall:g} ms)")
     image = axes[1].imshow(spikes, cmap=COUNTS, vmin=0, vmax=max(1, spikes.max()))
     axes[1].set(title=f"spikes after the cue\n({recall:g}-{end:g} ms)")
-    figure.colorbar(image, ax=axes[1], shrink=0.8)
+    figure.colorbar(image, ax=axes[1], shrink=0.8, label="spikes of a neuron")
     if calcium is not None:
         frame = calcium.sel({calcium.dims[0]: cue}, method="nearest")
         image = axes[2].imshow(frame, cmap=LEVELS, vmin=0)
         axes[2].set(title=f"calcium at the cue\n({float(frame[calcium.dims[0]]):g} ms)")
-        figure.colorbar(image, ax=axes[2], shrink=0.8, label=calcium.attrs["units"])
+        figure.colorbar(image, ax=axes[2], shrink=0.8, label=f"calcium ({calcium.attrs['units']})")
     bare(*axes)
 
 
