@@ -191,8 +191,8 @@ def _add_simulation(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--precision",
-        help="float64 or float32, of the populations on the fastest clock (fused, fused-cuda; default: the model's);"
-        " float or fixed (lava)",
+        help="float64, float32 (of lattices, on fused and fused-cuda) or fixed (fused, fused-cuda, lava, lava-messages);"
+        " default: the model's",
     )
     parser.add_argument("--threads", type=int, default=1, help="of one run (default 1)")
     parser.add_argument(
