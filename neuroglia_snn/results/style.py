@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 from neuroglia_snn.errors import UserError
 
@@ -35,10 +36,10 @@ MAP = {"cmap": "Greys", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
 COUNTS, LEVELS = "magma", "viridis"
 
 #: Points of text, and of lines.
-_RC = {
+_RC: dict[Any, Any] = {
     "axes.labelsize": 8,
     "axes.linewidth": 0.6,
-    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "axes.prop_cycle": cycler(color=COLOURS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 8,
