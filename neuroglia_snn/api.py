@@ -168,6 +168,7 @@ def sweep(
     records: str | Sequence[str] = (),
     best: str | None = None,
     force: bool = False,
+    figures: str = "png",
     progress: bool | None = None,
     **named: Any,
 ) -> xr.Dataset:
@@ -196,6 +197,8 @@ def sweep(
         The measure that the figure in ``out`` shows.
     force : bool
         Whether to give up what ``out`` holds.
+    figures : {"png", "svg", "pdf"}
+        The format of the figure in ``out``.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown where somebody may look at it.
     **named
@@ -252,6 +255,7 @@ def sweep(
             force,
             bars.points() if bars else None,
             kept,
+            figures,
         )
         if "interrupted" in summary:
             raise KeyboardInterrupt
@@ -427,6 +431,7 @@ def reproduce(
     seed: int = 0,
     resume: bool = False,
     force: bool = False,
+    figures: str = "png",
     progress: bool | None = None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -442,6 +447,8 @@ def reproduce(
         Of everything random.
     resume, force : bool
         Go on with an interrupted study; write over an earlier result.
+    figures : {"png", "svg", "pdf"}
+        The format of the figures.
     progress : bool, optional
         Show a progress bar; by default where somebody may look at it.
     **options
@@ -469,7 +476,9 @@ def reproduce(
             raise UserError(f"{name} is one value, not {value!r}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
-    given = parser.parse_args(as_flags({"seed": seed, "resume": resume, **options}))
+    parser.add_argument("--figures")
+    named = {"seed": seed, "resume": resume, "figures": figures}
+    given = parser.parse_args(as_flags({**named, **options}))
     with _bars(progress) as bars:
         return carry_out.reproduce(paper, folder, given, force, bars)
 

@@ -114,6 +114,7 @@ class Experiment:
     expressions : keys that hold an expression of parameters
     options : settings of a run that it takes beside those of every run
     figures : functions of a `Result` that draw, by name; ``response`` is saved as ``response.png``
+    definitions : what each measure is, by its name or by a pattern such as ``correlation_*``, for reports
     measures_itself : bool
         Whether `measure` gives numbers for every model, so that a sweep has something to compare.
     """
@@ -124,6 +125,7 @@ class Experiment:
     expressions: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[tuple[Option, ...]] = ()
     figures: ClassVar[Mapping[str, Callable[[Result], Figure | None]]] = {}
+    definitions: ClassVar[Mapping[str, str]] = {}
     measures_itself: ClassVar[bool] = False
 
     def check(self, reporter: Reporter) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
 
 from neuroglia_snn import backends, checks
 from neuroglia_snn.errors import UserError
@@ -27,8 +26,8 @@ from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob, mean, spread
 from neuroglia_snn.papers.working_memory import digits
 from neuroglia_snn.papers.working_memory.forms import FULL, QUICK, Form
 from neuroglia_snn.papers.working_memory.protocols import LEARNED, MODEL, TESTED, Protocol
-from neuroglia_snn.results.plots import CONTROL
-from neuroglia_snn.results.plots import MODEL as WITH
+from neuroglia_snn.results.style import COLUMN, CONTROL, REFERENCE, extension, save, subplots
+from neuroglia_snn.results.style import MODEL as WITH
 
 __all__ = ["identity", "reproduce"]
 
@@ -114,8 +113,8 @@ def _written(folder: Path, name: str, protocol: Protocol) -> str:
 def _recall(example: RunJob, usual: SweepJob, setting: Setting) -> Section:
     paths = []
     for name in ("patterns", "recall", "calcium"):
-        paths.append(setting.work.folder / f"{name}.png")
-        shutil.copyfile(example.folder(setting) / f"{name}.png", paths[-1])
+        paths.append(setting.work.folder / f"{name}.{extension()}")
+        shutil.copyfile(example.folder(setting) / paths[-1].name, paths[-1])
     data = usual.data(setting)
     without, with_ = (data.sel(g_astro=float(effect)) for effect in EFFECTS)
     rows = [
@@ -176,7 +175,7 @@ def _noise(job: SweepJob, setting: Setting) -> Section:
         "the cue itself": (data["cue"].sel(g_astro=float(EFFECTS[1])), "grey"),
     }
     path = _plot(
-        setting.work.folder / "noise.png", lines, "part of the cue's pixels that is turned over"
+        setting.work.folder / "noise", lines, "part of the cue's pixels that is turned over"
     )
     return Section(
         "Noise of the cue",
@@ -190,7 +189,7 @@ def _noise(job: SweepJob, setting: Setting) -> Section:
 def _numbers(jobs: Mapping[int, SweepJob], setting: Setting) -> Section:
     data = _together(jobs, "items", setting)["correlation"].sel(g_astro=float(EFFECTS[1]))
     rows = [[f"{n}", spread(data.sel(items=n))] for n in jobs]
-    path = _plot(setting.work.folder / "items.png", {"": (data, WITH)}, "items learned")
+    path = _plot(setting.work.folder / "items", {"": (data, WITH)}, "items learned")
     return Section(
         "Number of items",
         "Digits from 0 on, each shown for 200 ms every 300 ms, then cued in the same order, every 400 ms."
@@ -214,7 +213,7 @@ def _duration(
     times = sorted({float(h) for data in found.values() for h in data["hold"].values})
     rows = [[f"{h:g}", *(_at(d, h) for d in found.values())] for h in times]
     path = _plot(
-        setting.work.folder / "duration.png",
+        setting.work.folder / "duration",
         {
             label: (data["correlation"], colour)
             for (label, data), colour in zip(found.items(), (WITH, CONTROL), strict=True)
@@ -224,7 +223,7 @@ def _duration(
     return Section(
         "Duration",
         f"One item ({ONE}) or four ({LEARNED}), cued once each. A cue finds its astrocytes ready while their"
-        " calcium is above the threshold of release; calcium.png has its course.",
+        " calcium is above the threshold of release; the figure of calcium has its course.",
         [path],
         (["time (s)", *found], rows),
         {
@@ -244,14 +243,12 @@ def _novel(jobs: Mapping[str, SweepJob], setting: Setting) -> Section:
         rows.append([item, f"{share:.2f}", spread(data[key])])
         values[key] = mean(data[key])
         points.append((share, mean(data[key]), item))
-    path = setting.work.folder / "novel.png"
-    figure = Figure(figsize=(5, 4), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(1, 1, (COLUMN, 2.6))
     for share, value, item in points:
         axes.plot(share, value, "o", color=WITH)
         axes.annotate(item, (share, value), textcoords="offset points", xytext=(5, 3))
     axes.set(xlabel=f"part of the digit that {ONE} covers", ylabel="correlation", ylim=(0.75, 1))
-    figure.savefig(path, dpi=130)
+    path = save(figure, setting.work.folder / "novel")
     return Section(
         "Novel items",
         f"{ONE} is learned, one digit is cued. Astrocytes hold the part of it that {ONE} covers.{_ordered(points)}",
@@ -303,8 +300,7 @@ def _together(jobs: Mapping[int, SweepJob], dimension: str, setting: Setting) ->
 
 def _plot(path: Path, lines: Mapping[str, tuple[xr.DataArray, str]], label: str) -> Path:
     """Means over seeds, with their standard deviations."""
-    figure = Figure(figsize=(6.5, 4), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(1, 1, (COLUMN, 2.4))
     for text, (values, colour) in lines.items():
         (dimension,) = (d for d in values.dims if d != "seed")
         axes.errorbar(
@@ -313,13 +309,10 @@ def _plot(path: Path, lines: Mapping[str, tuple[xr.DataArray, str]], label: str)
             spread_over_seeds(values),
             color=colour,
             marker="o",
-            ms=4,
-            capsize=3,
             label=text,
         )
     axes.set(xlabel=label, ylabel="correlation", ylim=(0.45, 1.02))
-    axes.axhline(0.5, color="grey", lw=0.8)
+    axes.axhline(0.5, color=REFERENCE, lw=0.8)
     if any(lines):
-        axes.legend(fontsize=8)
-    figure.savefig(path, dpi=130)
-    return path
+        axes.legend()
+    return save(figure, path)
