@@ -21,8 +21,8 @@ from neuroglia_snn.images import BoolArray
 from neuroglia_snn.measures import memory_accuracy
 from neuroglia_snn.papers.working_memory import digits
 
-#: What the names of stimuli begin with; what follows is the item that they show.
-LEARN, TEST = "learn_", "test_"
+#: What the names of stimuli begin with; what follows is the item that they show. The first train synapses.
+TRAIN, LEARN, TEST = "train_", "learn_", "test_"
 #: Begins the name of an image that a user gives instead of a drawn item.
 IDEAL = "ideal_"
 #: Thresholds that are tried, in spikes (program: ``max_spikes_thr``).
@@ -36,13 +36,13 @@ def presented(model: spec.Model, prefix: str) -> list[spec.Stimulus]:
 
 
 def item_of(stimulus: spec.Stimulus) -> str:
-    """The item that a stimulus shows."""
-    return stimulus.stated.split("_", 1)[1]
+    """The item that a stimulus shows: what follows the first ``_``, up to the next one."""
+    return stimulus.stated.split("_")[1]
 
 
 def items(model: spec.Model) -> list[str]:
     """All items, in the order in which they first appear."""
-    shown = presented(model, LEARN) + presented(model, TEST)
+    shown = presented(model, TRAIN) + presented(model, LEARN) + presented(model, TEST)
     return list(dict.fromkeys(map(item_of, shown)))
 
 
@@ -88,6 +88,8 @@ def prepare_images(model: spec.Model, given: Mapping[str, Any], resize: bool, se
         noisy[str(stimulus.image)] = digits.turned_over(
             ideal[item_of(stimulus)], float(noise), np.random.SeedSequence((seed, n))
         )
+    for stimulus in presented(model, TRAIN):
+        noisy[str(stimulus.image)] = ideal[item_of(stimulus)]
     own = ", ".join(f"{name} {pictures.describe(image)}" for name, image in given.items())
     origin = f"drawn, noise of seed {seed}" + (f"; {own}" if own else "")
     return Images(ideal, noisy, origin)
@@ -129,7 +131,10 @@ def recall(model: spec.Model, data: xr.Dataset, images: Images) -> Recall:
     learned = np.array([item_of(s) in known for s in tests])
     ideal = [images.ideal[item_of(s)] for s in tests]
     judged = np.flatnonzero(learned) if learned.any() else np.arange(len(tests))
-    threshold = best_threshold(counts[judged], [ideal[n] for n in judged])
+    given = e["threshold"]
+    threshold = (
+        best_threshold(counts[judged], [ideal[n] for n in judged]) if given is None else int(given)
+    )
     correlations = [memory_accuracy(c > threshold, p) for c, p in zip(counts, ideal, strict=True)]
     return Recall(tests, learned, counts, threshold, np.array(correlations))
 
