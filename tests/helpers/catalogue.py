@@ -24,6 +24,11 @@ SMALL: dict[str, dict[str, str]] = {
         "population.neuron.shape": "[16, 16]",
         "population.astrocyte.shape": "[5, 5]",
     },
+    "astrocyte_situation_memory": {
+        "population.neuron.shape": "[16, 16]",
+        "population.interneuron.shape": "[8, 8]",
+        "population.astrocyte.shape": "[5, 5]",
+    },
     "astrocyte_brunel": {"n_e": "320", "n_i": "80", "n_a": "100", "w_e": "4 nS"},
     "brunel_2000": {"n_e": "320"},
     "coba": _CELLS,

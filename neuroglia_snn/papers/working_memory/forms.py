@@ -42,3 +42,21 @@ QUICK = Form(
     holds_of_four=(6000,),
     novel="07",
 )
+
+
+@dataclass(frozen=True)
+class SituationForm:
+    """Points of the study of situations.
+
+    Attributes
+    ----------
+    seeds : of every point
+    noises : part of a cue's pixels that is turned over, as ``--over`` takes it
+    """
+
+    seeds: int
+    noises: str
+
+
+SITUATION_FULL = SituationForm(seeds=3, noises="0.1,0.2,0.3,0.4")
+SITUATION_QUICK = SituationForm(seeds=1, noises="0.3")

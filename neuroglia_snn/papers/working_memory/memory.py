@@ -166,8 +166,9 @@ def best_threshold(counts: NDArray[np.int64], ideal: list[BoolArray]) -> int:
 def analyse(model: spec.Model, data: xr.Dataset, images: Images) -> dict[str, float | int | None]:
     """Correlations of recalled with ideal patterns, rates within the patterns and beside them, calcium.
 
-    ``correlation`` is the mean of learned items, ``novel`` that of others with the same threshold, and
-    ``cue`` that of the cues themselves: what a network would reach that fires where it is stimulated.
+    ``correlation`` is the mean over all cues of learned items, ``novel`` that of others with the same
+    threshold, ``correlation_ITEM`` that of one item, and ``cue`` that of the cues themselves: what a network
+    would reach that fires where it is stimulated.
     """
     found = recall(model, data, images)
     e = model.experiment
@@ -184,8 +185,10 @@ def analyse(model: spec.Model, data: xr.Dataset, images: Images) -> dict[str, fl
         ),
         "threshold_Hz": found.threshold / window,
     }
+    by_item: dict[str, list[float]] = {}
     for stimulus, correlation in zip(found.tests, found.correlations, strict=True):
-        values[f"correlation_{item_of(stimulus)}"] = float(correlation)
+        by_item.setdefault(item_of(stimulus), []).append(correlation)
+    values |= {f"correlation_{item}": _mean(each) for item, each in by_item.items()}
     for of, chosen in (("learned", found.learned), ("novel", ~found.learned)):
         inside, outside = [], []
         for n in np.flatnonzero(chosen):
