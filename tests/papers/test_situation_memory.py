@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import argparse
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from helpers.catalogue import SMALL
 
-from neuroglia_snn import backends, spec
+import neuroglia_snn as ng
+from neuroglia_snn import backends, cli, spec
 from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.checks import load_checked
+from neuroglia_snn.errors import ModelError
+from neuroglia_snn.experiments.work import Work
+from neuroglia_snn.papers.jobs import RunJob, SweepJob
 from neuroglia_snn.papers.working_memory import memory
+from neuroglia_snn.papers.working_memory.forms import SituationForm
+from neuroglia_snn.papers.working_memory.paper import SITUATION_MEMORY
 from neuroglia_snn.papers.working_memory.protocols import ITEMS, SITUATION, Situation
 
 SIDE, INNER, ASTROCYTES = 16, 8, 5
 #: Settings with which all of the network acts within 100 ms: near neurons are connected for certain.
 FAST = {
-    **{f"projection.{name}.connect.p": "1" for name in ("excitation", "onto_interneurons", "inhibition")},
+    **{
+        f"projection.{name}.connect.p": "1"
+        for name in ("excitation", "onto_interneurons", "inhibition")
+    },
     "projection.excitation.connect.cutoff": "2.5",
     "projection.onto_interneurons.connect.cutoff": "2",
     "projection.inhibition.connect.cutoff": "5",
@@ -205,3 +217,143 @@ def test_the_file_is_the_network_of_a_script(model):
         assert len(theirs) > 50
         assert list(zip(np.rint(times / 1e-4).astype(int), units, strict=True)) == theirs
     np.testing.assert_allclose(outcome.final["astrocyte"]["Ca"] * 1e3, script.astro[0], rtol=1e-9)
+    assert np.ptp(script.astro[0]) > 1e-3 and script.released.max() > ACTING  # all of it has acted
+    for weights, connected in zip(script.W, script.near, strict=True):
+        assert {1e-4, 0.03} <= set(weights[connected].round(9))
+
+
+@pytest.mark.parametrize("backend", ["fused", pytest.param("cpp", marks=pytest.mark.thorough)])
+def test_backends_give_the_same_spikes(model, backend):
+    times, units = outcome_of(model).events["spikes"]
+    others, of = outcome_of(model, backend).events["spikes"]
+    assert len(times) > 1000
+    np.testing.assert_allclose(others, times, rtol=1e-12)
+    np.testing.assert_array_equal(of, units)
+
+
+# ------------------------------------------------------------------------------- the protocol
+
+
+def test_the_files_protocol_is_one_of_the_studys(tmp_path):
+    """The file holds what `Situation` writes, and a variant of it is read like it."""
+    own, document = load_checked(SITUATION)
+    assert Path(document.path).read_text().endswith("\n".join(Situation().lines()) + "\n")
+    (tmp_path / "same.toml").write_text(Situation().document())
+    same, _ = load_checked(tmp_path / "same.toml")
+    assert (same.stimuli, same.phases) == (own.stimuli, own.phases)
+
+
+def test_times_are_those_of_the_published_program():
+    """program: stimulation_times.m, from the end of the pre-training on."""
+    model, _ = load_checked(SITUATION)
+    learned, cued = (memory.presented(model, prefix) for prefix in (memory.LEARN, memory.TEST))
+    assert [round(s.start - 1.1, 9) for s in learned[:8]] == [
+        *(0.02 + 0.05 * np.arange(7)).round(9),
+        1.015,
+    ]
+    first = [round(s.start - 1.1 - 1.015, 9) for s in cued[:7]]
+    assert first == list((0.117 + 0.07 * np.arange(7)).round(9))
+    assert round(learned[8].start - cued[6].start, 9) == 0.09
+    assert {s.count for s in learned} == {10} and {s.period for s in learned} == {0.005}
+    trained = memory.presented(model, memory.TRAIN)
+    assert "".join(map(memory.item_of, trained)) == ITEMS
+
+
+def test_the_situation_changes_by_one_item_that_was_shown():
+    order, situations = Situation().drawn()
+    assert sorted(order) == sorted(ITEMS) and len(situations) == 10
+    assert situations[0] == order[:7]
+    for n, (before, now) in enumerate(zip(situations, situations[1:], strict=False)):
+        assert set(now) - set(before) == {order[7 + n]} and len(set(now)) == 7
+    assert Situation(seed=1).drawn() != Situation().drawn()
+
+
+# ------------------------------------------------------------------------------- the measure
+
+
+def test_correlations_with_the_files_threshold():
+    """Three spikes are a pattern's, two are not; an item's correlation is the mean over its cues."""
+    model, _ = load_checked(SITUATION)
+    images = memory.prepare_images(model, {}, False, 0)
+    assert all(np.array_equal(images.noisy[f"ideal_{i}"], images.ideal[i]) for i in ITEMS)
+    cues = memory.presented(model, memory.TEST)
+    item = memory.item_of(cues[0])
+    again = [s for s in cues if memory.item_of(s) == item]
+    assert len(again) > 1
+    times, units = [], []
+    for n, stimulus in enumerate(cues):
+        for k in range(2 if stimulus is again[0] else 3):
+            units.append(np.flatnonzero(images.ideal[memory.item_of(stimulus)]))
+            times.append(np.full(len(units[-1]), stimulus.start * 1e3 + 5 * k))
+    data = xr.Dataset(
+        {
+            "spikes_time": ("event", np.concatenate(times)),
+            "spikes_unit": ("event", np.concatenate(units)),
+        }
+    )
+    values = memory.analyse(model.without("astrocyte"), data, images)
+    assert values["threshold_Hz"] == pytest.approx(2 / 0.03)
+    assert values[f"correlation_{item}"] == pytest.approx(1 - 0.5 / len(again))
+    assert values["correlation"] == pytest.approx(1 - 0.5 / 70)
+    assert values["novel"] == 1  # the items that astrocytes were never shown
+
+
+def test_a_threshold_is_a_count():
+    with pytest.raises(ModelError, match="threshold is a number of spikes, from 0 on, not -1"):
+        load_checked(SITUATION, {"experiment.threshold": "-1"})
+
+
+# ------------------------------------------------------------------------------- the study
+
+
+def test_sections_say_what_was_measured(monkeypatch, tmp_path):
+    def data(self, setting):
+        grid = self.grid(setting.seed)
+        axes = {a.name: a.coordinates[0] for a in grid.axes}
+        names = ["correlation", "novel", "cue", "rate_in_learned_Hz", "rate_beside_learned_Hz"]
+        names += [f"correlation_{item}" for item in ITEMS]
+        empty = xr.DataArray(np.zeros(grid.shape), {**axes, "seed": [3]}, [*axes, "seed"])
+        trained = 0 if self.settings else 0.1
+        return xr.Dataset(
+            {n: empty + empty["g_astro"] / 4 + trained + k / 100 for k, n in enumerate(names)}
+        )
+
+    def made(self, setting):
+        self.folder(setting).mkdir(parents=True)
+        for name in ("patterns", "recall", "calcium"):
+            (self.folder(setting) / f"{name}.png").write_bytes(b"")
+
+    monkeypatch.setattr(SweepJob, "carry_out", lambda self, setting: None)
+    monkeypatch.setattr(SweepJob, "data", data)
+    monkeypatch.setattr(RunJob, "carry_out", made)
+    monkeypatch.setattr(SweepJob, "summary", lambda self, setting: {})
+    monkeypatch.setattr(RunJob, "summary", lambda self, setting: {})
+    study = replace(SITUATION_MEMORY, quick=SituationForm(1, 2, "0.3"))
+    flags = {"quick": True, "seeds": None, "workers": 1, "resume": False, "force": False}
+    asked = argparse.Namespace(seed=3, **flags)
+    assert study.identity(asked)["seeds"] == 1
+    summary = study.reproduce(asked, Work(tmp_path))
+    found = summary["results"]
+    assert found["recall_correlation"] == pytest.approx(0.6)
+    assert found["recall_correlation_without"] == pytest.approx(0.1)
+    assert found["recall_correlation_untrained"] == pytest.approx(0.5)
+    assert found["recall_others"] == pytest.approx(0.61)
+    assert found["noise_correlation_at_0.2"] == found["noise_correlation_at_0.3"]
+    assert all(Path(path).exists() for path in summary["figures"])
+    cued = {item for cycle in Situation(cycles=2).drawn()[1] for item in cycle}
+    rows = {row[0]: row[1:] for row in summary["sections"][0]["table"]["rows"]}
+    assert cued <= rows.keys() and len(rows) == len(cued) + 3 + 3  # of others, and means
+    for section in summary["sections"]:
+        for command in section["commands"]:
+            words = shlex.split(command)[1:]
+            assert cli._parser(words).parse_args(words).seed == 3
+
+
+@pytest.mark.thorough
+def test_recall_at_the_papers_size():
+    """What trained synapses and astrocytes make of the cues is more than what either makes alone."""
+    model = ng.load(SITUATION)
+    result = model.run(seed=2)
+    without = model.with_parameters(g_astro=0).run(seed=2)
+    assert result.measures["cue"] == pytest.approx(0.8, abs=0.01)
+    assert result.measures["correlation"] > without.measures["correlation"]

@@ -24,8 +24,9 @@ from neuroglia_snn.checks import load_checked
 from neuroglia_snn.errors import ImageError, ModelError
 from neuroglia_snn.experiments.work import Work
 from neuroglia_snn.papers.jobs import RunJob, SweepJob
-from neuroglia_snn.papers.working_memory import digits, memory, study
+from neuroglia_snn.papers.working_memory import digits, memory
 from neuroglia_snn.papers.working_memory.forms import Form
+from neuroglia_snn.papers.working_memory.paper import WORKING_MEMORY, Memory
 from neuroglia_snn.papers.working_memory.protocols import LEARNED, MODEL, TESTED, Protocol
 
 SEED, SIDE, ASTROCYTES = 5, 16, 5
@@ -370,9 +371,8 @@ FORM = Form(1, "0.2", (2,), (0,), (600,), "7")
 
 
 @pytest.fixture
-def asked(monkeypatch, tmp_path) -> argparse.Namespace:
-    """A study of a few points."""
-    monkeypatch.setattr(study, "QUICK", FORM)
+def asked() -> argparse.Namespace:
+    """What the study is asked for."""
     chosen = {
         "quick": True,
         "seeds": None,
@@ -403,6 +403,7 @@ def test_sections_say_what_was_measured(asked, monkeypatch, tmp_path):
     monkeypatch.setattr(RunJob, "carry_out", drawn)
     monkeypatch.setattr(SweepJob, "summary", lambda self, setting: {"failed": {"seed 3": "no"}})
     monkeypatch.setattr(RunJob, "summary", lambda self, setting: {})
+    study = replace(WORKING_MEMORY, quick=FORM)
     assert study.identity(asked)["seeds"] == 1
     summary = study.reproduce(asked, Work(tmp_path))
     found = summary["results"]
@@ -421,7 +422,8 @@ def test_sections_say_what_was_measured(asked, monkeypatch, tmp_path):
 
 
 @pytest.mark.thorough
-def test_the_study_is_gone_on_with(asked, monkeypatch, tmp_path, capsys):
+def test_the_study_is_gone_on_with(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(Memory, "_form", lambda self, options: FORM)
     out = tmp_path / "paper"
     words = [
         "reproduce",

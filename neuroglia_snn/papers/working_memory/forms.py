@@ -51,12 +51,14 @@ class SituationForm:
     Attributes
     ----------
     seeds : of every point
+    cycles : how often the situation changes; the published program's are 10
     noises : part of a cue's pixels that is turned over, as ``--over`` takes it
     """
 
     seeds: int
+    cycles: int
     noises: str
 
 
-SITUATION_FULL = SituationForm(seeds=3, noises="0.1,0.2,0.3,0.4")
-SITUATION_QUICK = SituationForm(seeds=1, noises="0.3")
+SITUATION_FULL = SituationForm(seeds=3, cycles=10, noises="0.1,0.3,0.4")
+SITUATION_QUICK = SituationForm(seeds=1, cycles=3, noises="0.3")

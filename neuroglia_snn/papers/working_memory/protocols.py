@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -52,6 +53,18 @@ def _phase(name: str, duration: int, stimulus: str = "") -> list[str]:
     return lines + ([f"set = {{ {stimulus} = true }}"] if stimulus else [])
 
 
+def written(folder: Path, name: str, protocol: Protocol | Situation) -> str:
+    """The path of a model file with a protocol of its own, written beside the results in ``folder``."""
+    path = folder / "models" / f"{name}.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = protocol.document()
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+# ------------------------------------------------------------------------------- situations
+
 SITUATION = "astrocyte_situation_memory"
 #: The published program's items (``load_images.m``).
 ITEMS = "ABCDEHIKLMNPSUWXO451"
@@ -72,14 +85,15 @@ class Situation:
     trained : items that train synapses
     size : items in the situation
     cycles : how often a new item is shown
-    foreign : items that are cued after the last cycle, of those that are trained and never shown again
+    foreign : items that are cued once more after the last cycle, of those that train synapses and are
+        never shown to astrocytes; the published program has none
     seed : of what is drawn
     """
 
     trained: str = ITEMS
     size: int = 7
     cycles: int = 10
-    foreign: int = 0
+    foreign: int = 3
     seed: int = 42
 
     def drawn(self) -> tuple[str, list[str]]:
@@ -130,7 +144,13 @@ class Situation:
                     f' duration = "0.1 ms", period = "{period} ms", count = {count} }}'
                 )
         phases = [
-            _on("training", training, "training", [TRAIN + i for i in self.trained], 'training = "1", acting = "0"'),
+            _on(
+                "training",
+                training,
+                "training",
+                [TRAIN + i for i in self.trained],
+                'training = "1", acting = "0"',
+            ),
             _on("pool", learning, "pool", [LEARN + item for item in pool], 'acting = "0"'),
             _on("hold", _PAUSE - _EVERY, "", [], 'acting = "0"'),
         ]
@@ -140,7 +160,9 @@ class Situation:
                 gap = block - _EVERY + 2 + _APART
                 phases.append(_on(f"new_{n}", gap, "item", [LEARN + new[n - 1]], off))
             lasts = _APART * (len(cued) - 1) + _LAST
-            phases.append(_on(f"cues_{n}", lasts, f"cues_{len(cued)}", [f"{TEST}{i}_{n}" for i in cued], ""))
+            phases.append(
+                _on(f"cues_{n}", lasts, f"cues_{len(cued)}", [f"{TEST}{i}_{n}" for i in cued], "")
+            )
         return ["[stimulus]", *lines, *(line for phase in phases for line in phase)]
 
     def document(self) -> str:

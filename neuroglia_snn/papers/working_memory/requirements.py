@@ -38,6 +38,12 @@ def check(reporter: Reporter) -> None:
     for key in ("learn_noise", "test_noise"):
         if not 0 <= float(str(e[key])) <= 1:
             reporter.error(f"[experiment] {key} is a fraction, not {e[key]}", "experiment", key)
+    if e["threshold"] is not None and int(str(e["threshold"])) < 0:
+        reporter.error(
+            f"[experiment] threshold is a number of spikes, from 0 on, not {e['threshold']}",
+            "experiment",
+            "threshold",
+        )
     _shown(reporter)
 
 

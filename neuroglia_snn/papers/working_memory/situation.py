@@ -19,6 +19,7 @@ from neuroglia_snn.papers.working_memory import memory
 from neuroglia_snn.papers.working_memory.forms import SituationForm
 from neuroglia_snn.papers.working_memory.lines import drawn
 from neuroglia_snn.papers.working_memory.protocols import SITUATION as MODEL
+from neuroglia_snn.papers.working_memory.protocols import Situation, written
 from neuroglia_snn.results.plots import CONTROL
 from neuroglia_snn.results.plots import MODEL as WITH
 
@@ -33,10 +34,12 @@ UNTRAINED = {"eta_e": "0", "eta_i": "0"}
 def parts(form: SituationForm, folder: Path) -> dict[str, shared.Figure]:
     """Everything that is computed, in its order."""
     both = f"g_astro={','.join(EFFECTS)}"
-    example = RunJob("example", MODEL)
-    usual = SweepJob("usual", MODEL, (both,), form.seeds)
-    untrained = SweepJob("untrained", MODEL, (both,), form.seeds, UNTRAINED)
-    noise = SweepJob("noise", MODEL, (f"experiment.test_noise={form.noises}", both), form.seeds)
+    own = Situation(cycles=form.cycles)
+    model = MODEL if own == Situation() else written(folder, f"{form.cycles}-cycles", own)
+    example = RunJob("example", model)
+    usual = SweepJob("usual", model, (both,), form.seeds)
+    untrained = SweepJob("untrained", model, (both,), form.seeds, UNTRAINED)
+    noise = SweepJob("noise", model, (f"experiment.test_noise={form.noises}", both), form.seeds)
     return {
         "recall": shared.Figure(
             [example, usual, untrained], lambda s: _recall(example, usual, untrained, s)
@@ -61,10 +64,14 @@ def _recall(example: RunJob, usual: SweepJob, untrained: SweepJob, setting: Sett
         _of(not_trained, EFFECTS[1]),
         _of(not_trained, EFFECTS[0]),
     ]
-    model = checks.load_checked(MODEL)[0]
+    model = checks.load_checked(usual.model)[0]
     cued = sorted({memory.item_of(s) for s in memory.presented(model, memory.TEST)})
     rows = [[item, *(spread(d[f"correlation_{item}"]) for d in columns)] for item in cued]
-    for said, key in {"mean of the situation": "correlation", "mean of others": "novel", "of the cues": "cue"}.items():
+    for said, key in {
+        "mean of the situation": "correlation",
+        "mean of others": "novel",
+        "of the cues": "cue",
+    }.items():
         rows.append([said, *(spread(d[key]) for d in columns)])
     with_, without = columns[0], columns[1]
     inside, beside = (mean(with_[f"rate_{where}_learned_Hz"]) for where in ("in", "beside"))
@@ -113,7 +120,12 @@ def _noise(usual: SweepJob, noise: SweepJob, setting: Setting) -> Section:
         at = data.sel({name: part})
         with_, without = _of(at, EFFECTS[1]), _of(at, EFFECTS[0])
         rows.append(
-            [f"{part:g}", spread(with_["correlation"]), spread(without["correlation"]), spread(with_["cue"])]
+            [
+                f"{part:g}",
+                spread(with_["correlation"]),
+                spread(without["correlation"]),
+                spread(with_["cue"]),
+            ]
         )
         values[f"correlation_at_{part:g}"] = mean(with_["correlation"])
         values[f"correlation_without_at_{part:g}"] = mean(without["correlation"])

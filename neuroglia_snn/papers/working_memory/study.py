@@ -22,7 +22,7 @@ from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob, mean, spread
 from neuroglia_snn.papers.working_memory import digits
 from neuroglia_snn.papers.working_memory.forms import Form
 from neuroglia_snn.papers.working_memory.lines import drawn
-from neuroglia_snn.papers.working_memory.protocols import LEARNED, MODEL, TESTED, Protocol
+from neuroglia_snn.papers.working_memory.protocols import LEARNED, MODEL, TESTED, Protocol, written
 from neuroglia_snn.results.plots import CONTROL
 from neuroglia_snn.results.plots import MODEL as WITH
 
@@ -40,7 +40,7 @@ def parts(form: Form, folder: Path) -> dict[str, shared.Figure]:
 
     def swept(name: str, protocol: Protocol) -> SweepJob:
         over = (f"g_astro={EFFECTS[1]}",)
-        return SweepJob(name, _written(folder, name, protocol), over, form.seeds)
+        return SweepJob(name, written(folder, name, protocol), over, form.seeds)
 
     example = RunJob("example", MODEL, control=True)
     usual = SweepJob("items-0-to-3", MODEL, (f"g_astro={','.join(EFFECTS)}",), form.seeds)
@@ -63,16 +63,6 @@ def parts(form: Form, folder: Path) -> dict[str, shared.Figure]:
 
 def _digits(number: int) -> str:
     return "0123456789"[:number]
-
-
-def _written(folder: Path, name: str, protocol: Protocol) -> str:
-    """The path of a model file with a protocol of its own, written beside the results."""
-    path = folder / "models" / f"{name}.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = protocol.document()
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
-    return str(path)
 
 
 # ------------------------------------------------------------------------------- sections
