@@ -176,14 +176,14 @@ def _changed(model: spec.Model) -> dict[str, str]:
     result = {}
     for name in dict.fromkeys(n for phase in model.phases for n in phase.values):
         by_value: dict[str, list[str]] = {}
-        for value, times in groupby(model.phases, partial(_value, name)):
+        for value, times in groupby(model.phases, partial(_valued, name)):
             by_value.setdefault(value, []).append(_on(model, [*times]))
         terms = [f"{value}*({' + '.join(times)})" for value, times in by_value.items()]
         result[name] = f"({' + '.join(terms)})"
     return result
 
 
-def _value(name: str, phase: spec.Phase) -> str:
+def _valued(name: str, phase: spec.Phase) -> str:
     """What a parameter is in a phase."""
     return _written(phase.values[name].value) if name in phase.values else name
 

@@ -304,6 +304,7 @@ window = "0.5 ms"
 learn_noise = 0.05
 test_noise = 0.2
 threshold = 2
+weight = "regular"
 """,
     "classifier": """
 [experiment]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -263,7 +264,7 @@ def test_the_situation_changes_by_one_item_that_was_shown():
     order, situations = Situation().drawn()
     assert sorted(order) == sorted(ITEMS) and len(situations) == 10
     assert situations[0] == order[:7]
-    for n, (before, now) in enumerate(zip(situations, situations[1:], strict=False)):
+    for n, (before, now) in enumerate(itertools.pairwise(situations)):
         assert set(now) - set(before) == {order[7 + n]} and len(set(now)) == 7
     assert Situation(seed=1).drawn() != Situation().drawn()
 
@@ -281,7 +282,7 @@ def test_correlations_with_the_files_threshold():
     again = [s for s in cues if memory.item_of(s) == item]
     assert len(again) > 1
     times, units = [], []
-    for n, stimulus in enumerate(cues):
+    for stimulus in cues:
         for k in range(2 if stimulus is again[0] else 3):
             units.append(np.flatnonzero(images.ideal[memory.item_of(stimulus)]))
             times.append(np.full(len(units[-1]), stimulus.start * 1e3 + 5 * k))
@@ -298,9 +299,16 @@ def test_correlations_with_the_files_threshold():
     assert values["novel"] == 1  # the items that astrocytes were never shown
 
 
-def test_a_threshold_is_a_count():
-    with pytest.raises(ModelError, match="threshold is a number of spikes, from 0 on, not -1"):
-        load_checked(SITUATION, {"experiment.threshold": "-1"})
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("threshold", "-1", "threshold is a number of spikes, from 0 on, not -1"),
+        ("weight", "thin", "weight is bold or regular, not thin"),
+    ],
+)
+def test_nonsense_is_refused(key, value, said):
+    with pytest.raises(ModelError, match=said):
+        load_checked(SITUATION, {f"experiment.{key}": value})
 
 
 # ------------------------------------------------------------------------------- the study

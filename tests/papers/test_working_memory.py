@@ -252,6 +252,7 @@ def test_digits_are_drawn_in_the_middle(shape):
     zero = digits.draw_text("0", shape)
     assert not zero[shape[0] // 2, shape[1] // 2]  # its hole
     assert not np.array_equal(digits.draw_text("6", shape), digits.draw_text("9", shape))
+    assert digits.draw_text("0", shape, "regular").sum() < 0.8 * zero.sum()
 
 
 def test_what_cannot_be_drawn_is_refused():

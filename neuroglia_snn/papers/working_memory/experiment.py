@@ -28,8 +28,9 @@ class WorkingMemory(Glial):
         "window": QUANTITY,
         **dict.fromkeys(("learn_noise", "test_noise"), NUMBER),
         "threshold": INTEGER,
+        "weight": TEXT,
     }
-    defaults = {"threshold": None}  # that of the highest correlation
+    defaults = {"threshold": None, "weight": "bold"}  # None: that of the highest correlation
     options = (NO_ASTROCYTES,)
     figures = figures_of(
         "neuroglia_snn.papers.working_memory.figures", "patterns", "recall", "calcium"

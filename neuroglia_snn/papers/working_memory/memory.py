@@ -80,7 +80,7 @@ def prepare_images(model: spec.Model, given: Mapping[str, Any], resize: bool, se
         ideal[item] = (
             pictures.as_image(given[name], (rows, columns), resize, name)
             if name in given
-            else digits.draw_text(item, (rows, columns))
+            else digits.draw_text(item, (rows, columns), str(e["weight"]))
         )
     noisy = {}
     for n, stimulus in enumerate(presented(model, LEARN) + presented(model, TEST)):

@@ -9,17 +9,19 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from neuroglia_snn import checks
 from neuroglia_snn.experiments.work import Section
 from neuroglia_snn.papers import figures as shared
 from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob, mean, spread
-from neuroglia_snn.papers.working_memory import memory
+from neuroglia_snn.papers.working_memory import digits, memory
 from neuroglia_snn.papers.working_memory.forms import SituationForm
 from neuroglia_snn.papers.working_memory.lines import drawn
 from neuroglia_snn.papers.working_memory.protocols import SITUATION as MODEL
-from neuroglia_snn.papers.working_memory.protocols import Situation, written
+from neuroglia_snn.papers.working_memory.protocols import ITEMS, Situation, written
 from neuroglia_snn.results.plots import CONTROL
 from neuroglia_snn.results.plots import MODEL as WITH
 
@@ -39,11 +41,13 @@ def parts(form: SituationForm, folder: Path) -> dict[str, shared.Figure]:
     example = RunJob("example", model)
     usual = SweepJob("usual", model, (both,), form.seeds)
     untrained = SweepJob("untrained", model, (both,), form.seeds, UNTRAINED)
+    bold = SweepJob("bold", model, (both,), form.seeds, {"experiment.weight": "bold"})
     noise = SweepJob("noise", model, (f"experiment.test_noise={form.noises}", both), form.seeds)
     return {
         "recall": shared.Figure(
             [example, usual, untrained], lambda s: _recall(example, usual, untrained, s)
         ),
+        "letters": shared.Figure([usual, bold], lambda s: _letters(usual, bold, s)),
         "noise": shared.Figure([usual, noise], lambda s: _noise(usual, noise, s)),
     }
 
@@ -104,6 +108,49 @@ def _recall(example: RunJob, usual: SweepJob, untrained: SweepJob, setting: Sett
             "published": PUBLISHED,
         },
     )
+
+
+def _letters(usual: SweepJob, bold: SweepJob, setting: Setting) -> Section:
+    shape = (79, 79)
+    rows, values = [], {}
+    for weight, job in (("regular", usual), ("bold", bold)):
+        data = job.data(setting)
+        with_, without = _of(data, EFFECTS[1]), _of(data, EFFECTS[0])
+        drawn_ = np.array([digits.draw_text(item, shape, weight).ravel() for item in ITEMS])
+        rows.append(
+            [
+                weight,
+                f"{100 * drawn_.mean():.0f} %",
+                f"{100 * _sharing(drawn_):.0f} %",
+                spread(with_["correlation"]),
+                spread(without["correlation"]),
+            ]
+        )
+        values[f"correlation_{weight}"] = mean(with_["correlation"])
+        values[f"correlation_{weight}_without"] = mean(without["correlation"])
+    return Section(
+        "Weight of the letters",
+        "Where strokes are thick, most pairs of neurons are in one pattern or another together, so that training"
+        " connects nearly all of them and says little of any pattern. The published program's images were not at hand.",
+        [],
+        (
+            [
+                "font",
+                "of the lattice",
+                "pairs in a pattern",
+                "with astrocytes",
+                "without their effect",
+            ],
+            rows,
+        ),
+        values,
+    )
+
+
+def _sharing(patterns: NDArray[np.bool_]) -> float:
+    """The part of pairs, of pixels (pattern, pixel) that any pattern has, that one pattern has both of."""
+    covered = patterns[:, patterns.any(axis=0)].astype(np.float32)
+    return float((covered.T @ covered > 0).mean())
 
 
 def _noise(usual: SweepJob, noise: SweepJob, setting: Setting) -> Section:
