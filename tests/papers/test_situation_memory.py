@@ -16,6 +16,7 @@ from helpers.catalogue import SMALL
 import neuroglia_snn as ng
 from neuroglia_snn import backends, cli, spec
 from neuroglia_snn.backends.base import Outcome, Request
+from neuroglia_snn.catalog import files
 from neuroglia_snn.checks import load_checked
 from neuroglia_snn.errors import ModelError
 from neuroglia_snn.experiments.work import Work
@@ -163,8 +164,7 @@ class Script:
             self.U[n] = u + 0.01 * (0.2 * v - u)
         self.G *= 1 - 50e-4
         self.trace *= 1 - 200e-4
-        if not training:
-            self.astrocytes(k, exchanged)
+        self.astrocytes(k, exchanged)
         peaked = [v >= 30 for v in self.V]
         if training:
             self.learn()
@@ -194,11 +194,12 @@ class Script:
             self.W[which][at] = np.minimum(self.W[which][at] + 0.007, 0.03)
 
     def astrocytes(self, k: int, exchanged: np.ndarray) -> None:
-        """A step of Runge and Kutta; what neighbours exchange is held."""
+        """A step of Runge and Kutta, whose stages each have their time; what neighbours exchange is held."""
         extra = np.array([0.05 * exchanged[0], 0.05 * exchanged[1], np.zeros(ASTROCYTES**2)])
 
         def slope(state: np.ndarray, at: float) -> np.ndarray:
-            return rates(*state, 5.0 * (k + at - self.driven < 600)) + extra
+            driven = k + at - self.driven < 600
+            return (k + at >= TRAINED) * (rates(*state, 5.0 * driven) + extra)
 
         a = slope(self.astro, 0)
         b = slope(self.astro + 0.5e-4 * a, 0.5)
@@ -237,8 +238,9 @@ def test_backends_give_the_same_spikes(model, backend):
 
 def test_the_files_protocol_is_one_of_the_studys(tmp_path):
     """The file holds what `Situation` writes, and a variant of it is read like it."""
-    own, document = load_checked(SITUATION)
-    assert Path(document.path).read_text().endswith("\n".join(Situation().lines()) + "\n")
+    own, _ = load_checked(SITUATION)
+    text = files.find("models", SITUATION).read_text(encoding="utf-8")
+    assert text.endswith("\n".join(Situation().lines()) + "\n")
     (tmp_path / "same.toml").write_text(Situation().document())
     same, _ = load_checked(tmp_path / "same.toml")
     assert (same.stimuli, same.phases) == (own.stimuli, own.phases)

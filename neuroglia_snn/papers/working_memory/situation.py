@@ -20,8 +20,8 @@ from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob, mean, spread
 from neuroglia_snn.papers.working_memory import digits, memory
 from neuroglia_snn.papers.working_memory.forms import SituationForm
 from neuroglia_snn.papers.working_memory.lines import drawn
-from neuroglia_snn.papers.working_memory.protocols import SITUATION as MODEL
 from neuroglia_snn.papers.working_memory.protocols import ITEMS, Situation, written
+from neuroglia_snn.papers.working_memory.protocols import SITUATION as MODEL
 from neuroglia_snn.results.plots import CONTROL
 from neuroglia_snn.results.plots import MODEL as WITH
 
@@ -111,17 +111,17 @@ def _recall(example: RunJob, usual: SweepJob, untrained: SweepJob, setting: Sett
 
 
 def _letters(usual: SweepJob, bold: SweepJob, setting: Setting) -> Section:
-    shape = (79, 79)
-    rows, values = [], {}
+    rows, columns = checks.load_checked(usual.model)[0].populations["neuron"].shape
+    shape, table, values = (rows, columns), [], {}
     for weight, job in (("regular", usual), ("bold", bold)):
         data = job.data(setting)
         with_, without = _of(data, EFFECTS[1]), _of(data, EFFECTS[0])
-        drawn_ = np.array([digits.draw_text(item, shape, weight).ravel() for item in ITEMS])
-        rows.append(
+        letters = np.array([digits.draw_text(item, shape, weight).ravel() for item in ITEMS])
+        table.append(
             [
                 weight,
-                f"{100 * drawn_.mean():.0f} %",
-                f"{100 * _sharing(drawn_):.0f} %",
+                f"{100 * letters.mean():.0f} %",
+                f"{100 * _sharing(letters):.0f} %",
                 spread(with_["correlation"]),
                 spread(without["correlation"]),
             ]
@@ -141,7 +141,7 @@ def _letters(usual: SweepJob, bold: SweepJob, setting: Setting) -> Section:
                 "with astrocytes",
                 "without their effect",
             ],
-            rows,
+            table,
         ),
         values,
     )
