@@ -336,6 +336,8 @@ def test_correlations_of_known_spikes():
         ({"experiment.spikes": "calcium"}, "is a record of all spikes of 'neuron'"),
         ({"experiment.calcium": "Co"}, "'Co' is not a variable of 'astrocyte'"),
         ({"experiment.test_noise": "1.5"}, "test_noise is a fraction, not 1.5"),
+        ({"experiment.threshold": "-1"}, "threshold is a number of spikes, from 0 on, not -1"),
+        ({"experiment.weight": "thin"}, "weight is bold or regular, not thin"),
         ({"experiment.window": "1 second"}, "within the window of a cue that ends at 6100 ms"),
         ({"stimulus.test_0.image": "learn_0"}, "'test_0' needs an image of its own"),
         ({"experiment.glia": "astrocytes"}, "glia = 'astrocytes' is not in the model"),
