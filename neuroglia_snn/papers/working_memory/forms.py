@@ -37,9 +37,9 @@ FULL = Form(
 QUICK = Form(
     seeds=2,
     noises="0.1,0.3",
-    numbers=(10,),
+    numbers=(1, 10),
     holds=(0, 2000, 6000),
-    holds_of_four=(6000,),
+    holds_of_four=(600, 6000),
     novel="07",
 )
 

@@ -40,7 +40,7 @@ def parts(form: SituationForm, folder: Path) -> dict[str, shared.Figure]:
     model = MODEL if own == Situation() else written(folder, f"{form.cycles}-cycles", own)
     example = RunJob("example", model)
     usual = SweepJob("usual", model, (both,), form.seeds)
-    untrained = SweepJob("untrained", model, (both,), form.seeds, UNTRAINED)
+    untrained = SweepJob("untrained", model, (f"g_astro={EFFECTS[1]}",), form.seeds, UNTRAINED)
     bold = SweepJob("bold", model, (both,), form.seeds, {"experiment.weight": "bold"})
     noise = SweepJob("noise", model, (f"experiment.test_noise={form.noises}", both), form.seeds)
     return {
@@ -66,7 +66,6 @@ def _recall(example: RunJob, usual: SweepJob, untrained: SweepJob, setting: Sett
         _of(trained, EFFECTS[1]),
         _of(trained, EFFECTS[0]),
         _of(not_trained, EFFECTS[1]),
-        _of(not_trained, EFFECTS[0]),
     ]
     model = checks.load_checked(usual.model)[0]
     cued = sorted({memory.item_of(s) for s in memory.presented(model, memory.TEST)})
@@ -93,7 +92,6 @@ def _recall(example: RunJob, usual: SweepJob, untrained: SweepJob, setting: Sett
                 "trained, with astrocytes",
                 "trained, without their effect",
                 "not trained, with astrocytes",
-                "not trained, without their effect",
             ],
             rows,
         ),
@@ -101,7 +99,6 @@ def _recall(example: RunJob, usual: SweepJob, untrained: SweepJob, setting: Sett
             "correlation": mean(with_["correlation"]),
             "correlation_without": mean(without["correlation"]),
             "correlation_untrained": mean(columns[2]["correlation"]),
-            "correlation_untrained_without": mean(columns[3]["correlation"]),
             "others": mean(with_["novel"]),
             "others_without": mean(without["novel"]),
             "cue": mean(with_["cue"]),
