@@ -6,6 +6,7 @@ IEEE Trans. Neural Netw. Learn. Syst. (2023), 10.1109/TNNLS.2023.3335450.
 
 from __future__ import annotations
 
+import functools
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroglia_snn import checks
+from neuroglia_snn import checks, spec
 from neuroglia_snn.experiments.work import Section
 from neuroglia_snn.papers import figures as shared
 from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob, mean, spread
@@ -52,6 +53,12 @@ def parts(form: SituationForm, folder: Path) -> dict[str, shared.Figure]:
     }
 
 
+@functools.cache
+def _model(path: str) -> spec.Model:
+    """A model of this study, read once."""
+    return checks.load_checked(path)[0]
+
+
 def _of(data: xr.Dataset, effect: str) -> xr.Dataset:
     return data.sel(g_astro=float(effect))
 
@@ -67,7 +74,7 @@ def _recall(example: RunJob, usual: SweepJob, untrained: SweepJob, setting: Sett
         _of(trained, EFFECTS[0]),
         _of(not_trained, EFFECTS[1]),
     ]
-    model = checks.load_checked(usual.model)[0]
+    model = _model(usual.model)
     cued = sorted({memory.item_of(s) for s in memory.presented(model, memory.TEST)})
     rows = [[item, *(spread(d[f"correlation_{item}"]) for d in columns)] for item in cued]
     for said, key in {
@@ -108,7 +115,7 @@ def _recall(example: RunJob, usual: SweepJob, untrained: SweepJob, setting: Sett
 
 
 def _letters(usual: SweepJob, bold: SweepJob, setting: Setting) -> Section:
-    rows, columns = checks.load_checked(usual.model)[0].populations["neuron"].shape
+    rows, columns = _model(usual.model).populations["neuron"].shape
     shape, table, values = (rows, columns), [], {}
     for weight, job in (("regular", usual), ("bold", bold)):
         data = job.data(setting)
@@ -152,7 +159,7 @@ def _sharing(patterns: NDArray[np.bool_]) -> float:
 
 def _noise(usual: SweepJob, noise: SweepJob, setting: Setting) -> Section:
     name = "experiment.test_noise"
-    own = checks.load_checked(MODEL)[0].experiment["test_noise"]
+    own = _model(usual.model).experiment["test_noise"]
     keys = ["correlation", "cue"]
     data = xr.concat(
         [noise.data(setting)[keys], usual.data(setting)[keys].expand_dims({name: [float(own)]})],
