@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from neuroglia_snn.catalog.schema import NUMBER, QUANTITY, TEXT
+from neuroglia_snn.catalog.schema import INTEGER, NUMBER, QUANTITY, TEXT
 from neuroglia_snn.papers.glial import NO_ASTROCYTES, Glial, figures_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ class WorkingMemory(Glial):
         **dict.fromkeys(("population", "glia", "calcium", "spikes"), TEXT),
         "window": QUANTITY,
         **dict.fromkeys(("learn_noise", "test_noise"), NUMBER),
+        "threshold": INTEGER,
+        "weight": TEXT,
     }
+    defaults = {"threshold": None, "weight": "bold"}  # None: that of the highest correlation
     options = (NO_ASTROCYTES,)
     figures = figures_of(
         "neuroglia_snn.papers.working_memory.figures", "patterns", "recall", "calcium"

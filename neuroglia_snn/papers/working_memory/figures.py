@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -23,17 +24,26 @@ if TYPE_CHECKING:
     from neuroglia_snn.results import Result
 
 
+#: Most images side by side, and most that are drawn: the first ones and the last ones where there are more.
+_COLUMNS, _MOST = 12, 24
+
+
 def patterns(result: Result) -> Figure:
     """The items as they were shown to be learned (above), and as cues (below)."""
     model, images = result.spec, result.shown
-    rows = [memory.presented(model, prefix) for prefix in (memory.LEARN, memory.TEST)]
-    columns = max(map(len, rows))
-    figure, axes = subplots(2, columns, (PAGE, 2 * PAGE / columns + 0.4), squeeze=False)
-    for row, shown, title in zip(axes, rows, ("learned", "cue"), strict=True):
-        for axis, stimulus in zip(row, shown, strict=False):
+    rows = [
+        (title, row)
+        for title, prefix in (("learned", memory.LEARN), ("cue", memory.TEST))
+        for row in _rows(memory.presented(model, prefix))
+    ]
+    columns = max(len(row) for _, row in rows)
+    size = (PAGE, len(rows) * (PAGE / columns + 0.2))
+    figure, axes = subplots(len(rows), columns, size, squeeze=False)
+    for line, (title, row) in zip(axes, rows, strict=True):
+        for axis, stimulus in zip(line, row, strict=False):
             axis.imshow(images.noisy[stimulus.image], **MAP)
             axis.set_title(f"{title} {memory.item_of(stimulus)}")
-        for axis in row[len(shown) :]:
+        for axis in line[len(row) :]:
             axis.set_visible(False)
     bare(*axes.flat)
     return figure
@@ -46,21 +56,33 @@ def recall(result: Result) -> Figure:
     model, images = result.spec, result.shown
     found = memory.recall(model, result.data, images)
     rates = found.counts / float(model.experiment["window"])
-    figure, axes = subplots(
-        3, len(found.tests), (PAGE, 2.6 * PAGE / len(found.tests) + 0.6), squeeze=False
-    )
-    for n, stimulus in enumerate(found.tests):
-        item = memory.item_of(stimulus)
-        axes[0, n].imshow(images.noisy[stimulus.image], **MAP)
-        axes[0, n].set_title(f"{item}{'' if found.learned[n] else ' (novel)'}")
-        shown = axes[1, n].imshow(rates[n], cmap=COUNTS, vmin=0, vmax=max(1.0, rates.max()))
-        axes[2, n].imshow(found.patterns[n], **MAP)
-        axes[2, n].set_title(f"{found.correlations[n]:.3f}")
-    figure.colorbar(shown, ax=axes[1].tolist(), shrink=0.8, label="Hz")
-    for axis, label in zip(axes[:, 0], ("cue", "rate", "recalled"), strict=True):
-        axis.set_ylabel(label)
+    rows = _rows(range(len(found.tests)))
+    columns = max(map(len, rows))
+    size = (PAGE, len(rows) * (2.6 * PAGE / columns + 0.6))
+    figure, axes = subplots(3 * len(rows), columns, size, squeeze=False)
+    for row, block in zip(rows, axes.reshape(len(rows), 3, columns), strict=True):
+        for n, (cue, rate, recalled) in zip(row, block.T, strict=False):
+            stimulus = found.tests[n]
+            cue.imshow(images.noisy[stimulus.image], **MAP)
+            novel = "" if found.learned[n] else " (novel)"
+            cue.set_title(f"{memory.item_of(stimulus)}{novel}")
+            shown = rate.imshow(rates[n], cmap=COUNTS, vmin=0, vmax=max(1.0, rates.max()))
+            recalled.imshow(found.patterns[n], **MAP)
+            recalled.set_title(f"{found.correlations[n]:.3f}")
+        figure.colorbar(shown, ax=block[1].tolist(), shrink=0.8, label="Hz")
+        for axis, label in zip(block[:, 0], ("cue", "rate", "recalled"), strict=True):
+            axis.set_ylabel(label)
+        for axis in block[:, len(row) :].flat:
+            axis.set_visible(False)
     bare(*axes.flat)
     return figure
+
+
+def _rows(shown: Sequence[Any]) -> list[Sequence[Any]]:
+    """What is drawn of a sequence, in rows."""
+    if len(shown) > _MOST:
+        shown = [*shown[: _MOST // 2], *shown[-_MOST // 2 :]]
+    return [shown[n : n + _COLUMNS] for n in range(0, len(shown), _COLUMNS)]
 
 
 def calcium(result: Result) -> Figure | None:

@@ -6,30 +6,24 @@ Front. Cell. Neurosci. 15:631485 (2021).
 
 from __future__ import annotations
 
-import argparse
 import functools
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from neuroglia_snn import backends, checks
-from neuroglia_snn.errors import UserError
-from neuroglia_snn.experiments.work import Section, Work
-from neuroglia_snn.measures import spread_over_seeds
-from neuroglia_snn.noise import MAX_SEED
+from neuroglia_snn import checks
+from neuroglia_snn.experiments.work import Section
 from neuroglia_snn.papers import figures as shared
 from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob, mean, spread
 from neuroglia_snn.papers.working_memory import digits
-from neuroglia_snn.papers.working_memory.forms import FULL, QUICK, Form
-from neuroglia_snn.papers.working_memory.protocols import LEARNED, MODEL, TESTED, Protocol
-from neuroglia_snn.results.style import COLUMN, CONTROL, REFERENCE, extension, save, subplots
+from neuroglia_snn.papers.working_memory.forms import Form
+from neuroglia_snn.papers.working_memory.lines import drawn
+from neuroglia_snn.papers.working_memory.protocols import LEARNED, MODEL, TESTED, Protocol, written
+from neuroglia_snn.results.style import COLUMN, CONTROL, extension, save, subplots
 from neuroglia_snn.results.style import MODEL as WITH
-
-__all__ = ["identity", "reproduce"]
 
 #: Correlations that the published program's README gives for its default run, by item, and their mean.
 PUBLISHED: Mapping[str, float] = {"0": 0.9157, "1": 0.9407, "2": 0.9092, "3": 0.8774}
@@ -40,39 +34,12 @@ EFFECTS = ("0", "0.5")
 ONE = "1"
 
 
-def identity(options: argparse.Namespace) -> dict:
-    """See `neuroglia_snn.experiments.work.Paper`."""
-    shared.require_numbers(options.workers, options.seeds)
-    form = _form(options)
-    if not 0 <= options.seed <= MAX_SEED + 1 - form.seeds:
-        raise UserError(f"--seed must be 0 to {MAX_SEED + 1 - form.seeds}, not {options.seed}")
-    model, _ = checks.load_checked(MODEL)
-    return {
-        "seed": options.seed,
-        "quick": options.quick,
-        "seeds": form.seeds,
-        "backend": backends.choose("auto", model).name,
-        "model_digest": model.digest,
-    }
-
-
-def reproduce(options: argparse.Namespace, work: Work) -> dict:
-    """See `neuroglia_snn.experiments.work.Paper`."""
-    setting = Setting(work, options.seed, options.workers, options.resume, options.force)
-    return shared.carry_out("working-memory", _parts(_form(options), work.folder), setting)
-
-
-def _form(options: argparse.Namespace) -> Form:
-    form = QUICK if options.quick else FULL
-    return form if options.seeds is None else replace(form, seeds=options.seeds)
-
-
-def _parts(form: Form, folder: Path) -> dict[str, shared.Figure]:
+def parts(form: Form, folder: Path) -> dict[str, shared.Figure]:
     """Everything that is computed, in its order."""
 
     def swept(name: str, protocol: Protocol) -> SweepJob:
         over = (f"g_astro={EFFECTS[1]}",)
-        return SweepJob(name, _written(folder, name, protocol), over, form.seeds)
+        return SweepJob(name, written(folder, name, protocol), over, form.seeds)
 
     example = RunJob("example", MODEL, control=True)
     usual = SweepJob("items-0-to-3", MODEL, (f"g_astro={','.join(EFFECTS)}",), form.seeds)
@@ -95,16 +62,6 @@ def _parts(form: Form, folder: Path) -> dict[str, shared.Figure]:
 
 def _digits(number: int) -> str:
     return "0123456789"[:number]
-
-
-def _written(folder: Path, name: str, protocol: Protocol) -> str:
-    """The path of a model file with a protocol of its own, written beside the results."""
-    path = folder / "models" / f"{name}.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = protocol.document()
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
-    return str(path)
 
 
 # ------------------------------------------------------------------------------- sections
@@ -174,7 +131,7 @@ def _noise(job: SweepJob, setting: Setting) -> Section:
         "without their effect": (data["correlation"].sel(g_astro=float(EFFECTS[0])), CONTROL),
         "the cue itself": (data["cue"].sel(g_astro=float(EFFECTS[1])), "grey"),
     }
-    path = _plot(
+    path = drawn(
         setting.work.folder / "noise", lines, "part of the cue's pixels that is turned over"
     )
     return Section(
@@ -189,7 +146,7 @@ def _noise(job: SweepJob, setting: Setting) -> Section:
 def _numbers(jobs: Mapping[int, SweepJob], setting: Setting) -> Section:
     data = _together(jobs, "items", setting)["correlation"].sel(g_astro=float(EFFECTS[1]))
     rows = [[f"{n}", spread(data.sel(items=n))] for n in jobs]
-    path = _plot(setting.work.folder / "items", {"": (data, WITH)}, "items learned")
+    path = drawn(setting.work.folder / "items", {"": (data, WITH)}, "items learned")
     return Section(
         "Number of items",
         "Digits from 0 on, each shown for 200 ms every 300 ms, then cued in the same order, every 400 ms."
@@ -212,7 +169,7 @@ def _duration(
         )  # a pause follows an item
     times = sorted({float(h) for data in found.values() for h in data["hold"].values})
     rows = [[f"{h:g}", *(_at(d, h) for d in found.values())] for h in times]
-    path = _plot(
+    path = drawn(
         setting.work.folder / "duration",
         {
             label: (data["correlation"], colour)
@@ -296,23 +253,3 @@ def _together(jobs: Mapping[int, SweepJob], dimension: str, setting: Setting) ->
     """The mean correlations of several sweeps, along one dimension."""
     sets = [job.data(setting)[["correlation"]] for job in jobs.values()]
     return xr.concat(sets, xr.DataArray([*jobs], dims=dimension, name=dimension))
-
-
-def _plot(path: Path, lines: Mapping[str, tuple[xr.DataArray, str]], label: str) -> Path:
-    """Means over seeds, with their standard deviations."""
-    figure, axes = subplots(1, 1, (COLUMN, 2.4))
-    for text, (values, colour) in lines.items():
-        (dimension,) = (d for d in values.dims if d != "seed")
-        axes.errorbar(
-            values[dimension].values,
-            values.mean("seed"),
-            spread_over_seeds(values),
-            color=colour,
-            marker="o",
-            label=text,
-        )
-    axes.set(xlabel=label, ylabel="correlation", ylim=(0.45, 1.02))
-    axes.axhline(0.5, color=REFERENCE, lw=0.8)
-    if any(lines):
-        axes.legend()
-    return save(figure, path)
