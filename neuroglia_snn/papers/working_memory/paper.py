@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--seeds",
         type=int,
         metavar="N",
-        help=f"of every point (default: {FULL.seeds}; with --quick {QUICK.seeds})",
+        help=f"seeds of every point (default: {FULL.seeds}; with --quick {QUICK.seeds})",
     )
     add_workers(parser)
 
