@@ -22,7 +22,6 @@ extensions = [
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
 ]
 root_doc = "index"
@@ -35,7 +34,8 @@ html_css_files = ["wide.css"]
 html_show_sourcelink = False
 html_copy_source = False
 
-myst_enable_extensions = ["deflist", "dollarmath"]
+myst_enable_extensions = ["deflist"]
+smartquotes_action = "qe"  # quotes and dots; two dashes begin a flag
 myst_heading_anchors = 4
 copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True

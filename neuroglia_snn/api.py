@@ -49,7 +49,7 @@ def run(
     progress: bool | None = None,
     **own: Any,
 ) -> Result:
-    """Run a model.
+    """Run a model, and return its data, measures and figures.
 
     Parameters
     ----------
@@ -64,11 +64,11 @@ def run(
     backend : str
         ``"auto"``, or a name that ``neuroglia doctor`` lists.
     precision : {"float64", "float32", "float", "fixed"}, optional
-        What the run computes in. The default is the model's own precision.
+        The type of number in which the run computes. The default is the model's own precision.
     threads : int
         The number of threads of one run.
     workers : int
-        How many seeds run side by side, in processes. In a script, call this below
+        The number of seeds that run side by side, each in a process. In a script, call this below
         ``if __name__ == "__main__":``.
     images : mapping, optional
         Images by the names that the model's stimuli use: paths, or arrays of 0 and 1 with the lattice's
@@ -76,7 +76,7 @@ def run(
     resize : bool
         Whether to scale images to the lattice.
     control : bool
-        Whether to run the experiment's control, too. It is then ``result.control``.
+        Whether to run the experiment's control as well, which is then ``result.control``.
     fast_math : bool
         Whether nvcc compiles with ``-use_fast_math``.
     resume : bool
@@ -86,22 +86,21 @@ def run(
     figures : {"png", "svg", "pdf"}
         The format of the figures in ``out``.
     progress : bool, optional
-        Whether to show a progress bar. By default it is shown where somebody may look at it.
+        Whether to show a progress bar. By default it is shown in a terminal or a notebook.
     **own
         Options of the model's experiment, such as ``no_astrocytes=True``.
 
     Returns
     -------
     Result
-        Data, measures and figures, in memory.
+        The data, measures and figures, in memory.
 
     Raises
     ------
     UserError
-        If something that was asked for cannot be done; the message is one sentence.
+        If something that was asked for cannot be done. The message is one sentence.
     KeyboardInterrupt
-        After Ctrl-C. Its attribute ``result`` holds what there was until then, and a run with ``out`` can be
-        resumed.
+        After Ctrl-C. Its attribute ``result`` holds the data up to then, and a run with ``out`` can be resumed.
 
     Examples
     --------
@@ -172,16 +171,16 @@ def sweep(
     progress: bool | None = None,
     **named: Any,
 ) -> xr.Dataset:
-    """Run a model at every combination of settings, with several seeds of each.
+    """Run a model at every combination of settings, with one or several seeds each.
 
     Parameters
     ----------
     model : Model, str or path
         A model, a name of the catalogue, or the path of a model file.
     over : mapping, optional
-        Values by setting, for names with a dot: ``{"model.dt": ["1 us", "2 us"]}``.
+        The values of each setting whose name has a dot: ``{"model.dt": ["1 us", "2 us"]}``.
     out : path, optional
-        The folder for ``sweep.nc``, figures and ``summary.json``. A sweep that it holds goes on.
+        The folder for ``sweep.nc``, figures and ``summary.json``. An unfinished sweep in it is continued.
     seed, seeds : int
         The first seed of every point, and the number of seeds.
     backend, precision, threads, images, resize
@@ -191,30 +190,32 @@ def sweep(
         ``if __name__ == "__main__":``.
     scheduler : str, optional
         The address of a Dask scheduler to use instead.
-    records : names, optional
-        Variables of each run's data (``"frames_U"``) to keep. They must have one shape at all points.
+    records : str or sequence of str, optional
+        Variables of each run's data (``"frames_U"``) to keep. They must have the same shape at all points.
     best : str, optional
         The measure that the figure in ``out`` shows.
     force : bool
-        Whether to give up what ``out`` holds.
+        Whether to discard what ``out`` holds.
     figures : {"png", "svg", "pdf"}
         The format of the figure in ``out``.
     progress : bool, optional
-        Whether to show a progress bar. By default it is shown where somebody may look at it.
+        Whether to show a progress bar. By default it is shown in a terminal or a notebook.
     **named
-        Values by parameter (numbers, quantities of Brian2, an array of them, or texts), and options of the
-        model's experiment.
+        The values of each parameter (numbers, quantities of Brian2, an array of them, or texts), and options
+        of the model's experiment.
 
     Returns
     -------
     xarray.Dataset
-        Every measure, with a dimension for each setting and ``seed``, and the records that are kept, with
-        their own dimensions after these; NaN where a point failed.
+        Every measure, with a dimension for each setting and one for ``seed``, and the records that were kept,
+        with their own dimensions after these. A point that failed has NaN.
 
     Raises
     ------
     UserError
         If something that was asked for cannot be done, or if every point fails.
+    KeyboardInterrupt
+        After Ctrl-C. The same call goes on with a sweep in ``out``.
     """
     made = as_model(model)
     asked = Options(seed=seed, seeds=seeds, workers=workers)
@@ -314,20 +315,37 @@ def _texts(name: str, values: Any) -> tuple[str, ...]:
 def check(model: AnyModel) -> list[Finding]:
     """List everything that is wrong with a model, errors first.
 
-    A file that cannot be read at all gives one finding.
+    Parameters
+    ----------
+    model : Model, str or path
+        A model, a name of the catalogue, or the path of a model file.
+
+    Returns
+    -------
+    list of Finding
+        Each has a ``severity`` (``"error"``, ``"warning"`` or ``"note"``), the place ``where`` it was found,
+        and a ``message``. A file that cannot be read at all gives one finding.
     """
     return as_model(model).check()
 
 
 def diff(a: AnyModel, b: AnyModel) -> list[str]:
-    """List what differs between two models: a line for each equation, parameter or setting.
+    """List what differs between two models, in lines for each equation, parameter or setting.
 
-    Lines read ``- key: old`` and ``+ key: new``.
+    Parameters
+    ----------
+    a, b : Model, str or path
+        The models, names of the catalogue, or paths of model files.
+
+    Returns
+    -------
+    list of str
+        Lines of the form ``- key: old`` and ``+ key: new``.
 
     Raises
     ------
     ModelError
-        If one of them cannot be read.
+        If one of the models cannot be read.
     """
     return as_model(a).diff(b)
 
@@ -344,27 +362,30 @@ def map(
     duration: Any = None,
     namespace: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Place a model, or a Brian2 network, on neuromorphic hardware: cores, memory, messages, energy.
+    """Place a model, or a Brian2 network, on neuromorphic hardware.
+
+    The summary gives the cores, the memory, the messages and, if asked for, the energy.
 
     Parameters
     ----------
     model : Model, str, path or brian2.Network
-        A network is run for ``duration`` on our loop, and left as it was.
+        What to place. A network is run for ``duration`` on our loop, and left as it was.
     hardware : str or path
         ``"loihi2"``, ``"loihi1"`` or the path of a hardware file.
     out : path, optional
-        The folder for ``summary.json``, a drawing of the cores and what SANA-FE is given.
+        The folder for ``summary.json``, a drawing of the cores and SANA-FE's files. Without it, nothing is
+        written.
     force : bool
         Whether to write over an earlier result.
     energy : bool, str or path, optional
-        Whether to work out energy and time with SANA-FE: from what events cost by ``hardware`` (True), or by
-        another hardware file.
+        Whether to work out energy and time with SANA-FE. True takes the prices of events from
+        ``hardware``, and a name or path takes them from another hardware file.
     energy_steps : int
-        The number of steps that are priced: the last of those that are observed.
+        The number of steps that are priced. They are the last of those that are observed.
     seed : int
         The seed of noise and initial values in the run that is observed.
     duration : quantity or seconds, optional
-        How long a network is run; 100 ms by default. A model says its own duration.
+        The time for which a network is run, by default 100 ms. A model states its own duration.
     namespace : mapping, optional
         What the names in a network's equations stand for. By default they are looked up where this is called,
         as in Brian2.
@@ -372,7 +393,7 @@ def map(
     Returns
     -------
     dict
-        The summary; ``fits`` says whether all of it is on the chip.
+        The summary. Its ``fits`` says whether everything fits on the chip.
 
     Raises
     ------
@@ -435,34 +456,36 @@ def reproduce(
     progress: bool | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Reproduce a published paper: numbers, tables and figures in a folder.
+    """Reproduce a published paper, and write its numbers, tables and figures into a folder.
 
     Parameters
     ----------
     paper : str
-        One of those that ``neuroglia reproduce --help`` lists.
+        One of the papers that ``neuroglia reproduce --help`` lists.
     out : path
-        The folder.
+        The folder to write.
     seed : int
-        Of everything random.
-    resume, force : bool
-        Go on with an interrupted study; write over an earlier result.
+        The seed of everything random.
+    resume : bool
+        Whether to go on with an interrupted study in ``out``.
+    force : bool
+        Whether to write over an earlier result in ``out``.
     figures : {"png", "svg", "pdf"}
         The format of the figures.
     progress : bool, optional
-        Show a progress bar; by default where somebody may look at it.
+        Whether to show a progress bar. By default it is shown in a terminal or a notebook.
     **options
-        The paper's own, as ``neuroglia reproduce PAPER --help`` lists them (``quick=True``).
+        The paper's own options, as ``neuroglia reproduce PAPER --help`` lists them (``quick=True``).
 
     Returns
     -------
     dict
-        The summary.
+        The summary, as in ``summary.json``.
 
     Raises
     ------
     UserError
-        See `neuroglia_snn.errors`.
+        If there is no such paper or option, or if something that was asked for cannot be done.
     """
     folder = _required("out", out)
     parser = _Parser(add_help=False, allow_abbrev=False)
@@ -495,26 +518,26 @@ def report(
     out: str | os.PathLike[str] | None = None,
     force: bool = False,
 ) -> Path:
-    """Write the report of a run, sweep or reproduction: one page, to open from disk.
+    """Write the report of a run, sweep or reproduction, as one page that opens from disk.
 
     Parameters
     ----------
     folder : path
         A results folder with its ``summary.json``.
     out : path, optional
-        ``.html`` (``report.html`` in the folder if none is given) or ``.md``.
+        The file to write, which ends in ``.html`` or ``.md``. By default it is ``report.html`` in the folder.
     force : bool
-        Write over a file that is there.
+        Whether to write over an existing file.
 
     Returns
     -------
     path
-        Of what was written.
+        The file that was written.
 
     Raises
     ------
     ResultError
-        If the folder holds no finished result, or the file exists.
+        If the folder holds no finished result, or if the file exists.
     """
     return reports.report(_required("folder", folder), _path("out", out), force)
 
@@ -525,6 +548,6 @@ def doctor() -> dict[str, Any]:
     Returns
     -------
     dict
-        Versions, compilers, and for each backend the catalogue's models that it runs, or why it runs none.
+        The versions and compilers, and for each backend the catalogue's models that it runs, or why it runs none.
     """
     return diagnostics.examine()

@@ -166,7 +166,7 @@ def _add_fast_math(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_seed(parser: argparse.ArgumentParser, of: str) -> None:
-    parser.add_argument("--seed", type=int, default=0, help=f"of {of} (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help=f"seed of {of} (default 0)")
 
 
 def _add_experiment(parser: argparse.ArgumentParser) -> None:
@@ -194,7 +194,7 @@ def _add_simulation(parser: argparse.ArgumentParser) -> None:
         help="float64, float32 (of lattices, on fused and fused-cuda) or fixed (fused, fused-cuda, lava, lava-messages);"
         " default: the model's",
     )
-    parser.add_argument("--threads", type=int, default=1, help="of one run (default 1)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of one run (default 1)")
     parser.add_argument(
         "--without",
         action="append",
@@ -256,9 +256,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="N runs from one build, with seeds SEED, SEED + 1, ... (default 1)",
     )
-    parser.add_argument(
-        "--workers", type=int, default=1, help="of them that run side by side (default 1)"
-    )
+    parser.add_argument("--workers", type=int, default=1, help="runs side by side (default 1)")
     parser.add_argument(
         "--resume", action="store_true", help="go on with the interrupted run in --out (fused)"
     )
@@ -284,17 +282,19 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
         help="what --set takes, with values A,B,C or START:STOP:COUNT; may be repeated",
     )
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds of every point")
-    parser.add_argument("--seed", type=int, default=0, help="the first of them (default 0)")
-    _add_out(parser, "MODEL-sweep, and a sweep that it holds goes on")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
+    _add_out(parser, "MODEL-sweep; a sweep in it is continued")
     parser.add_argument(
-        "--resume", action="store_true", help="refuse to begin: there must be a sweep in --out"
+        "--resume", action="store_true", help="only continue: there must be a sweep in --out"
     )
-    parser.add_argument("--force", action="store_true", help="give up the sweep in --out")
+    parser.add_argument("--force", action="store_true", help="discard the sweep in --out")
     parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes here (default 1)"
+        "--workers", type=int, default=1, metavar="N", help="processes on this machine (default 1)"
     )
     parser.add_argument(
-        "--scheduler", metavar="ADDRESS", help="a Dask scheduler instead, as tcp://host:8786"
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler to use instead, such as tcp://host:8786",
     )
     parser.add_argument(
         "--best", metavar="MEASURE", help="the measure to draw (default: the first)"
@@ -322,18 +322,22 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     # A build never runs the program; the flag stays for commands that name it.
     parser.add_argument("--no-run", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument(
-        "--arch", metavar="sm_NN", help="GPU architecture, sm_90 for one (default: of the GPU here)"
+        "--arch",
+        metavar="sm_NN",
+        help="GPU architecture, such as sm_90 (default: that of the GPU here)",
     )
     _add_fast_math(parser)
     _add_experiment(parser)
     _add_out(parser, "MODEL-BACKEND")
     _add_json(parser)
-    parser.add_argument("--quiet", action="store_true", help="no word of progress")
+    parser.add_argument("--quiet", action="store_true", help="print no progress")
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
-    parser.add_argument("--to", choices=["brian2", "nir"], required=True, help="what to write")
+    parser.add_argument(
+        "--to", choices=["brian2", "nir"], required=True, help="the format to write"
+    )
     parser.add_argument(
         "--device",
         choices=["runtime", "cpp_standalone", "cuda_standalone"],
@@ -346,9 +350,9 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         help="nir: write what it has no node for as nodes that no other reader knows",
     )
     _add_set(parser)
-    _add_out(parser, "MODEL.py, whose arrays go to the .npz file beside it, or MODEL.nir", "FILE")
+    _add_out(parser, "MODEL.py, with arrays in the .npz file beside it, or MODEL.nir", "FILE")
     _add_force(parser)
-    _add_seed(parser, "Brian2's random numbers, and drawn images and connections")
+    _add_seed(parser, "Brian2's random numbers, and of drawn images and connections")
     _add_experiment(parser)
     _add_own(parser)
     _add_json(parser)
@@ -372,12 +376,16 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         "--inputs",
         type=Path,
         metavar="NPZ",
-        help="nir: what input nodes are given, arrays (step, channel) by their names",
+        help="nir: the input of input nodes, arrays (step, channel) by their names",
     )
     parser.add_argument(
         "--dt", metavar="TIME", help="nir: the step (default: the file's, else 0.1 ms)"
     )
-    parser.add_argument("--duration", metavar="TIME", help="nir: of the run (default: the inputs')")
+    parser.add_argument(
+        "--duration",
+        metavar="TIME",
+        help="nir: the duration of the run (default: that of the inputs)",
+    )
     _add_force(parser)
     _add_json(parser)
 
@@ -407,7 +415,7 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
     )
     _add_seed(parser, "noise and initial values of the run that is observed")
     _add_experiment(parser)
-    _add_out(parser, "none: the summary is printed")
+    _add_out(parser, "none; the summary is printed")
     _add_force(parser)
     _add_json(parser)
 
@@ -461,7 +469,7 @@ def _add_diff(parser: argparse.ArgumentParser) -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="its --out folder")
-    _add_out(parser, "DIR/report.html; or a .md file", "FILE")
+    _add_out(parser, "DIR/report.html; a .md file is Markdown", "FILE")
     parser.add_argument("--force", action="store_true", help="write over FILE")
 
 
@@ -878,7 +886,7 @@ _COMMANDS: dict[str, _Command] = {
         _show,
     ),
     "check": _Command(
-        "check a model file: a line for each thing to mend, what a run needs, where it runs",
+        "check a model file: what to mend, what a run needs, and where it runs",
         _add_check,
         "neuroglia check mine.toml",
         _check,
@@ -890,7 +898,7 @@ _COMMANDS: dict[str, _Command] = {
         _copy,
     ),
     "diff": _Command(
-        "what differs between two models, equation by equation",
+        "show what differs between two models, equation by equation",
         _add_diff,
         "neuroglia diff noise_induced_memory mine.toml",
         _diff,
@@ -908,13 +916,13 @@ _COMMANDS: dict[str, _Command] = {
         _build,
     ),
     "export": _Command(
-        "write a model as a Brian2 script that needs no other package",
+        "write a model as a Brian2 script that needs no other package, or as a NIR graph",
         _add_export,
         "neuroglia export noise_induced_memory --to brian2 --out memory.py && python memory.py",
         _export,
     ),
     "import": _Command(
-        "write the network of a Brian2 script as a model file",
+        "write the network of a Brian2 script, or a NIR graph, as a model file",
         _add_import,
         "neuroglia import script.py --out model.toml && neuroglia run model.toml",
         _import,
@@ -944,13 +952,13 @@ _COMMANDS: dict[str, _Command] = {
         _reproduce,
     ),
     "report": _Command(
-        "one page of a run, sweep or reproduction, to open from disk",
+        "write one page of a run, sweep or reproduction, to open from disk",
         _add_report,
         "neuroglia report memory",
         _report,
     ),
     "doctor": _Command(
-        "what is installed here, and which backends can run",
+        "show what is installed here, and which backends can run",
         lambda parser: _add_json(parser, "as JSON"),
         "neuroglia doctor",
         _doctor,

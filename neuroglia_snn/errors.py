@@ -21,7 +21,10 @@ def shown(text: object, limit: int = 100) -> str:
 
 
 class UserError(Exception):
-    """Something the user wrote or asked for cannot be done."""
+    """Something that the user wrote or asked for cannot be done.
+
+    The message is one sentence, which says what is wrong, where, and what would be right.
+    """
 
     def __init__(self, *arguments: object) -> None:
         hook.spare(UserError)

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 class Model:
     """A network as a model file declares it, with settings on top.
 
-    A model does not change: methods return another one.
+    A model does not change. Its methods return another one.
 
     Parameters
     ----------
     tables : mapping, optional
-        What a model file would hold: ``{"model": {...}, "population": {...}, ...}``. Values may be numbers,
+        The tables of a model file: ``{"model": {...}, "population": {...}, ...}``. Values may be numbers,
         texts, quantities of Brian2, arrays and lists. More tables may follow by keyword.
     name : str
         The name of the model, and of its file if it is written.
@@ -43,7 +43,7 @@ class Model:
     Raises
     ------
     ModelError
-        If the tables are no model. The message names the line of the file that `to_toml` would write.
+        If the tables do not make a model. The message names the line of the file that `to_toml` would write.
 
     Examples
     --------
@@ -95,9 +95,24 @@ class Model:
         notes: Sequence[str] = (),
         kept: object = None,
     ) -> Model:
-        """A model of the catalogue, of a file or of a document, with settings by name.
+        """Make a model from the catalogue, a file or a document, with settings on top.
 
-        ``notes`` say where it comes from; ``kept`` is a folder that lives as long as it.
+        Parameters
+        ----------
+        origin : str, path or Document
+            A name of the catalogue, the path of a model file, or a document.
+        settings : mapping, optional
+            Settings by name, as `with_settings` takes them.
+        left_out : sequence of str
+            The names of populations to leave out.
+        notes : sequence of str
+            What differs from the network from which the model was made.
+        kept : object
+            A temporary folder that must live as long as the model.
+
+        Returns
+        -------
+        Model
         """
         made = cls.__new__(cls)
         made._set(origin, as_settings(settings or {}), left_out, notes, kept)
@@ -107,27 +122,27 @@ class Model:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What differs from the network that it was made from."""
+        """Sentences on what differs from the network from which the model was made."""
         return self._notes
 
     @property
     def origin(self) -> str | os.PathLike[str] | Document:
-        """The catalogue's name, the path of the file, or the document that it was made from."""
+        """The catalogue's name, the path of the file, or the document from which the model was made."""
         return self._origin
 
     @property
     def settings(self) -> dict[str, str]:
-        """What was set, by name, as ``--set`` takes it."""
+        """The settings by name, as the texts that ``--set`` takes."""
         return dict(self._settings)
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Populations that were left out."""
+        """The names of the populations that were left out."""
         return self._left_out
 
     @cached_property
     def spec(self) -> spec.Model:
-        """The network in the framework's own records, with SI units."""
+        """The network as the framework's own records, with values in SI units."""
         model = loader.declared(loader.read(self._origin, self._settings))
         for population in self._left_out:
             model = model.without(population)
@@ -135,17 +150,17 @@ class Model:
 
     @property
     def name(self) -> str:
-        """The name of its file, without the ending."""
+        """The name of the model's file, without the ending."""
         return self.spec.name
 
     @property
     def title(self) -> str:
-        """What its file calls it."""
+        """The title in the model's file."""
         return self.spec.title
 
     @property
     def parameters(self) -> dict[str, Quantity]:
-        """Parameters by name, as quantities of Brian2."""
+        """The parameters by name, as quantities of Brian2."""
         return {
             name: Quantity(p.value.si, dim=p.value.dimensions)
             for name, p in self.spec.parameters.items()
@@ -154,34 +169,61 @@ class Model:
     # ------------------------------------------------------------------ other models
 
     def with_parameters(self, **values: Any) -> Model:
-        """The model with other values of parameters: numbers, quantities of Brian2 or texts with units.
+        """Return the model with other values of parameters.
+
+        Parameters
+        ----------
+        **values
+            The new values by the names of the parameters: numbers, quantities of Brian2, or texts with units.
+
+        Returns
+        -------
+        Model
 
         Raises
         ------
         UserError
-            For a name that is no parameter, a value of another dimension, or out of its limits.
+            If a name is not a parameter, or if a value has another dimension or is outside its limits.
         """
         return self.with_settings(values)
 
     def with_settings(self, settings: Mapping[str, Any]) -> Model:
-        """The model with other settings by name, as ``--set`` takes them.
+        """Return the model with other settings.
 
-        A name is a parameter's, or the path of a key such as ``"model.dt"`` or
-        ``"population.neuron.initial.V"``, whose value may be an array with a number for each unit.
+        Parameters
+        ----------
+        settings : mapping
+            Values by name, as ``--set`` takes them. A name is that of a parameter, or the path of a key such as
+            ``"model.dt"`` or ``"population.neuron.initial.V"``. The value of the latter may be an array with a
+            number for each unit, in SI units, or a quantity of Brian2.
+
+        Returns
+        -------
+        Model
 
         Raises
         ------
         UserError
+            If there is no such parameter or key, or if it cannot have this value.
         """
         return self._changed({**self._settings, **as_settings(settings)}, self._left_out)
 
     def without(self, *populations: str) -> Model:
-        """The model with populations left out, and every projection that touched them.
+        """Return the model without some populations and every projection that touches them.
+
+        Parameters
+        ----------
+        *populations : str
+            The names of the populations.
+
+        Returns
+        -------
+        Model
 
         Raises
         ------
         UserError
-            If there is no such population, or no other.
+            If there is no such population, or if none would be left.
         """
         return self._changed(self._settings, (*self._left_out, *populations))
 
@@ -193,7 +235,7 @@ class Model:
     # ------------------------------------------------------------------ what can be done with it
 
     def check(self) -> list[Finding]:
-        """List everything that is wrong with the model, errors first."""
+        """List everything that is wrong with the model, errors first; see `neuroglia_snn.check`."""
         origin = self.document() if self._left_out else self._origin
         return checks.check_file(origin, {} if self._left_out else self._settings)
 
@@ -216,16 +258,20 @@ class Model:
         return api.map(self, hardware, **options)
 
     def diff(self, other: Model | str | os.PathLike[str]) -> list[str]:
-        """List what differs in another model: a line for each equation, parameter or setting."""
+        """List what differs in another model; see `neuroglia_snn.diff`."""
         return show.differences(self.document(), as_model(other).document())
 
     def to_toml(self) -> str:
-        """The model as the text of a file, with everything that it extends and all settings.
+        """Return the model as the text of a file, with everything that it extends and all settings.
+
+        Returns
+        -------
+        str
 
         Raises
         ------
         UserError
-            Where it names data files, which `save` writes beside it.
+            If the model names data files, which only `save` can write beside it.
         """
         document = self.document()
         if named := data.files(document.tables):
@@ -240,16 +286,19 @@ class Model:
         path : path
             The file to write, which ends in ``.toml``.
         force : bool
-            Whether to write over files that are there.
+            Whether to write over existing files.
 
         Returns
         -------
         path
+            The file that was written.
 
         Raises
         ------
         ResultError
-            If a file is there already, or cannot be written.
+            If a file exists already, or cannot be written.
+        UserError
+            If a setting names a data file, which only a model file may do.
         """
         path = Path(path)
         if path.suffix != ".toml":
@@ -284,9 +333,13 @@ class Model:
         return {**document.tables, **({"parameters": kept} if parameters else {})}
 
     def document(self) -> Document:
-        """The tables behind the model, settings included, without what is left out.
+        """Return the tables behind the model, settings included, without what is left out.
 
-        An experiment that names what is left out goes, too.
+        An experiment that names something that is left out goes, too.
+
+        Returns
+        -------
+        Document
         """
         document = loader.read(self._origin, self._settings)
         if not self._left_out:
@@ -337,14 +390,19 @@ def load(name_or_path: str | os.PathLike[str], settings: Mapping[str, Any] | Non
     Parameters
     ----------
     name_or_path : str or path
-        ``"noise_induced_memory"`` or ``"mine.toml"``.
+        A name such as ``"noise_induced_memory"``, or a path such as ``"mine.toml"``.
     settings : mapping, optional
         Settings on top, as `Model.with_settings` takes them.
+
+    Returns
+    -------
+    Model
 
     Raises
     ------
     ModelError
-        If the file cannot be read. The message names the file, the line, what is wrong and what would be right.
+        If the file cannot be read. The message names the file and the line, and says what is wrong and what
+        would be right.
     """
     made = Model.of(name_or_path, settings)
     made.spec  # noqa: B018 - refuses what cannot be read

@@ -56,35 +56,36 @@ def export(
     model : Model, str or path
         A model, a name of the catalogue, or the path of a model file.
     out : str or path
-        The script, which ends in ``.py``. Images, and long tables and lists of connections, are
+        The file to write. A script ends in ``.py``, and its images, long tables and lists of connections are
         written to the ``.npz`` file of the same name beside it. A graph ends in ``.nir``.
     to : {"brian2", "nir"}
+        The format.
     device : {"runtime", "cpp_standalone", "cuda_standalone"}
-        Brian2's device that the script chooses.
+        The device of Brian2 that the script chooses.
     overrides : mapping, optional
         Settings by name, as `neuroglia_snn.load` takes them.
     seed : int
-        Of Brian2's random numbers, and of images that are drawn.
+        The seed of Brian2's random numbers, and of images that are drawn.
     images : mapping, optional
         Images by name, as `neuroglia_snn.run` takes them.
     resize : bool
-        Scale these images to the lattice.
+        Whether to scale these images to the lattice.
     force : bool
-        Write over an earlier script.
+        Whether to write over an earlier file.
     own : mapping, optional
-        What the model's experiment takes beside these.
+        Options of the model's experiment, by name.
     extension : bool
-        Write what NIR has no node for as extension nodes, which no other reader knows.
+        Whether to write what NIR has no node for as extension nodes, which no other reader knows.
 
     Returns
     -------
     dict
-        What was written.
+        What was written: the path of each file, the model, and its settings.
 
     Raises
     ------
     UserError
-        For a model that has a mistake or that the format cannot say; nothing is written then.
+        If the model has a mistake, or if the format cannot express it. Nothing is written then.
     """
     if to not in FORMATS:
         raise UserError(f"a model can be exported to {', '.join(FORMATS)}, not to '{shown(to)}'")
@@ -139,20 +140,20 @@ def from_brian2(
     duration: brian2.Quantity | None = None,
     force: bool = False,
 ) -> Model:
-    """A Brian2 network as a model that gives the same run.
+    """Make a model from a Brian2 network that gives the same run.
 
     Parameters
     ----------
     source : path or brian2.Network
-        A script, which is run up to its first ``run()``, or a network that has not run yet. Values of a script
-        stay expressions where it has expressions; those of a network are numbers.
+        A script, which is run up to its first ``run()``, or a network that has not run yet. Values that a script
+        sets by expressions stay expressions. Those of a network are numbers.
     out : str or path, optional
-        The model file to write, which ends in ``.toml``; arrays go to the ``.npz`` file of the same name
-        beside it. Without it, the model is in memory.
+        The model file to write, which ends in ``.toml``. Arrays go to the ``.npz`` file of the same name
+        beside it. Without it, the model is in memory alone.
     duration : quantity, optional
-        Of a network's run, in seconds; a script says its own.
+        The duration of a network's run, as a time. A script states its own.
     force : bool
-        Write over an earlier model file.
+        Whether to write over an earlier model file.
 
     Returns
     -------
@@ -162,7 +163,7 @@ def from_brian2(
     Raises
     ------
     UserError
-        With a line for each thing that a model file cannot say; nothing is written then.
+        If a model file cannot express the network. The message has a line for each reason, and nothing is written.
     """
     namespace = get_local_namespace(level=1)
     if out is not None:

@@ -48,18 +48,20 @@ TYPES: dict[type, tuple[Any, str]] = {
 
 @dataclass(frozen=True)
 class Option:
-    """A setting of a run that an experiment takes beside those of every run.
+    """A setting of a run that an experiment takes in addition to those of every run.
 
     Attributes
     ----------
     name : str
-        In Python; the flag ``--test-images`` is ``test_images``.
+        The name in Python. The flag ``--test-images`` is ``test_images``.
     type : {Path, int, float, str, bool, Image}
-        A ``bool`` is a switch without a value.
+        The type of the value. A ``bool`` is a switch without a value.
     about : str
-        For the flag's help.
+        The help of the flag.
     metavar : str, optional
-    spellings : other flags of the same meaning
+        What stands for the value in the help.
+    spellings : tuple of str
+        Other flags with the same meaning.
     """
 
     name: str
@@ -70,16 +72,16 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """As the command line has it."""
+        """The option's flag on the command line."""
         return "--" + self.name.replace("_", "-")
 
     def read(self, value: object) -> Any:
-        """A value in this option's type.
+        """Return a value in this option's type.
 
         Raises
         ------
         UserError
-            For one of another type.
+            If the value has another type.
         """
         kinds, what = TYPES[self.type]
         wrong = isinstance(value, (bool, np.bool_)) is not (self.type is bool)
@@ -93,28 +95,34 @@ class Shown(Protocol):
     """What an experiment presents to the network in one run."""
 
     def stimuli(self, model: spec.Model) -> dict[str, np.ndarray]:
-        """Boolean images, (rows, columns), by the names that the model's stimuli use."""
+        """Return boolean images, (rows, columns), by the names that the model's stimuli use."""
 
     def describe(self) -> Mapping[str, object]:
-        """What the summary says of them."""
+        """Return what the summary says of the images."""
 
 
 class Experiment:
     """An experiment of one simulation: what it shows, measures and draws.
 
-    A subclass states ``kind`` and overrides what it needs; as it stands, this class is the experiment of a
-    model without an ``[experiment]`` table.
+    A subclass states ``kind`` and overrides what it needs. The class itself is the experiment of a model
+    without an ``[experiment]`` table.
 
     Attributes
     ----------
     kind : str
-        As in ``[experiment] kind = "..."``.
-    keys : types of the table's other keys, by name
-    defaults : values of keys that need not be given
-    expressions : keys that hold an expression of parameters
-    options : settings of a run that it takes beside those of every run
-    figures : functions of a `Result` that draw, by name; ``response`` is saved as ``response.png``
-    definitions : what each measure is, by its name or by a pattern such as ``correlation_*``, for reports
+        The kind, as in ``[experiment] kind = "..."``.
+    keys : mapping of str to tuple of type
+        The types of the table's other keys.
+    defaults : mapping of str to object
+        The values of keys that need not be given.
+    expressions : tuple of str
+        The keys that hold an expression of parameters.
+    options : tuple of Option
+        Settings of a run that the experiment takes in addition to those of every run.
+    figures : mapping of str to callable
+        Functions that draw a `Result`. The figure ``response`` is saved as ``response.png``.
+    definitions : mapping of str to str
+        What each measure is, by its name or by a pattern such as ``correlation_*``, for reports.
     measures_itself : bool
         Whether `measure` gives numbers for every model, so that a sweep has something to compare.
     """
@@ -129,77 +137,113 @@ class Experiment:
     measures_itself: ClassVar[bool] = False
 
     def check(self, reporter: Reporter) -> None:
-        """Report what is wrong with the model's table, once every equation is known to parse."""
+        """Report what is wrong with the model's table, once every equation is known to parse.
+
+        Parameters
+        ----------
+        reporter : Reporter
+            It holds the model, and takes the findings.
+        """
 
     def adapted(self, model: spec.Model, own: Mapping[str, Any]) -> spec.Model:
-        """The model as this experiment's own options change it, once populations are left out.
+        """Return the model as the experiment's own options change it, once populations are left out.
+
+        Parameters
+        ----------
+        model : neuroglia_snn.spec.Model
+            The model.
+        own : mapping
+            The experiment's own options, by name.
+
+        Returns
+        -------
+        neuroglia_snn.spec.Model
 
         Raises
         ------
         UserError
+            If an option cannot be followed.
         """
         return model
 
     def control(self, model: spec.Model) -> spec.Model | None:
-        """The model that ``--control`` runs beside it, or None where there is none."""
+        """Return the model that ``--control`` runs beside it, or None if there is none."""
         return None
 
     def prepare(
         self, model: spec.Model, images: Mapping[str, Any], resize: bool, seed: int
     ) -> Shown | None:
-        """What the network is shown in the run of a seed; ``images`` are the user's, by name.
+        """Return what the network is shown in the run of a seed.
 
-        An image is the path of a file or an array of 0 and 1.
+        Parameters
+        ----------
+        model : neuroglia_snn.spec.Model
+            The model.
+        images : mapping
+            The user's images by name. Each is the path of a file, or an array of 0 and 1, (rows, columns).
+        resize : bool
+            Whether to scale images to the lattice.
+        seed : int
+            The seed of images that are drawn.
+
+        Returns
+        -------
+        object or None
+            Its ``stimuli`` and ``describe`` are those of `neuroglia_snn.experiments.base.Shown`.
 
         Raises
         ------
         UserError
+            If an image is missing or cannot be used.
         """
         from neuroglia_snn.images import Given
 
         return Given.read(model, images, resize)
 
     def required_images(self, model: spec.Model) -> Mapping[str, tuple[int, ...]]:
-        """Names and shapes of the images that a user must give."""
+        """Return the names and shapes of the images that a user must give."""
         return model.images()
 
     def image_names(self, model: spec.Model) -> tuple[str, ...]:
-        """Names of the images that a user may give."""
+        """Return the names of the images that a user may give."""
         return tuple(model.images())
 
     def measure(self, result: Result) -> Mapping[str, float | int | None]:
-        """Numbers of one simulation, by name."""
+        """Return the numbers of one simulation by name. A measure that does not exist is None."""
         return {}
 
 
 class OwnProtocol(Experiment):
-    """An experiment that is more than one simulation, and carries itself out.
+    """An experiment of more than one simulation, which runs itself.
 
     Attributes
     ----------
-    uses : names of fields of `neuroglia_snn.options.Options` that it heeds; others are refused
+    uses : frozenset of str
+        The fields of `neuroglia_snn.options.Options` that it heeds. Others are refused.
     """
 
     measures_itself = True
     uses: ClassVar[frozenset[str]] = frozenset({"seed", "overrides", "resume", "own"})
 
     def identity(self, model: spec.Model, options: Options) -> dict:
-        """Check options and data; give all that the numbers depend on.
+        """Check options and data, and return everything on which the numbers depend.
 
         Raises
         ------
         UserError
+            If an option or a data set cannot be used.
         """
         raise NotImplementedError
 
     def carry_out(self, model: spec.Model, options: Options, work: Work) -> dict:
-        """Compute, write data and figures into ``work.folder``; give what the summary shall hold.
+        """Compute, write data and figures into ``work.folder``, and return what the summary holds.
 
-        ``results`` are numbers by name, ``figures`` paths. The path of every other file but ``data.nc``
-        stands there, too: these are the files that a result is saved with elsewhere.
+        In the summary, ``results`` are numbers by name, and ``figures`` are paths. It also has the path of every
+        other file but ``data.nc``: these files go with a result that is saved elsewhere.
 
         Raises
         ------
         UserError
+            If something that was asked for cannot be done.
         """
         raise NotImplementedError

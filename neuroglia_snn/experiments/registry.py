@@ -39,10 +39,20 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def measure(function: Function) -> Function:
-    """Add a number to every run of this session.
+    """Add a measure to every run of this session.
 
-    Use it as a decorator, in a notebook or in the file of ``--experiment``. The function receives the
-    `Result` of a run and returns a number, or numbers by name; its name is the measure's.
+    Use it as a decorator, in a notebook or in the file of ``--experiment``.
+
+    Parameters
+    ----------
+    function : callable
+        It receives the `Result` of a run, and returns a number, a mapping of numbers by name, or None. The
+        function's name is the name of the measure.
+
+    Returns
+    -------
+    callable
+        The same function.
 
     Examples
     --------
@@ -56,10 +66,25 @@ def measure(function: Function) -> Function:
 
 
 def figure(function: Function) -> Function:
-    """Add a picture to every run of this session.
+    """Add a figure to every run of this session.
 
-    Use it as a decorator. The function receives the `Result` of a run and returns a matplotlib figure, or
-    None where there is nothing to draw; its name is the figure's.
+    Use it as a decorator, in a notebook or in the file of ``--experiment``.
+
+    Parameters
+    ----------
+    function : callable
+        It receives the `Result` of a run, and returns a matplotlib figure, or None if there is nothing to draw.
+        The function's name is the name of the figure.
+
+    Returns
+    -------
+    callable
+        The same function.
+
+    Raises
+    ------
+    UserError
+        If ``result.plot`` cannot have the name.
     """
     name = function.__name__
     if name == "movie" or name.startswith("_") or not name.isidentifier():
@@ -94,14 +119,24 @@ def definitions(of: Experiment, names: Iterable[str]) -> dict[str, str]:
 
 
 def experiment(found: type[Experiment]) -> type[Experiment]:
-    """Add an experiment to this session: a class, of which model files may name the ``kind``.
+    """Add an experiment to this session, so that model files may name its ``kind``.
 
-    Use it as a decorator in a notebook; in the file of ``--experiment``, every such class is added.
+    Use it as a decorator in a notebook. In the file of ``--experiment``, every such class is added by itself.
+
+    Parameters
+    ----------
+    found : type
+        A class that derives from `Experiment`.
+
+    Returns
+    -------
+    type
+        The same class.
 
     Raises
     ------
     UserError
-        For a class without a kind, of a kind that is installed, or with options that none may have.
+        If the class has no kind, if its kind is installed already, or if it has options that no experiment may have.
     """
     if not (inspect.isclass(found) and issubclass(found, Experiment)):
         raise UserError("an experiment is a class of neuroglia_snn.Experiment")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from neuroglia_snn.results import Result
 
 #: Of a subclass; the table's key ``glia`` names the population.
-NO_ASTROCYTES = Option("no_astrocytes", bool, "neurons alone: --without and the model's glia")
+NO_ASTROCYTES = Option("no_astrocytes", bool, "neurons alone, as by --without for the model's glia")
 
 
 def require_left(model: spec.Model, key: str, left: Mapping[str, Any]) -> None:

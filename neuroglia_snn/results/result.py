@@ -35,14 +35,15 @@ class Result:
     model : Model
         The model that ran.
     data : xarray.Dataset
-        Records and final state: ``RECORD_VARIABLE`` with the dimensions (time_RECORD, row_RECORD,
-        column_RECORD) of a lattice or (time_RECORD, unit_RECORD), events as ``RECORD_time`` (ms) and
-        ``RECORD_unit``, and ``final_POPULATION_VARIABLE``; units stand in the attributes. Of several seeds
-        there is a dimension ``replica``, and no events. Empty for an experiment that has no one simulation.
+        The records and the final state. Records are ``RECORD_VARIABLE``, with the dimensions (time_RECORD,
+        row_RECORD, column_RECORD) for a lattice and (time_RECORD, unit_RECORD) otherwise. Events are
+        ``RECORD_time`` (ms) and ``RECORD_unit``. The final state is ``final_POPULATION_VARIABLE``. Each
+        variable names its units in its attributes. Several seeds have a dimension ``replica``, and no events.
+        The data are empty for an experiment that is not a single simulation.
     summary : dict
-        All that ``summary.json`` holds.
+        Everything that ``summary.json`` holds.
     control : Result or None
-        The same run of the control, where one was asked for.
+        The result of the control, if it was asked for.
     shown : object or None
         The images that the network was shown.
     """
@@ -58,33 +59,43 @@ class Result:
 
     @property
     def measures(self) -> Mapping[str, float | int | None]:
-        """The numbers of the run, by name; of several seeds, their means."""
+        """The numbers of the run by name. For several seeds they are the means."""
         return self.summary.get("results", {})
 
     @property
     def interrupted_at(self) -> float | None:
-        """Model time in seconds at which Ctrl-C stopped the run; None for a complete one."""
+        """The model time in seconds at which Ctrl-C stopped the run, or None for a complete run."""
         milliseconds = self.summary.get("interrupted_at_ms")
         return None if milliseconds is None else milliseconds / 1e3
 
     @property
     def plot(self) -> Plots:
-        """Figures: ``result.plot.records()``, ``result.plot.movie("sheet_v", "v.gif")``; `dir` lists the others."""
+        """The figures, such as ``result.plot.records()`` and ``result.plot.movie("sheet_v", "v.gif")``.
+
+        ``dir(result.plot)`` lists the others.
+        """
         return Plots(self)
 
     def figures(self) -> dict[str, Callable[[Result], Figure | None]]:
-        """Functions that draw the run's figures, by name."""
+        """Return the functions that draw the run's figures, by name.
+
+        Returns
+        -------
+        dict
+            Each function takes a `Result` and returns a matplotlib figure, or None if there is nothing to draw.
+        """
         return drawn(self.experiment, several="replicas" in self.summary)
 
     def save(self, folder: str | Path, force: bool = False, figures: str = "png") -> Path:
         """Write ``summary.json``, ``data.nc`` and the figures.
 
-        A figure that fails is left out, with a line on standard error. What an experiment that is more
-        than one simulation wrote itself is copied.
+        A figure that fails is left out, with a line on standard error. If an experiment of more than one
+        simulation wrote files itself, they are copied.
 
         Parameters
         ----------
         folder : path
+            The folder to write.
         force : bool
             Whether to write over an earlier result.
         figures : {"png", "svg", "pdf"}
@@ -111,7 +122,7 @@ class Result:
         return folder
 
     def write(self, folder: Path, figures: str = "png") -> dict[str, Any]:
-        """Write all but ``data.nc`` into a folder that is prepared; give the summary as written."""
+        """Write all but ``data.nc`` into a folder that is prepared, and return the summary as written."""
         if self.control is not None:
             files.write_dataset(self.control.data, folder / files.CONTROL)
         paths, captions, failed = self._draw(folder, figures)

@@ -705,18 +705,24 @@ def _method(integrator: str, normal: Callable[[str], str], step: stages.Step | N
 def state_updater(
     integrator: str, normal: Callable[[str], str] = _randn, step: stages.Step | None = None
 ) -> Callable:
-    """One of our schemes as a state updater for Brian2.
+    """Return one of our integration schemes as a state updater for Brian2.
+
+    Any Brian2 script can use it: ``NeuronGroup(..., method=state_updater("heun"))``.
 
     Parameters
     ----------
     integrator : str
-        Any of `neuroglia_snn.integrators` but ``exact``.
+        The name of any integration scheme of a model file but ``exact``.
     normal : callable, optional
-        From the name of a noise to the expression of a standard normal number. Without, it is
-        Brian2's ``randn()``, so that the updater serves any Brian2 script:
-        ``NeuronGroup(..., method=state_updater("heun"))``.
+        A function from the name of a noise to the expression of a standard normal number. By default the
+        expression is Brian2's ``randn()``.
     step : stages.Step, optional
-        Code to use in the place of the scheme's own.
+        Code to use in place of the scheme's own.
+
+    Returns
+    -------
+    callable
+        A function that Brian2 takes as ``method``.
     """
 
     def update(equations: Equations, variables=None, method_options=None) -> str:

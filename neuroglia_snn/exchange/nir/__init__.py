@@ -70,22 +70,25 @@ def from_nir(
     inputs: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> Model:
-    """A NIR graph as a model.
+    """Make a model from a NIR graph.
 
     Parameters
     ----------
     source : path or nir.NIRGraph
+        The graph, or its file, which ends in ``.nir``.
     out : str or path, optional
-        The model file to write, which ends in ``.toml``; arrays go to the ``.npz`` file of the same name
-        beside it. Without it, the model is in memory.
+        The model file to write, which ends in ``.toml``. Arrays go to the ``.npz`` file of the same name
+        beside it. Without it, the model is in memory alone.
     dt : float, optional
-        The step in seconds: that of the graph's metadata, else 1e-4.
+        The step in seconds. By default it is that of the graph's metadata, or else 1e-4.
     duration : float, optional
-        Of the run, in seconds: that of the inputs or of the graph's metadata, else 0.1.
+        The duration of the run in seconds. By default it is that of the inputs or of the graph's metadata,
+        or else 0.1.
     inputs : mapping, optional
-        Arrays (step, channel) by input node; spikes where they hold 0 and 1 alone, else numbers.
+        Arrays of the shape (step, channel) by input node. An array that holds only 0 and 1 is spikes, and any
+        other is numbers.
     force : bool
-        Write over an earlier model file.
+        Whether to write over an earlier model file.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def from_nir(
     Raises
     ------
     UserError
-        For a node that no model file can say; nothing is written then.
+        If a model file cannot express a node. Nothing is written then.
     """
     if out is not None:
         summary = write_model(source, out, dt, duration, inputs, force)

@@ -46,12 +46,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help=f"scale images to this side (default: as they are; a folder's to {data.FOLDER_SIZE})",
     )
-    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="SEED, SEED + 1, ...")
-    parser.add_argument("--folds", type=int, default=10, help="of cross-validation (default 10)")
-    parser.add_argument("--epochs", type=int, default=100, help="at most (default 100)")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="number of seeds, SEED, SEED + 1, ... (default 1)",
+    )
+    parser.add_argument(
+        "--folds", type=int, default=10, help="folds of cross-validation (default 10)"
+    )
+    parser.add_argument("--epochs", type=int, default=100, help="epochs at most (default 100)")
     parser.add_argument("--kernel", type=int, default=3, help="side of the kernels (default 3)")
     parser.add_argument("--blocks", type=int, default=3, help="convolutions (default 3)")
-    parser.add_argument("--width", type=int, default=32, help="kernels of the first (default 32)")
+    parser.add_argument(
+        "--width", type=int, default=32, help="kernels of the first convolution (default 32)"
+    )
     parser.add_argument(
         "--layer", default="conv1", help="the layer that astrocytes watch (default conv1)"
     )
@@ -59,9 +69,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--variants",
         default=",".join(DEFAULT_VARIANTS),
         metavar="NAMES",
-        help=f"of {', '.join(VARIANTS)} (default: the first {len(DEFAULT_VARIANTS)})",
+        help=f"any of {', '.join(VARIANTS)} (default: the first {len(DEFAULT_VARIANTS)})",
     )
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch (default 1)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch (default 1)")
 
 
 def identity(options: argparse.Namespace) -> dict:

@@ -19,7 +19,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="3 seeds, and not the paper's size: minutes"
     )
     parser.add_argument(
-        "--seeds", type=int, metavar="N", help="of every network (default: 10; with --quick 3)"
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="seeds of every network (default: 10; with --quick 3)",
     )
 
 

@@ -20,16 +20,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, metavar="DIR", help="recorded cultures: .mat of the study, .nc of ours"
     )
     parser.add_argument(
-        "--cultures", type=int, default=2, metavar="N", help="simulated, a condition (default 2)"
+        "--cultures",
+        type=int,
+        default=2,
+        metavar="N",
+        help="simulated cultures in each condition (default 2)",
     )
     parser.add_argument(
         "--sessions",
         type=int,
         default=stimulus.SESSIONS,
         metavar="N",
-        help=f"of the theory and of simulated cultures (default {stimulus.SESSIONS})",
+        help=f"sessions of the theory and of simulated cultures (default {stimulus.SESSIONS})",
     )
-    parser.add_argument("--backend", default="cpp", help="of simulated cultures (default cpp)")
+    parser.add_argument(
+        "--backend", default="cpp", help="backend of simulated cultures (default cpp)"
+    )
 
 
 def identity(options: argparse.Namespace) -> dict:

@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--images", type=int, metavar="N", help="at most N images of each set, for a first look"
     )
     parser.add_argument(
-        "--epochs", type=int, metavar="N", help="of every training (default: 20-30)"
+        "--epochs", type=int, metavar="N", help="epochs of every training (default: 20-30)"
     )
     parser.add_argument(
         "--set",

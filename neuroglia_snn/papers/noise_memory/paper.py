@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--seeds",
         type=int,
         metavar="N",
-        help=f"of every point of figs 2 a, e, f, 5, novel and readings (default: {FULL.seeds};"
+        help=f"seeds of every point of figs 2 a, e, f, 5, novel and readings (default: {FULL.seeds};"
         f" with --quick {QUICK.phase_seeds} for fig. 2, {QUICK.seeds} else)",
     )
     add_workers(parser)

@@ -46,7 +46,7 @@ class Memory(Generic[Form]):
             "--seeds",
             type=int,
             metavar="N",
-            help=f"of every point (default: {self.full.seeds}; with --quick {self.quick.seeds})",
+            help=f"seeds of every point (default: {self.full.seeds}; with --quick {self.quick.seeds})",
         )
         add_workers(parser)
 
