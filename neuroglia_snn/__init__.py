@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from neuroglia_snn import hook
 from neuroglia_snn.errors import UserError
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 if TYPE_CHECKING:
     from neuroglia_snn.api import check, diff, doctor, map, report, reproduce, run, sweep

@@ -167,6 +167,7 @@ def sweep(
     records: str | Sequence[str] = (),
     best: str | None = None,
     force: bool = False,
+    figures: str = "png",
     progress: bool | None = None,
     **named: Any,
 ) -> xr.Dataset:
@@ -195,6 +196,8 @@ def sweep(
         The measure that the figure in ``out`` shows.
     force : bool
         Whether to discard what ``out`` holds.
+    figures : {"png", "svg", "pdf"}
+        The format of the figure in ``out``.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown in a terminal or a notebook.
     **named
@@ -253,6 +256,7 @@ def sweep(
             force,
             bars.points() if bars else None,
             kept,
+            figures,
         )
         if "interrupted" in summary:
             raise KeyboardInterrupt
@@ -448,6 +452,7 @@ def reproduce(
     seed: int = 0,
     resume: bool = False,
     force: bool = False,
+    figures: str = "png",
     progress: bool | None = None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -465,6 +470,8 @@ def reproduce(
         Whether to go on with an interrupted study in ``out``.
     force : bool
         Whether to write over an earlier result in ``out``.
+    figures : {"png", "svg", "pdf"}
+        The format of the figures.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown in a terminal or a notebook.
     **options
@@ -492,7 +499,9 @@ def reproduce(
             raise UserError(f"{name} is one value, not {value!r}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
-    given = parser.parse_args(as_flags({"seed": seed, "resume": resume, **options}))
+    parser.add_argument("--figures")
+    named = {"seed": seed, "resume": resume, "figures": figures}
+    given = parser.parse_args(as_flags({**named, **options}))
     with _bars(progress) as bars:
         return carry_out.reproduce(paper, folder, given, force, bars)
 

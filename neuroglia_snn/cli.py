@@ -191,8 +191,8 @@ def _add_simulation(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--precision",
-        help="float64 or float32, of the populations on the fastest clock (fused, fused-cuda; default: the model's);"
-        " float or fixed (lava)",
+        help="float64, float32 (of lattices, on fused and fused-cuda) or fixed (fused, fused-cuda, lava, lava-messages);"
+        " default: the model's",
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of one run (default 1)")
     parser.add_argument(
@@ -263,6 +263,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--control", action="store_true", help="also run the experiment's control, for the figure"
     )
+    _add_figures(parser)
+
+
+def _add_figures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--figures", default="png", metavar="FORMAT", help="png (default), svg or pdf"
     )
@@ -295,6 +299,7 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--best", metavar="MEASURE", help="the measure to draw (default: the first)"
     )
+    _add_figures(parser)
     parser.add_argument(
         "--record",
         action="append",
@@ -445,6 +450,7 @@ def _add_papers(parser: argparse.ArgumentParser) -> None:
             "--resume", action="store_true", help="go on with the interrupted study in --out"
         )
         _add_force(sub)
+        _add_figures(sub)
         _add_json(sub)
         _add_quiet(sub)
         paper.add_options(sub)
@@ -707,6 +713,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
         arguments.force,
         None if arguments.quiet else _bars.points(),
         arguments.record,
+        arguments.figures,
     )
     if arguments.json:
         _print_json(summary)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import numpy as np
 from brian2.core.functions import Function
 from brian2.core.variables import Variable
 from brian2.equations.codestrings import CodeString, Expression
@@ -491,11 +492,21 @@ GENERATED = ("element", "low", "high", "step", "size")
 
 def generator(connect: Mapping[str, Any]) -> str:
     """The text of a generator of connections as Brian2 reads it."""
-    variable, iterator = connect["iterator"]
+    variable, iterator, _ = connect["iterator"]
     arguments = [connect[key] for key in ("low", "high", "step") if key in connect]
     arguments += [f"{key}={connect[key]}" for key in ("p", "size") if key in connect]
     condition = f" if {connect['condition']}" if "condition" in connect else ""
     return f"{connect['element']} for {variable} in {iterator}({', '.join(arguments)}){condition}"
+
+
+def outer(
+    connect: Mapping[str, Any], sources: int | None, targets: int | None
+) -> dict[str, object]:
+    """Values by name that are known where a generator chooses units: the other side's, one after the other."""
+    index, size = ("j", targets) if connect["iterator"][2] == "i" else ("i", sources)
+    sizes = {"N_pre": sources, "N_post": targets}
+    known: dict[str, object] = {name: n for name, n in sizes.items() if n is not None}
+    return known if size is None else known | {index: np.arange(size)}
 
 
 def generator_symbols(projection: spec.Projection, symbols: Symbols) -> Symbols:

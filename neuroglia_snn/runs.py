@@ -407,6 +407,7 @@ def _result(
         summary |= {"interrupted_at_ms": outcome.reached * 1e3, "results": {}, "figures": []}
         return result
     summary["results"] = _measure(result)
+    summary["definitions"] = registry.definitions(plan.experiment, summary["results"])
     if shown is not None:
         summary["images"] = dict(shown.describe())
     if control is not None:
@@ -494,6 +495,7 @@ def _several(plan: Plan, progress: Watch | None, folder: Path | None) -> Result:
         runs.append({"seed": requests[n].seed} | _measure(result))
     summary = _summary(plan, outcomes[0])
     summary["results"], summary["standard_deviations"] = _over_seeds(runs)
+    summary["definitions"] = registry.definitions(plan.experiment, summary["results"])
     summary["replicas"] = runs
     summary["wall_seconds"]["run"] = round(sum(o.run_seconds for o in outcomes), 3)
     return Result(plan.made(), model, data, summary, plan.experiment)

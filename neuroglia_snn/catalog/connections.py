@@ -61,11 +61,18 @@ def connect(document: Document, name: str, given: Any, *where: str) -> dict[str,
 
 
 def _generator(document: Document, given: dict[str, Any], *where: str) -> dict[str, Any]:
-    """Brian2's ``j = "k for k in range(i - 3, i + 4) if k != i"``, as its parts."""
-    text = given.get("j", "")
+    """Brian2's ``j = "k for k in range(i - 3, i + 4) if k != i"``, as its parts; ``i = "..."`` from the targets."""
+    if {"i", "j"} <= given.keys():
+        raise document.error(
+            "a generator chooses targets of each source (j = ...) or sources of each target (i = ...),"
+            " not both",
+            *where,
+        )
+    chosen = "i" if "i" in given else "j"
+    text = given.get(chosen, "")
     problem = document.error(
-        f"connect j = '{shown(text)}' is not 'ELEMENT for NAME in range(...)' or '... in sample(..., p=...)',"
-        " with an 'if CONDITION' after it or none",
+        f"connect {chosen} = '{shown(text)}' is not 'ELEMENT for NAME in range(...)' or"
+        " '... in sample(..., p=...)', with an 'if CONDITION' after it or none",
         *where,
     )
     try:
@@ -94,27 +101,28 @@ def _generator(document: Document, given: dict[str, Any], *where: str) -> dict[s
     parts = {"high": ends["low"]} if len(ends) == 1 else ends
     parts |= {str(keyword.arg): keyword.value for keyword in keywords}
     parts |= {"element": element} | ({"condition": conditions[0]} if conditions else {})
-    return {"rule": "generator", "iterator": (variable, iterator)} | {
+    return {"rule": "generator", "iterator": (variable, iterator, chosen)} | {
         key: fields.code(document, "expression", written(part), f"connect {key}", *where)
         for key, part in parts.items()
     }
 
 
 def within(
-    connect: Mapping[str, Any], parameters: Parameters, sources: int, size: int
+    connect: Mapping[str, Any], parameters: Parameters, sources: int, targets: int
 ) -> dict[str, Any]:
-    """A generator whose range ends at the last of ``size`` units, where its numbers are those of units.
+    """A generator whose range ends at the last unit to choose, where its numbers are those of units.
 
     Numbers beyond are those of no unit, and make no connection. A range that is known to be no longer
     than the population stays as it is.
     """
-    variable, _ = connect["iterator"]
+    variable, _, chosen = connect["iterator"]
+    size = sources if chosen == "i" else targets
     step = connect.get("step", "1")
     rising = step.isdecimal() and int(step) > 0
     if connect["element"] != variable or "size" in connect or not rising:
         return dict(connect)
     scope: dict[str, object] = {n: p.value.si for n, p in parameters.all().items()}
-    scope |= {"i": np.arange(sources), "N_pre": sources, "N_post": size}
+    scope |= eqs.outer(connect, sources, targets)
     low, high = (expressions.of_arrays(connect.get(key, "0"), scope) for key in ("low", "high"))
     known = low is not None and high is not None
     if known and np.max(np.subtract(high, low, dtype=float)) <= size:  # type: ignore[call-overload]

@@ -12,7 +12,7 @@ from neuroglia_snn import algebra, equations, expressions, spec
 from neuroglia_snn.catalog import data
 from neuroglia_snn.catalog.schema import QUANTITY, TABLES, is_of, nearest, type_names
 from neuroglia_snn.catalog.source import Document
-from neuroglia_snn.errors import UserError, shown
+from neuroglia_snn.errors import ModelError, UserError, shown
 from neuroglia_snn.names import refusal
 from neuroglia_snn.quantities import Amount, parse_quantity, unit_name
 
@@ -21,21 +21,40 @@ _LARGEST = 2**31 - 1
 
 
 def check_keys(document: Document) -> None:
-    """Refuse a key that no table of its kind has, a value of another type, a bad name."""
+    """Refuse a key that no table of its kind has, a value of another type, a bad name.
+
+    Raises
+    ------
+    ModelError
+        With all of them, one line each.
+    """
+    wrong: list[str] = []
+
+    def attempt(check: Callable[..., None], *arguments: Any) -> None:
+        try:
+            check(document, *arguments)
+        except ModelError as error:
+            wrong.append(str(error))
+
     for path, table in _walk(document.tables, ()):
         pattern = _pattern(path)
         if pattern is not None:
             for key in table:
-                _check_key(document, TABLES[pattern], table, key, *path)
+                attempt(_check_key, TABLES[pattern], table, key, *path)
     for kind in ("parameters", "table", "population", "projection", "stimulus", "record"):
-        for name, value in document.tables.get(kind, {}).items():
-            check_name(document, name, kind, name)
+        named = document.tables.get(kind)
+        for name, value in named.items() if isinstance(named, dict) else ():
+            attempt(check_name, name, kind, name)
             if not isinstance(value, dict) and kind != "parameters":
-                raise document.error(
-                    f"'{name}' must be a table [{kind}.{name}], not {shown(repr(value))}",
-                    kind,
-                    name,
-                )
+                attempt(_refuse_no_table, value, kind, name)
+    if wrong:
+        raise ModelError("\n".join(wrong))
+
+
+def _refuse_no_table(document: Document, value: object, kind: str, name: str) -> None:
+    raise document.error(
+        f"'{name}' must be a table [{kind}.{name}], not {shown(repr(value))}", kind, name
+    )
 
 
 def check_name(document: Document, name: str, *path: str) -> None:

@@ -8,8 +8,10 @@ every phase that does not set it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 from neuroglia_snn import algebra, spec
@@ -174,20 +176,24 @@ def _changed(model: spec.Model) -> dict[str, str]:
     result = {}
     for name in dict.fromkeys(n for phase in model.phases for n in phase.values):
         by_value: dict[str, list[str]] = {}
-        for phase in model.phases:
-            value = _written(phase.values[name].value) if name in phase.values else name
-            by_value.setdefault(value, []).append(_on(model, phase))
+        for value, times in groupby(model.phases, partial(_valued, name)):
+            by_value.setdefault(value, []).append(_on(model, [*times]))
         terms = [f"{value}*({' + '.join(times)})" for value, times in by_value.items()]
         result[name] = f"({' + '.join(terms)})"
     return result
 
 
-def _on(model: spec.Model, phase: spec.Phase) -> str:
-    """Whether a phase is on; half a nanosecond keeps rounding out of the comparisons."""
-    from_then = f"t >= {phase.start!r}*second - 0.5*nsecond"
-    until = f"t < {phase.end!r}*second - 0.5*nsecond"
-    parts = [from_then] if phase is not model.phases[0] else []
-    parts += [until] if phase is not model.phases[-1] else []
+def _valued(name: str, phase: spec.Phase) -> str:
+    """What a parameter is in a phase."""
+    return _written(phase.values[name].value) if name in phase.values else name
+
+
+def _on(model: spec.Model, phases: Sequence[spec.Phase]) -> str:
+    """Whether one of consecutive phases is on; half a nanosecond keeps rounding out of the comparisons."""
+    from_then = f"t >= {phases[0].start!r}*second - 0.5*nsecond"
+    until = f"t < {phases[-1].end!r}*second - 0.5*nsecond"
+    parts = [from_then] if phases[0] is not model.phases[0] else []
+    parts += [until] if phases[-1] is not model.phases[-1] else []
     return f"int({' and '.join(parts)})" if parts else "1"
 
 

@@ -89,7 +89,7 @@ CONNECT: dict[str, dict[str, tuple[type, ...]]] = {
     "condition": {"condition": TEXT, "p": QUANTITY, "n": QUANTITY},
     "pairs": {"pairs": LIST, "file": TEXT, "i": TEXT, "j": TEXT},
     "kernel": {"cutoff": QUANTITY, "p": QUANTITY, "edges": TEXT, "self": (bool,)},
-    "generator": {"j": TEXT},
+    "generator": {"j": TEXT, "i": TEXT},
     "third-in": {"of": TEXT, "p": QUANTITY, "pool_size": COUNT, "pool_type": TEXT},
     "third-out": {"of": TEXT},
 }

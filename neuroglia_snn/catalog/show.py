@@ -101,7 +101,7 @@ def _projection(q: spec.Projection, dt: float) -> list[str]:
     connect = dict(q.stated or q.connect)
     name = connect.pop("rule")
     if name == "generator":
-        connect = {"j": generator(connect)}
+        connect = {connect["iterator"][2]: generator(connect)}
     rule = ", ".join(f"{k} {v}" for k, v in connect.items())
     rule = f"{name} ({rule})" if rule else name
     lines = [f"projection {q.name}: {q.source} -> {q.target}, {rule}{_scheme(q, dt)}"]

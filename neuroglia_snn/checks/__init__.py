@@ -34,22 +34,22 @@ def check_file(
 ) -> list[Finding]:
     """Everything wrong with a model file, errors first.
 
-    A file that cannot be read at all gives one finding.
+    Of a file whose tables cannot be read, only what is wrong with these is found.
     """
     try:
         document = read(name_or_path, overrides)
         model = build(document)
     except ModelError as error:
-        return [_finding(error)]
+        return [_finding(line) for line in str(error).split("\n")]
     except RecursionError:
         return [Finding("error", str(name_or_path), "nested too deeply")]
     if document.problems:
-        return [_finding(error) for error in document.problems]
+        return [_finding(str(error)) for error in document.problems]
     return _check(model, document)
 
 
-def _finding(error: ModelError) -> Finding:
-    where, _, message = str(error).partition(": ")
+def _finding(error: str) -> Finding:
+    where, _, message = error.partition(": ")
     return Finding("error", where, message)
 
 

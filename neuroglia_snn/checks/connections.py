@@ -148,14 +148,16 @@ def _condition(
 def _generator(
     reporter: Reporter, projection: spec.Projection, symbols: eqs.Symbols, *path: str
 ) -> None:
-    """Numbers of units from an iterator's numbers; what is of the target has no value before these."""
+    """Numbers of units from an iterator's numbers; what is of the chosen unit has no value before these."""
     connect = projection.stated or projection.connect
-    variable = connect["iterator"][0]
+    variable, _, chosen = connect["iterator"]
     if variable in symbols:
-        reporter.error(f"connect j: '{variable}' means something already: rename it", *path)
+        reporter.error(f"connect {chosen}: '{variable}' means something already: rename it", *path)
         return
-    post = {n for n in symbols if n.endswith("_post") and n != "N_post"} | {"j"}
-    bare = {n for n in eqs.endpoint_variables(reporter.model, projection.target)}
+    side, ending = ("source", "_pre") if chosen == "i" else ("target", "_post")
+    unknown = {n for n in symbols if n.endswith(ending) and n != f"N{ending}"} | {chosen}
+    if chosen == "j":  # names alone are the target's
+        unknown |= {*eqs.endpoint_variables(reporter.model, projection.target)}
     iterated = eqs.generator_symbols(projection, symbols)
     for key in connect.keys() - {"rule", "iterator"}:
         text, label = connect[key], f"connect {key}"
@@ -163,10 +165,16 @@ def _generator(
             continue
         ends = key not in ("element", "condition")
         known = symbols if ends else iterated
-        early = algebra.names(text) & (post | bare) if key != "condition" else set()
+        early = algebra.names(text) & unknown if key != "condition" else set()
         if early:
             reporter.error(
-                f"{label} names '{min(early)}' of the target, which it is to choose", *path
+                f"{label} names '{min(early)}' of the {side}, which it is to choose", *path
+            )
+        elif chosen == "i" and ends and "j" in algebra.names(text):
+            reporter.error(
+                f"{label} of i = ... names 'j', which Brian2 takes in no range: put it into the element or"
+                " the condition, or take a variable of the target (x_post)",
+                *path,
             )
         elif key == "condition":
             reporter.condition(text, known, label, *path)
@@ -193,18 +201,17 @@ def _numbers(
     *path: str,
 ) -> None:
     """The numbers of a generator's iterator: not without end, and as many as are to be drawn of them."""
-    model = reporter.model
+    model, chosen = reporter.model, connect["iterator"][2]
     low, high = _reached(model, connect.get("step", "1"), symbols, unknown=(0.0, 0.0))
     if low <= 0 <= high:
         reporter.error(
-            f"connect j: a step is other than 0, and '{shown(connect['step'])}' may be 0",
+            f"connect {chosen}: a step is other than 0, and '{shown(connect['step'])}' may be 0",
             *path,
         )
         return
     sizes = _sizes(model, projection)
     scope: dict[str, object] = {n: p.value.si for n, p in model.parameters.items()}
-    scope |= {"i": np.arange(sizes[0]), "N_pre": sizes[0]} if sizes[0] is not None else {}
-    scope |= {"N_post": sizes[1]} if sizes[1] is not None else {}
+    scope |= eqs.outer(connect, *sizes)
     first, last, step, drawn = (
         expressions.of_arrays(connect.get(key, otherwise), scope)
         for key, otherwise in (("low", "0"), ("high", "0"), ("step", "1"), ("size", "0"))
@@ -215,17 +222,17 @@ def _numbers(
     count = np.maximum(0, np.ceil(spans / np.asarray(step, float)))
     sample = np.asarray(0 if drawn is None else drawn, float)
     if (sample < 0).any():
-        reporter.error(f"connect j: a size is from 0 on, not {sample.min():g}", *path)
+        reporter.error(f"connect {chosen}: a size is from 0 on, not {sample.min():g}", *path)
     elif (sample > count).any():
         few = np.broadcast_to(count, (sample > count).shape)[sample > count]
         reporter.error(
-            f"connect j: size = {shown(connect['size'])} numbers cannot be drawn of {few.flat[0]:g}",
+            f"connect {chosen}: size = {shown(connect['size'])} numbers cannot be drawn of {few.flat[0]:g}",
             *path,
         )
     elif projection.connect == connect and count.max() > _MOST_NUMBERS:
         reporter.error(
-            f"connect j: a unit's range has {count.max():g} numbers, and up to {_MOST_NUMBERS:g} are gone"
-            " through: bound it, as by N_post",
+            f"connect {chosen}: a unit's range has {count.max():g} numbers, and up to {_MOST_NUMBERS:g} are gone"
+            " through: bound it, as by N_post or N_pre",
             *path,
         )
 

@@ -176,8 +176,9 @@ def _connections(context: Context, p: spec.Projection) -> list[str]:
     if rule == "third-out":
         return _third_out(context, p, name)
     if rule == "generator":
-        generator = text.code(eqs.generator(p.connect))
-        return [text.call(f"{name}.connect", [f"j={generator}", "skip_if_invalid=True"])]
+        chosen = p.connect["iterator"][2]
+        generator = f"{chosen}={text.code(eqs.generator(p.connect))}"
+        return [text.call(f"{name}.connect", [generator, "skip_if_invalid=True"])]
     written = {"condition": text.value, "p": text.value, "n": text.code}  # no float is an n
     arguments = [f"{k}={w(str(p.connect[k]))}" for k, w in written.items() if k in p.connect]
     return [text.call(f"{name}.connect", arguments)]

@@ -121,6 +121,9 @@ class Experiment:
         Settings of a run that the experiment takes in addition to those of every run.
     figures : mapping of str to callable
         Functions that draw a `Result`. The figure ``response`` is saved as ``response.png``.
+    definitions : mapping of str to str
+        A sentence that says what each measure is, for reports. The key is the name of the measure, or a pattern
+        such as ``correlation_*``.
     measures_itself : bool
         Whether `measure` gives numbers for every model, so that a sweep has something to compare.
     """
@@ -131,6 +134,7 @@ class Experiment:
     expressions: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[tuple[Option, ...]] = ()
     figures: ClassVar[Mapping[str, Callable[[Result], Figure | None]]] = {}
+    definitions: ClassVar[Mapping[str, str]] = {}
     measures_itself: ClassVar[bool] = False
 
     def check(self, reporter: Reporter) -> None:

@@ -15,6 +15,7 @@ from neuroglia_snn.experiments.base import OwnProtocol
 from neuroglia_snn.experiments.work import Work
 from neuroglia_snn.options import Options, as_flags, command
 from neuroglia_snn.results import folder as files
+from neuroglia_snn.results import style
 
 
 def in_folder(
@@ -26,6 +27,7 @@ def in_folder(
     resume: bool = False,
     force: bool = False,
     progress: Callable[[str], Progress] | None = None,
+    figures: str = "png",
 ) -> dict:
     """Prepare the folder, let some work be done in it, write its summary.
 
@@ -46,6 +48,8 @@ def in_folder(
         Go on with an interrupted study; write over an earlier result.
     progress : callable, optional
         Called with a label for each stage; gives the callback that follows it.
+    figures : {"png", "svg", "pdf"}
+        The format of the figures that `style.save` writes.
 
     Raises
     ------
@@ -54,6 +58,7 @@ def in_folder(
     """
     start = time.perf_counter()
     identity = identity | {"version": __version__}
+    style.require_format(figures)
     if resume:
         checkpoint.require_same(out, identity)
     else:
@@ -61,7 +66,8 @@ def in_folder(
     try:
         if not resume:
             checkpoint.begin(out, identity)
-        found = {"results": {}, "figures": []} | work(Work(out, progress))
+        with style.applied(figures):
+            found = {"results": {}, "figures": []} | work(Work(out, progress))
     except BaseException:
         checkpoint.discard_empty(out)
         raise
@@ -96,16 +102,18 @@ def reproduce(
     """
     study = registry.paper(paper)
     beside = ("command", "paper", "out", "resume", "force", "json", "quiet")
+    figures = getattr(options, "figures", style.FORMATS[0])
     given = {name: value for name, value in vars(options).items() if name not in beside}
     return in_folder(
         paper,
-        {"title": study.TITLE} | study.identity(options),
+        {"title": study.TITLE, "format_of_figures": figures} | study.identity(options),
         lambda work: study.reproduce(options, work),
         out,
         command("reproduce", paper, *as_flags(given)),
         options.resume,
         force,
         progress,
+        figures,
     )
 
 

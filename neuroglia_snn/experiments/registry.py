@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import functools
 import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -90,6 +91,31 @@ def figure(function: Function) -> Function:
         raise UserError(f"a figure named '{name}' cannot be had as result.plot.{name}: rename it")
     FIGURES[name] = function
     return function
+
+
+def first_paragraph(function: Callable[..., Any]) -> str:
+    """What a function's documentation begins with, on one line; empty where it has none."""
+    return " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())
+
+
+#: Of what every run with recorded events measures.
+_RATE = {
+    "*_rate_Hz": "recorded events of a unit in a second of model time, mean over the population's units"
+}
+
+
+def definitions(of: Experiment, names: Iterable[str]) -> dict[str, str]:
+    """What the measures of these names are, of those that say so.
+
+    The user's measures say it by the first paragraph of their documentation.
+    """
+    own = {name: first_paragraph(function) for name, function in MEASURES.items()}
+    known = {**own, **of.definitions, **_RATE}
+    found = {
+        name: next((text for key, text in known.items() if fnmatch.fnmatchcase(name, key)), "")
+        for name in names
+    }
+    return {name: text for name, text in found.items() if text}
 
 
 def experiment(found: type[Experiment]) -> type[Experiment]:

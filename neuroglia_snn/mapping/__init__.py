@@ -21,7 +21,7 @@ from neuroglia_snn.mapping.report import Summary, summarise, text
 
 __all__ = ["map_network", "map_to", "text"]
 
-DRAWING = "cores.png"
+DRAWING = "cores"
 #: Steps of the recorded run that are priced, if a caller says no other number.
 ENERGY_STEPS = energies.STEPS
 

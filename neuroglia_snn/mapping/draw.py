@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from neuroglia_snn import spec
 from neuroglia_snn.mapping.place import CORES, NOWHERE, Core, Layout, Placement
+from neuroglia_snn.results import style
 
-_COLOURS = ("#0b6e4f", "#b3541e", "#3b5b92", "#8a5a9e", "#c2a83e")
-_EMPTY, _EDGE = "#eeeeee", "#ffffff"
+_EMPTY, _EDGE = "0.93", "white"
 #: Chips that are drawn at most.
 MAX_CHIPS = 8
 
 
+@style.applied()
 @matplotlib.rc_context({"text.parse_math": False})  # a title may hold a $
 def draw(layout: Layout, hardware: spec.Hardware, path: Path) -> Path:
     """Every chip as a grid of its cores, filled as far as each is used."""
@@ -27,11 +27,10 @@ def draw(layout: Layout, hardware: spec.Hardware, path: Path) -> Path:
     shown = min(chips, MAX_CHIPS)
     across = math.ceil(math.sqrt(2 * per_chip))
     down = -(-per_chip // across)
-    figure = Figure(figsize=(7.5, 4.4 * shown), layout="constrained")
-    axes = figure.subplots(shown, 1, squeeze=False)[:, 0]
+    figure, axes = style.subplots(shown, 1, (style.PAGE, 4.2 * shown), squeeze=False)
     names = [p.population.name for p in layout.placements]
-    colours = {name: _COLOURS[n % len(_COLOURS)] for n, name in enumerate(names)}
-    for chip, axis in enumerate(axes):
+    colours = {name: style.series(n)["color"] for n, name in enumerate(names)}
+    for chip, axis in enumerate(axes[:, 0]):
         for n in range(per_chip):
             corner = n % across, down - 1 - n // across
             axis.add_patch(Rectangle(corner, 0.94, 0.94, facecolor=_EMPTY, edgecolor=_EDGE))
@@ -39,9 +38,7 @@ def draw(layout: Layout, hardware: spec.Hardware, path: Path) -> Path:
                 _core(axis, layout.cores[chip * per_chip + n], corner, colours)
         axis.set(xlim=(-0.2, across + 0.1), ylim=(-0.2, down + 0.1), aspect="equal")
         axis.axis("off")
-        axis.set_title(
-            f"{hardware.title}, chip {chip + 1} of {chips}: {per_chip} cores", fontsize=10
-        )
+        axis.set_title(f"{hardware.title}, chip {chip + 1} of {chips}: {per_chip} cores")
     figure.legend(
         handles=[
             Patch(color=colours[p.population.name], label=_label(p, layout))
@@ -49,13 +46,9 @@ def draw(layout: Layout, hardware: spec.Hardware, path: Path) -> Path:
         ],
         loc="outside lower center",
         ncols=1,
-        fontsize=9,
-        frameon=False,
         title="colour: share of a core's tightest known limit; number: units on it",
-        title_fontsize=8,
     )
-    figure.savefig(path, dpi=120)
-    return path
+    return style.save(figure, path)
 
 
 def _core(axis: Any, core: Core, corner: tuple[int, int], colours: dict[str, str]) -> None:
@@ -66,7 +59,7 @@ def _core(axis: Any, core: Core, corner: tuple[int, int], colours: dict[str, str
         colour = colours[part.population.name]
         axis.add_patch(Rectangle(place, width, 0.94 * core.used, facecolor=colour))
     middle = corner[0] + 0.47, corner[1] + 0.47
-    axis.text(*middle, str(core.size), ha="center", va="center", fontsize=8, color="white")
+    axis.text(*middle, str(core.size), ha="center", va="center", fontsize=6, color="white")
 
 
 def _label(placement: Placement, layout: Layout) -> str:

@@ -33,10 +33,25 @@ def require_left(model: spec.Model, key: str, left: Mapping[str, Any]) -> None:
 def figures_of(module: str, *names: str) -> dict[str, Callable[[Result], Figure | None]]:
     """Functions of a module that draw a result, by name; it is imported when one is drawn."""
 
-    def later(name: str) -> Callable[[Result], Figure | None]:
-        return lambda result: getattr(importlib.import_module(module), name)(result)
+    return {name: _Later(module, name) for name in names}
 
-    return {name: later(name) for name in names}
+
+class _Later:
+    """A function that is imported when it is called, or when its documentation is asked for."""
+
+    def __init__(self, module: str, name: str):
+        self._module, self._name = module, name
+
+    def __call__(self, result: Result) -> Figure | None:
+        return self._function(result)
+
+    @property
+    def _function(self) -> Callable[[Result], Figure | None]:
+        return getattr(importlib.import_module(self._module), self._name)
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return self._function.__doc__
 
 
 class Glial(Experiment):

@@ -15,6 +15,7 @@ from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments.work import Work
 from neuroglia_snn.measures import spread_over_seeds
 from neuroglia_snn.options import Options, command
+from neuroglia_snn.results import style
 from neuroglia_snn.runs import run
 from neuroglia_snn.sweeps import Grid, axis, store, sweep
 
@@ -122,6 +123,7 @@ class SweepJob(Job):
             self.options,
             setting.workers,
             watch=lambda done, total, best: progress(done / total, 0.0),
+            figures=style.extension(),
         )
         if "interrupted" in summary:
             raise KeyboardInterrupt
@@ -182,7 +184,8 @@ class RunJob(Job):
         if setting.resume and done and "interrupted_at_ms" not in self.summary(setting):
             return
         options, force = self.options(setting), setting.force or setting.resume
-        result = run(self.model, self.folder(setting), options, force, setting.work.progress)
+        work, kind = setting.work, style.extension()
+        result = run(self.model, self.folder(setting), options, force, work.progress, kind)
         if result.interrupted_at is not None:
             raise KeyboardInterrupt
 

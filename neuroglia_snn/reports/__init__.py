@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import jinja2
+from PIL import Image
 
 from neuroglia_snn import results
 from neuroglia_snn.errors import ResultError, UserError, printable
@@ -36,6 +37,8 @@ _FACTS = (
 )
 
 
+#: Pixels of a page for an inch of a printed figure, of which the text has 8 points.
+_PER_INCH = 144
 #: Figures that a page can hold, and what browsers call their kinds.
 _EMBEDDED = {".png": "image/png", ".svg": "image/svg+xml"}
 
@@ -183,16 +186,23 @@ def _sections(summary: Mapping) -> list[dict]:
     """A study's own, or one with all results and figures."""
     if "sections" in summary:
         return summary["sections"]
-    spread = summary.get("standard_deviations", {})
+    spread, defined = summary.get("standard_deviations", {}), summary.get("definitions", {})
     rows = [
         [key.replace("_", " "), _text(value) + _spread(spread.get(key))]
         for key, value in summary["results"].items()
         if value is not None
     ]
-    table = {"columns": ["", "mean ± sd" if spread else "value"], "rows": rows}
+    value = "mean ± standard deviation (n - 1)" if spread else "value"
     return [
-        {"title": "Results", "text": "", "table": table, "figures": summary.get("figures", [])}
-        | {"commands": []}
+        {
+            "title": "Results",
+            "text": "",
+            "table": {"columns": ["", value], "rows": rows},
+            "figures": summary.get("figures", []),
+            "captions": summary.get("captions", {}),
+            "definitions": {key.replace("_", " "): text for key, text in defined.items()},
+            "commands": [],
+        }
     ]
 
 
@@ -202,13 +212,24 @@ def _spread(value: float | None) -> str:
 
 
 def _section(section: Mapping, folder: Path, keep: Callable[[Path, Path], str]) -> dict:
-    """With its figures kept, each under a name that no other has."""
-    figures = []
+    """With its figures kept, each under a name that no other has, with what it shows and its width on a page."""
+    captions, figures = section.get("captions", {}), []
     for path in section["figures"]:
         found = _find(folder, Path(path))
         inside = found.relative_to(folder) if found.is_relative_to(folder) else Path(found.name)
-        figures.append(keep(found, inside))
-    return {**section, "figures": figures}
+        caption = captions.get(Path(path).name) or section["title"]
+        figures.append((keep(found, inside), caption, _width(found)))
+    return {"definitions": {}, **section, "figures": figures}
+
+
+def _width(figure: Path) -> int | None:
+    """Pixels of a page for a picture that says how wide it is printed; None for one that does not."""
+    if figure.suffix == ".svg":
+        points = re.search(r'<svg[^>]* width="([\d.]+)pt"', figure.read_text("utf-8", "replace"))
+        return round(float(points[1]) / 72 * _PER_INCH) if points else None
+    with Image.open(figure) as image:
+        resolution = image.info.get("dpi", (0,))[0]
+        return round(image.width / resolution * _PER_INCH) if resolution else None
 
 
 def _find(folder: Path, path: Path) -> Path:

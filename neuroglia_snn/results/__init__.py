@@ -6,7 +6,6 @@ from neuroglia_snn.results.dataset import dataset, display_unit
 from neuroglia_snn.results.folder import (
     CONTROL,
     DATA,
-    FORMATS,
     REPORT,
     SUMMARY,
     dumps,
@@ -21,7 +20,6 @@ from neuroglia_snn.results.written import Temporary, Written
 __all__ = [
     "CONTROL",
     "DATA",
-    "FORMATS",
     "REPORT",
     "SUMMARY",
     "Result",

@@ -13,13 +13,12 @@ import xarray as xr
 
 from neuroglia_snn import checkpoint
 from neuroglia_snn.errors import ResultError
+from neuroglia_snn.results import style
 
 SUMMARY = "summary.json"
 DATA = "data.nc"
 CONTROL = "control.nc"
 REPORT = "report.html"
-#: Formats that figures are written in.
-FORMATS = ("png", "svg", "pdf")
 
 
 def prepare(folder: Path, force: bool, figures: Iterable[str] = ()) -> Path:
@@ -58,7 +57,7 @@ def _figures(folder: Path) -> list[str]:
         names = {Path(str(path)).name for path in summary["figures"]}
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    return sorted(n for n in names if Path(n).suffix[1:] in FORMATS)
+    return sorted(n for n in names if Path(n).suffix[1:] in style.FORMATS)
 
 
 def make_folder(folder: Path) -> None:

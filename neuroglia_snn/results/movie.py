@@ -15,7 +15,7 @@ import xarray as xr
 from matplotlib.animation import FFMpegWriter, PillowWriter
 
 from neuroglia_snn.errors import ResultError, UserError
-from neuroglia_snn.results.plots import subplots
+from neuroglia_snn.results import style
 
 
 def write(data: xr.Dataset, variable: str, path: Path, fps: int, cmap: str) -> Path:
@@ -41,7 +41,7 @@ def write(data: xr.Dataset, variable: str, path: Path, fps: int, cmap: str) -> P
         raise UserError(f"{path.name} needs ffmpeg, which is not installed: write a .gif")
     values = data[variable]
     time = values[values.dims[0]]
-    figure, axis = subplots(1, 1, (4.4, 4))
+    figure, axis = style.subplots(1, 1, (4.4, 4))
     lowest, highest = float(np.nanmin(values)), float(np.nanmax(values))
     image = axis.imshow(values[0], cmap=cmap, vmin=lowest, vmax=highest, interpolation="nearest")
     axis.set(xticks=[], yticks=[])

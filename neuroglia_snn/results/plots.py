@@ -7,27 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
 
 from neuroglia_snn import labels
+from neuroglia_snn.results.style import BEHIND, COLUMN, MODEL, subplots
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from neuroglia_snn.results.result import Result
-
-#: How images of 0 and 1 are shown.
-MAP = {"cmap": "Greys", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
-#: Colours: of the model, of its control, of the time of a stimulus.
-MODEL, CONTROL, STIMULUS = "#0b6e4f", "#b3541e", "#f2c14e"
-
-
-def subplots(rows: int, columns: int, size: tuple[float, float], **options):
-    """A figure outside pyplot, so that a notebook's own figures are left alone."""
-    figure = Figure(figsize=size, layout="constrained")
-    return figure, figure.subplots(rows, columns, **options)
 
 
 def records(result: Result) -> Figure | None:
-    """Time course of every recorded variable: the mean, and a few single units; spikes as dots.
+    """Time course of every recorded variable: the mean over units (dark) and a few single units (grey); spikes as dots.
 
     Of several seeds, there are the mean of each instead of single units, and no spikes.
     """
@@ -44,25 +35,23 @@ def records(result: Result) -> Figure | None:
     count = len(plots) + len(events)
     if not count:
         return None
-    figure, axes = subplots(count, 1, (9, 0.8 + 1.6 * count), squeeze=False)
+    figure, axes = subplots(count, 1, (COLUMN, 0.4 + 1.1 * count), squeeze=False)
     for axis, (name, variable) in zip(axes[:, 0], plots, strict=False):
         values = data[labels.recorded(name, variable)]
         time, flat = _curves(values, labels.axis("time", name))
         if flat.shape[1] > 1:
             several = "replica" in values.dims
             shown = np.arange(flat.shape[1]) if several else _few(flat.shape[1])
-            axis.plot(time, flat[:, shown], color="0.7", lw=0.6)
-        axis.plot(time, flat.mean(axis=1), color=MODEL, lw=1.2)
+            axis.plot(time, flat[:, shown], color=BEHIND, lw=0.5)
+        axis.plot(time, flat.mean(axis=1), color=MODEL)
         unit = values.attrs["units"]
         axis.set(ylabel=variable + ("" if unit == "1" else f" ({unit})"))
-        axis.set_title(f"{name}: {values.attrs['population']}", loc="left", fontsize=9)
+        axis.set_title(f"{name}: {values.attrs['population']}", loc="left")
     for axis, name in zip(axes[len(plots) :, 0], events, strict=True):
         times, units = (data[labels.recorded(name, column)] for column in ("time", "unit"))
         axis.plot(times, units, ",", color="k")
         axis.set(ylabel="unit")
-        axis.set_title(
-            f"{name}: events of {model.records[name].population}", loc="left", fontsize=9
-        )
+        axis.set_title(f"{name}: events of {model.records[name].population}", loc="left")
     for axis in axes[:, 0]:
         axis.set(xlim=(0, model.duration * 1e3))
     axes[-1, 0].set(xlabel="time (ms)")

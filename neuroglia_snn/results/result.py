@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -16,16 +17,13 @@ from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments import registry
 from neuroglia_snn.experiments.base import Experiment, OwnProtocol
 from neuroglia_snn.results import folder as files
-from neuroglia_snn.results import movie, plots
+from neuroglia_snn.results import movie, plots, style
 from neuroglia_snn.results.written import Written
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from neuroglia_snn.model import Model
-
-#: Resolution of figures of pixels.
-_DPI = 130
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,32 +125,37 @@ class Result:
         """Write all but ``data.nc`` into a folder that is prepared, and return the summary as written."""
         if self.control is not None:
             files.write_dataset(self.control.data, folder / files.CONTROL)
-        paths, failed = self._draw(folder, figures)
+        paths, captions, failed = self._draw(folder, figures)
         summary = {k: v for k, v in self.summary.items() if k != "failed_figures"}
         summary |= {"data": str(folder / files.DATA), "figures": paths}
+        summary |= {"captions": captions} if captions else {}
         if failed:
             summary["failed_figures"] = failed
         files.write_summary(summary, folder)
         return summary
 
-    def _draw(self, folder: Path, figures: str) -> tuple[list[str], dict[str, str]]:
-        """Paths of the figures, and why there is none of those that fail; of part of a run there are none."""
+    def _draw(self, folder: Path, figures: str) -> tuple[list[str], dict[str, str], dict[str, str]]:
+        """Paths of the figures, what they show, and why there is none of those that fail.
+
+        Of part of a run there are none.
+        """
         paths: list[str] = []
+        captions: dict[str, str] = {}
         failed: dict[str, str] = {}
         if self.interrupted_at is not None:
-            return paths, failed
+            return paths, captions, failed
         for name, draw in self.figures().items():
-            path = folder / figure_files([name], figures)[0]
             try:
-                drawn = draw(self)
-                if drawn is not None:
-                    drawn.savefig(path, dpi=_DPI)
-                    paths.append(str(path))
+                with style.applied(figures):
+                    drawn = draw(self)
+                    if drawn is not None:
+                        paths.append(str(style.save(drawn, folder / name)))
+                        captions[Path(paths[-1]).name] = registry.first_paragraph(draw)
             except Exception as error:  # the user's code: the numbers are not lost for it
-                path.unlink(missing_ok=True)
+                (folder / figure_files([name], figures)[0]).unlink(missing_ok=True)
                 failed[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
                 print(f"the figure '{name}' fails ({failed[name]}): left out", file=sys.stderr)
-        return paths, failed
+        return paths, captions, failed
 
     def __repr__(self) -> str:
         numbers = ", ".join(f"{k}={_short(v)}" for k, v in self.measures.items())
@@ -205,8 +208,7 @@ def figure_files(names: Iterable[str], figures: str) -> list[str]:
     UserError
         For a format that there is not.
     """
-    if figures not in files.FORMATS:
-        raise UserError(f"figures are {', '.join(files.FORMATS)}, not '{figures}'")
+    style.require_format(figures)
     return [f"{name}.{figures}" for name in names]
 
 
@@ -231,7 +233,7 @@ class Plots:
         if name not in known:
             has = ", ".join(sorted({"movie", *known}))
             raise AttributeError(f"this result has no figure '{name}' (it has: {has})")
-        return lambda: known[name](self._result)
+        return style.applied()(functools.partial(known[name], self._result))
 
     def movie(self, variable: str, path: str | Path, fps: int = 20, cmap: str = "viridis") -> Path:
         """Write a movie of a recorded variable of a lattice, a frame for each recorded time.

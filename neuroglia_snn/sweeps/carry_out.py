@@ -24,8 +24,9 @@ from neuroglia_snn.errors import BackendError, UserError
 from neuroglia_snn.experiments import registry
 from neuroglia_snn.measures import spread_over_seeds
 from neuroglia_snn.options import Options, command
+from neuroglia_snn.results import style
 from neuroglia_snn.runs import Source, Warn, choose, named
-from neuroglia_snn.sweeps import figures
+from neuroglia_snn.sweeps import figures as drawings
 from neuroglia_snn.sweeps.grid import Grid, Point
 from neuroglia_snn.sweeps.store import DATA, Store, discard
 from neuroglia_snn.sweeps.worker import Found, Job, Own, digest, keeper, measured, measured_apart
@@ -51,6 +52,7 @@ def sweep(
     force: bool = False,
     watch: Watch | None = None,
     records: Sequence[str] = (),
+    figures: str = "png",
 ) -> dict:
     """Run a model at every point of a grid; ``sweep.nc``, figures and ``summary.json`` in ``out``.
 
@@ -75,6 +77,8 @@ def sweep(
     watch : callable, optional
     records : names
         Variables of each run's data (``RECORD_VARIABLE``) that are kept.
+    figures : {"png", "svg", "pdf"}
+        The format of the figure.
 
     Raises
     ------
@@ -82,6 +86,7 @@ def sweep(
         See `neuroglia_snn.errors`; in particular if ``out`` holds another sweep.
     """
     start = time.perf_counter()
+    style.require_format(figures)
     options, out = options or Options(), Path(out)
     if workers < 1:
         raise UserError(f"--workers must be at least 1, not {workers}")
@@ -98,7 +103,7 @@ def sweep(
     parameters = {n: p.text for n, p in plain.parameters.items() if n not in identity["over"]}
     options = dataclasses.replace(options, backend=identity["backend"])
     if force:
-        discard(out, (results.SUMMARY, results.REPORT, figures.FILE))
+        discard(out, (results.SUMMARY, results.REPORT, *drawings.FILES))
     shown = [word for path, _ in own.files for word in ("--experiment", str(path))]
     shown += ["--best", best] if best else []
     shown += [word for name in records for word in ("--record", name)]
@@ -115,6 +120,9 @@ def sweep(
             except KeyboardInterrupt:
                 interrupted = True
         store.write(records=not interrupted)
+        data = store.dataset()
+        defined = registry.definitions(experiment, map(str, data.data_vars))
+        drawn = drawings.draw(data, best, out, figures)
         summary = {
             **identity,
             "command": command("sweep", named(source), *grid.flags(), *options.flags(), *shown),
@@ -128,7 +136,9 @@ def sweep(
             "failed": {
                 str(p): store.failed[p.place] for p in grid.points() if p.place in store.failed
             },
-            "figures": [str(path) for path in figures.draw(store.dataset(), best, out)],
+            "figures": [str(path) for path in drawn],
+            "captions": {path.name: drawings.caption(data, best, defined) for path in drawn},
+            "definitions": defined,
             "wall_seconds": {"total": round(time.perf_counter() - start, 3)},
         }
     if interrupted:
@@ -362,7 +372,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
 def _results(store: Store, best: str | None) -> dict:
     """Where the measure is largest, on average over seeds."""
     data = store.dataset()
-    name = figures.shown(data, best)
+    name = drawings.shown(data, best)
     if name is None:
         return {}
     mean = data[name].mean("seed", skipna=True)

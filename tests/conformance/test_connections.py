@@ -280,6 +280,17 @@ def test_a_generator_that_draws(tmp_path, text, backend):
         assert abs(found - 0.4 * 6300) < 5 * np.sqrt(0.24 * 6300)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_each_target_draws_its_sources(tmp_path, backend):
+    """As many as it says, none of them twice."""
+    model = GENERATOR.replace('j = "{j}"', 'i = "{i}"').replace("u_pre :", "2**i :")
+    chosen = "k for k in sample(1, N_pre, size=3) if k != j"
+    sums = outcome(tmp_path, model.format(i=chosen), backend).records["b"].values["L"][-1]
+    sources = [{k for k in range(9) if int(total) >> k & 1} for total in sums]
+    assert not any(0 in found or j in found for j, found in enumerate(sources))
+    assert {len(found) for found in sources} == {2, 3} and len(set(sums)) > 2
+
+
 @pytest.mark.parametrize(
     "backend", ["numpy", "fused", pytest.param("cpp", marks=pytest.mark.exhaustive)]
 )

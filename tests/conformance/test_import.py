@@ -360,6 +360,7 @@ def test_a_run_of_the_model_file_is_that_of_the_script(name, tmp_path):
 #: Models of the catalogue, with so many seconds of their runs as have a step of all their clocks.
 CATALOGUE = {
     "astrocyte_ring": 0.5,
+    "astrocyte_situation_memory": 5e-3,
     "astrocyte_working_memory": 5e-3,
     "astrocyte_brunel": 5e-3,
     "brunel_2000": 5e-3,

@@ -303,6 +303,8 @@ spikes = "spikes"
 window = "0.5 ms"
 learn_noise = 0.05
 test_noise = 0.2
+threshold = 2
+weight = "regular"
 """,
     "classifier": """
 [experiment]

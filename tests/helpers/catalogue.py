@@ -20,6 +20,11 @@ _CELLS = {"n_e": "320", "n_i": "80"}
 SMALL: dict[str, dict[str, str]] = {
     # where neighbours are equal, the sign of their difference is that of a rounding
     "astrocyte_ring": {"population.astrocyte.initial.I": "i*0.001*umolar"},
+    "astrocyte_situation_memory": {
+        "population.neuron.shape": "[16, 16]",
+        "population.interneuron.shape": "[8, 8]",
+        "population.astrocyte.shape": "[5, 5]",
+    },
     "astrocyte_working_memory": {
         "population.neuron.shape": "[16, 16]",
         "population.astrocyte.shape": "[5, 5]",

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+import neuroglia_snn
 from neuroglia_snn.catalog import files
 from neuroglia_snn.errors import CatalogError
 
@@ -162,6 +163,17 @@ def test_an_index_shows_the_readme_without_links_into_the_repository(built):
     assert re.findall("^#.*", shown, re.M) == re.findall("^#.*", readme, re.M)
     assert all(url.startswith("https:") for url in re.findall(r"\]\((.*?)\)", shown))
     assert "begin with the first run, in five minutes" in shown
+
+
+def test_one_version_is_said_everywhere(built):
+    """By the package, its distributions, the citation, and the newest part of the changelog with its day."""
+    version = neuroglia_snn.__version__
+    assert all(f"-{version}" in path.name for path in built)
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    day = re.search(r"^date-released: (\S+)$", citation, re.M)[1]
+    assert f"\nversion: {version}\n" in citation
+    newest = re.search(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)[1]
+    assert newest == f"[{version}] - {day}"
 
 
 def test_wheel_finds_its_own_catalogue(from_wheel, stranger):

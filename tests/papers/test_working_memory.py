@@ -24,8 +24,9 @@ from neuroglia_snn.checks import load_checked
 from neuroglia_snn.errors import ImageError, ModelError
 from neuroglia_snn.experiments.work import Work
 from neuroglia_snn.papers.jobs import RunJob, SweepJob
-from neuroglia_snn.papers.working_memory import digits, memory, study
+from neuroglia_snn.papers.working_memory import digits, memory
 from neuroglia_snn.papers.working_memory.forms import Form
+from neuroglia_snn.papers.working_memory.paper import WORKING_MEMORY, Memory
 from neuroglia_snn.papers.working_memory.protocols import LEARNED, MODEL, TESTED, Protocol
 
 SEED, SIDE, ASTROCYTES = 5, 16, 5
@@ -252,6 +253,7 @@ def test_digits_are_drawn_in_the_middle(shape):
     zero = digits.draw_text("0", shape)
     assert not zero[shape[0] // 2, shape[1] // 2]  # its hole
     assert not np.array_equal(digits.draw_text("6", shape), digits.draw_text("9", shape))
+    assert digits.draw_text("0", shape, "regular").sum() < 0.8 * zero.sum()
 
 
 def test_what_cannot_be_drawn_is_refused():
@@ -335,6 +337,8 @@ def test_correlations_of_known_spikes():
         ({"experiment.spikes": "calcium"}, "is a record of all spikes of 'neuron'"),
         ({"experiment.calcium": "Co"}, "'Co' is not a variable of 'astrocyte'"),
         ({"experiment.test_noise": "1.5"}, "test_noise is a fraction, not 1.5"),
+        ({"experiment.threshold": "-1"}, "threshold is a number of spikes, from 0 on, not -1"),
+        ({"experiment.weight": "thin"}, "weight is bold or regular, not thin"),
         ({"experiment.window": "1 second"}, "within the window of a cue that ends at 6100 ms"),
         ({"stimulus.test_0.image": "learn_0"}, "'test_0' needs an image of its own"),
         ({"experiment.glia": "astrocytes"}, "glia = 'astrocytes' is not in the model"),
@@ -371,9 +375,8 @@ FORM = Form(1, "0.2", (2,), (0,), (600,), "7")
 
 
 @pytest.fixture
-def asked(monkeypatch, tmp_path) -> argparse.Namespace:
-    """A study of a few points."""
-    monkeypatch.setattr(study, "QUICK", FORM)
+def asked() -> argparse.Namespace:
+    """What the study is asked for."""
     chosen = {
         "quick": True,
         "seeds": None,
@@ -404,6 +407,7 @@ def test_sections_say_what_was_measured(asked, monkeypatch, tmp_path):
     monkeypatch.setattr(RunJob, "carry_out", drawn)
     monkeypatch.setattr(SweepJob, "summary", lambda self, setting: {"failed": {"seed 3": "no"}})
     monkeypatch.setattr(RunJob, "summary", lambda self, setting: {})
+    study = replace(WORKING_MEMORY, quick=FORM)
     assert study.identity(asked)["seeds"] == 1
     summary = study.reproduce(asked, Work(tmp_path))
     found = summary["results"]
@@ -422,7 +426,8 @@ def test_sections_say_what_was_measured(asked, monkeypatch, tmp_path):
 
 
 @pytest.mark.thorough
-def test_the_study_is_gone_on_with(asked, monkeypatch, tmp_path, capsys):
+def test_the_study_is_gone_on_with(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(Memory, "_form", lambda self, options: FORM)
     out = tmp_path / "paper"
     words = [
         "reproduce",

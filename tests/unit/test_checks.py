@@ -238,6 +238,14 @@ def test_a_bad_file_gives_one_clear_line(case, write, tmp_path):
     assert stderr == text + "\n"
 
 
+def test_all_wrong_keys_are_named_at_once(write):
+    path = write(("threshold", "treshold"), ('dt = "', 'tau = 1\ndt = "'))
+    found = [str(finding) for finding in checks.check_file(str(path))]
+    assert len(found) == 2 and "'tau'" in found[0] and "'treshold'" in found[1]
+    with pytest.raises(ModelError, match=r"'tau'(.|\n)*'treshold'"):
+        load(path)
+
+
 def test_a_fresh_process_says_the_same(write):
     path = write(("threshold", "treshold"))
     done = subprocess.run(

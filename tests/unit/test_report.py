@@ -96,7 +96,11 @@ def test_numbers_that_are_not_known_are_left_out(folder, tmp_path):
     summary = {"results": {"a": 1.0, "b": None}, "standard_deviations": {"a": None, "b": None}}
     (folder / "summary.json").write_text(json.dumps(summary))
     text = report(folder, tmp_path / "page.md").read_text()
-    assert "| a | 1 |" in text and "| b |" not in text and "±" not in text.replace("mean ± sd", "")
+    assert (
+        "| a | 1 |" in text
+        and "| b |" not in text
+        and "±" not in text.replace("mean ± standard", "")
+    )
 
 
 def test_points_that_failed_are_in_both(folder, tmp_path):

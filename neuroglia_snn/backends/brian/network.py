@@ -412,7 +412,8 @@ def _connect(network: Network, projection: spec.Projection, seed: int) -> None:
     elif rule == "all":
         synapses.connect()
     elif rule == "generator":  # pairs beyond the populations are none
-        synapses.connect(j=eqs.generator(connect), skip_if_invalid=True)
+        chosen = {connect["iterator"][2]: eqs.generator(connect)}
+        synapses.connect(**chosen, skip_if_invalid=True)
     elif rule == "third-in":
         primary = network.groups[connect["of"].name]
         sizes = len(primary.target), len(synapses.target)

@@ -1,4 +1,4 @@
-"""Figures of the study, as PNG."""
+"""Figures of the study."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-_BASE, _HONEST, _FLATTERING = "#6b7280", "#0b6e4f", "#b3541e"
+from neuroglia_snn.results.style import (
+    COLUMN,
+    CONTROL,
+    LEVELS,
+    MODEL,
+    PAGE,
+    REFERENCE,
+    save,
+    subplots,
+)
+
+_BASE, _HONEST, _FLATTERING = REFERENCE, MODEL, CONTROL
 
 
 def draw(
@@ -21,8 +31,8 @@ def draw(
     the validation folds and on the test set.
     """
     return [
-        _comparison(found, picked, name, rows[0], folder / "figure5.png"),
-        _grid(found, name, rows[0]["variant"], folder / "grid.png"),
+        _comparison(found, picked, name, rows[0], folder / "figure5"),
+        _grid(found, name, rows[0]["variant"], folder / "grid"),
     ]
 
 
@@ -30,12 +40,12 @@ def _comparison(
     found: xr.Dataset, picked: list[np.ndarray], name: str, row: dict, path: Path
 ) -> Path:
     """After the paper's Figure 5: F1 and accuracy on the test set over folds and seeds."""
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure, axes = subplots(1, 2, (PAGE, 3))
     base = found.base.sel(part="test", variant=row["variant"])
     base = base.transpose("seed", "fold", "score").values
     labels = ("CNN", "ANAN, chosen\non validation", "ANAN, best\non test")
     scores = found.score.values.tolist()
-    for axis, score in zip(figure.subplots(1, 2), ("f1", "accuracy"), strict=True):
+    for axis, score in zip(axes, ("f1", "accuracy"), strict=True):
         n = scores.index(score)
         columns = [values[..., n].ravel() for values in (base, *picked)]
         boxes = axis.boxplot(columns, widths=0.5, patch_artist=True, showfliers=False)
@@ -52,29 +62,24 @@ def _comparison(
             _mark(axis, place, columns[place - 1].max(), row[f"{score}_p_chosen_on_{way}"])
         axis.margins(y=0.12)
     figure.suptitle(f"{name}: {row['variant']}, {len(columns[0])} networks")
-    figure.savefig(path, dpi=130)
-    return path
+    return save(figure, path)
 
 
 def _mark(axis: Axes, place: int, height: float, p: float) -> None:
     label = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    axis.annotate(
-        label, (place, height), (0, 6), textcoords="offset points", ha="center", fontsize=8
-    )
+    axis.annotate(label, (place, height), (0, 6), textcoords="offset points", ha="center")
 
 
 def _grid(found: xr.Dataset, name: str, variant: str, path: Path) -> Path:
     """Every point of the grid: what it adds to F1 on validation and on test images."""
-    figure = Figure(figsize=(5.5, 4.6), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = subplots(1, 1, (COLUMN, 2.8))
     change = (found.modulated - found.base).sel(variant=variant, score="f1").mean(("seed", "fold"))
     points = axis.scatter(
-        change.sel(part="validation"), change.sel(part="test"), c=found.k - found.mu, cmap="viridis"
+        change.sel(part="validation"), change.sel(part="test"), c=found.k - found.mu, cmap=LEVELS
     )
     figure.colorbar(points, ax=axis, label="k - μ (changes of a triggered kernel)")
-    axis.axhline(0, color="grey", lw=0.8)
-    axis.axvline(0, color="grey", lw=0.8)
+    axis.axhline(0, color=REFERENCE, lw=0.8)
+    axis.axvline(0, color=REFERENCE, lw=0.8)
     axis.set(xlabel="F1 gained on validation images", ylabel="F1 gained on test images")
-    axis.set_title(f"{name}: the grid's {found.sizes['point']} points ({variant})", fontsize=10)
-    figure.savefig(path, dpi=130)
-    return path
+    axis.set_title(f"{name}: the grid's {found.sizes['point']} points ({variant})")
+    return save(figure, path)

@@ -139,6 +139,7 @@ def _require_packages(spiking: bool) -> None:
     require_torch()
     try:
         import scipy.stats  # noqa: F401
+        import sklearn.metrics  # noqa: F401
 
         if spiking:
             import snntorch  # noqa: F401

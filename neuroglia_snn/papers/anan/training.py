@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
 from neuroglia_snn.errors import NumericalError
@@ -92,10 +93,6 @@ def scores(answers: Tensor, labels: Tensor) -> np.ndarray:
     binary = answers.shape[1] == 1
     chosen = (answers[:, 0] > 0).long() if binary else answers.argmax(1)
     accuracy = (chosen == labels).double().mean()
-    found = []
-    for label in [1] if binary else range(answers.shape[1]):
-        hits = ((chosen == label) & (labels == label)).sum()
-        total = (chosen == label).sum() + (labels == label).sum()
-        if total:
-            found.append(float(2 * hits / total))
-    return np.array([float(loss_of(answers, labels)), float(accuracy), np.mean(found or [0.0])])
+    average = "binary" if binary else "macro"
+    f1 = f1_score(labels.numpy(), chosen.numpy(), average=average, zero_division=0.0)
+    return np.array([float(loss_of(answers, labels)), float(accuracy), f1])

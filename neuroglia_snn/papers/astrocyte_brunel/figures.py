@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from neuroglia_snn.results.plots import CONTROL, MODEL, subplots
+from neuroglia_snn.results.style import COLUMN, CONTROL, MODEL, PAGE, save, subplots
 
 
 def courses(path: Path, runs: Mapping[str, Mapping]) -> Path:
     """Spikes of a hundred neurons, calcium of a hundred astrocytes and currents, one column a network."""
-    figure, axes = subplots(3, len(runs), (3.2 * len(runs), 6.5), sharex="col", squeeze=False)
+    figure, axes = subplots(
+        3, len(runs), (PAGE if len(runs) > 1 else COLUMN, 4.6), sharex="col", squeeze=False
+    )
     for column, (case, run) in enumerate(runs.items()):
         spikes, calcium, current = axes[:, column]
         spikes.plot(run["spike_times"], run["spike_units"], ",", color="black")
@@ -26,8 +28,7 @@ def courses(path: Path, runs: Mapping[str, Mapping]) -> Path:
         axes[:, 0], ("neuron (1 of each 1 %)", "Ca (uM): 5, 50, 95 %", "SIC (pA)"), strict=True
     ):
         axis.set(ylabel=label)
-    figure.savefig(path, dpi=120)
-    return path
+    return save(figure, path)
 
 
 def beside(
@@ -40,7 +41,7 @@ def beside(
         "Ca_50": "median Ca (uM)",
     }
     cases = [case for case in found if case in theirs]
-    figure, axes = subplots(1, len(shown), (3.4 * len(shown), 3.2))
+    figure, axes = subplots(1, len(shown), (PAGE, 2.4))
     for axis, (name, label) in zip(axes, shown.items(), strict=True):
         for place, case in enumerate(cases):
             for offset, runs, colour in (
@@ -52,9 +53,8 @@ def beside(
                     np.full(len(values), place + offset), values, "o", color=colour, alpha=0.6
                 )
         axis.set(ylabel=label, xticks=range(len(cases)), ylim=(0, None))
-        axis.set_xticklabels([case.replace("_", ",\n") for case in cases], fontsize=8)
+        axis.set_xticklabels([case.replace("_", ",\n") for case in cases])
     axes[0].plot([], [], "o", color=MODEL, label="here")
     axes[0].plot([], [], "o", color=CONTROL, label="NEST")
-    axes[0].legend(frameon=False)
-    figure.savefig(path, dpi=120)
-    return path
+    axes[0].legend()
+    return save(figure, path)

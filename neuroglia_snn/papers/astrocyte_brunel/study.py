@@ -243,7 +243,7 @@ def _beside_nest(work: Work, found: Mapping[str, Sequence[Arrays]]) -> Section:
         f" smallest p is {smallest:.2g}."
     )
     columns = ["network", "quantity", "here", "NEST", "p"]
-    path = figures.beside(work.folder / "beside_nest.png", found, theirs)
+    path = figures.beside(work.folder / "beside_nest", found, theirs)
     return Section(
         "Rates, synchrony and calcium in two simulators", text, [path], (columns, rows), values
     )
@@ -272,7 +272,7 @@ def _by_astrocytes(work: Work, found: Mapping[str, Sequence[Arrays]]) -> Section
         " shares one: what the current does to synchrony is by the drive alone."
     )
     columns = ["network", "quantity", "with", "without", "p"]
-    path = figures.courses(work.folder / "courses.png", {c: runs[0] for c, runs in found.items()})
+    path = figures.courses(work.folder / "courses", {c: runs[0] for c, runs in found.items()})
     return Section(
         "With astrocytes and without their current", text, [path], (columns, rows), values
     )
@@ -293,6 +293,6 @@ def _of_papers_size(work: Work, seed: int) -> Section:
         *(NAMES[name] + (f" ({unit})" if unit else "") for name, (unit, _) in QUANTITIES.items()),
     ]
     values = {f"paper_{case}_{n}": float(found[case][n]) for case in CASES for n in QUANTITIES}
-    path = figures.courses(work.folder / "paper_courses.png", found)
+    path = figures.courses(work.folder / "paper_courses", found)
     text = "10,000 neurons, 10,000 astrocytes, measured for 10 s after the first second, as the paper does; one seed."
     return Section("The paper's size", text, [path], (columns, rows), values)

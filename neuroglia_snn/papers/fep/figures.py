@@ -1,4 +1,4 @@
-"""Figures of self-organised learning, as PNG."""
+"""Figures of self-organised learning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from neuroglia_snn.papers.fep import ensembles, network
 from neuroglia_snn.papers.fep.ensembles import EARLY, Culture
@@ -19,19 +18,32 @@ from neuroglia_snn.papers.fep.learning import (
 )
 from neuroglia_snn.papers.fep.reverse_engineering import Analysis
 from neuroglia_snn.papers.fep.stimulus import Stimulus
+from neuroglia_snn.results.style import (
+    BEHIND,
+    COLOURS,
+    COLUMN,
+    CONTROL,
+    LEVELS,
+    MAP,
+    MODEL,
+    PAGE,
+    REFERENCE,
+    save,
+    subplots,
+)
 
 #: Of the network that learns, and the two baselines.
-_MODELS = {"canonical": "#0b6e4f", "frozen": "#b3541e", "regression": "#4c5c96"}
+_MODELS = {"canonical": MODEL, "frozen": CONTROL, "regression": COLOURS[2]}
 #: Of trials with own source alone, other source alone, both, none.
 _SHOWN = {
-    "own source on": "#0b6e4f",
-    "other source on": "#b3541e",
-    "both on": "#4c5c96",
-    "none on": "0.6",
+    "own source on": MODEL,
+    "other source on": CONTROL,
+    "both on": COLOURS[2],
+    "none on": BEHIND,
 }
 #: Predicted trajectories.
-_PREDICTED = "#b3541e"
-_LEVELS = {"lowered": "#4c5c96", "normal": "0.25", "raised": "#b3541e"}
+_PREDICTED = CONTROL
+_EXCITABILITY = {"lowered": MODEL, "normal": REFERENCE, "raised": CONTROL}
 
 Theory = Mapping[tuple[float, str], tuple[Stimulus, History]]
 Sets = Mapping[str, Sequence[Analysis]]
@@ -57,22 +69,11 @@ def draw(
     return paths
 
 
-def _figure(rows: int, columns: int, size: tuple[float, float], **options):
-    """A figure outside pyplot, so that a notebook's own figures are left alone."""
-    figure = Figure(figsize=size, layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, **options)
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    figure.savefig(path, dpi=110, bbox_inches="tight")
-    return path
-
-
 def layout(folder: Path, culture: Culture) -> Path:
     """Sources, stimulation and responses of some trials; preference of every electrode."""
     trials = slice(0, 40)
-    figure, axes = _figure(1, 3, (12, 4), width_ratios=(1, 1.2, 1.4))
-    sources, electrodes, late = axes[0]
+    figure, axes = subplots(1, 3, (PAGE, 2.6), width_ratios=(1, 1.2, 1.4))
+    sources, electrodes, late = axes
     for axis, values, label, title in (
         (sources, culture.sources[0, trials], "hidden source", "two hidden sources ..."),
         (
@@ -82,7 +83,7 @@ def layout(folder: Path, culture: Culture) -> Path:
             "... on 32 electrodes ...",
         ),
     ):
-        axis.imshow(values.T, aspect="auto", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+        axis.imshow(values.T, aspect="auto", **MAP)
         axis.set(xlabel="trial of session 1", ylabel=label, title=title)
     sources.set_yticks([0, 1], ["1", "2"])
     electrodes.axhline(15.5, color=_PREDICTED, lw=1)
@@ -99,13 +100,13 @@ def layout(folder: Path, culture: Culture) -> Path:
     figure.colorbar(
         image, ax=late, shrink=0.8, label="source 1 alone less source 2 alone\n(spikes per trial)"
     )
-    figure.suptitle(str(culture), fontsize=10)
-    return _save(figure, folder / "layout.png")
+    figure.suptitle(str(culture))
+    return save(figure, folder / "layout")
 
 
 def responses(folder: Path, sets: Sets) -> Path:
     """Activity of both ensembles over sessions, by what the sources did; mean of the cultures."""
-    figure, axes = _figure(2, len(sets), (2.2 + 2.6 * len(sets), 5), sharex=True, sharey=True)
+    figure, axes = subplots(2, len(sets), (PAGE, 3.6), sharex=True, sharey=True, squeeze=False)
     for column, (name, group) in enumerate(sets.items()):
         for ensemble in range(2):
             axis = axes[ensemble, column]
@@ -117,13 +118,13 @@ def responses(folder: Path, sets: Sets) -> Path:
                     low, high = curve.mean(axis=0) - error, curve.mean(axis=0) + error
                     axis.fill_between(sessions, low, high, color=_SHOWN[label], alpha=0.2, lw=0)
             axis.set(ylim=(0, 1))
-        axes[0, column].set_title(f"{_title(name)} (n = {len(group)})", fontsize=10)
+        axes[0, column].set_title(f"{_title(name)} (n = {len(group)})")
         axes[1, column].set(xlabel="session")
     for ensemble in range(2):
         axes[ensemble, 0].set(ylabel=f"activity x of ensemble {ensemble + 1}")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    return _save(figure, folder / "responses.png")
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    return save(figure, folder / "responses")
 
 
 def _trial_types(sources: np.ndarray, ensemble: int) -> dict[str, np.ndarray]:
@@ -145,7 +146,7 @@ def _curves(group: Sequence[Analysis], ensemble: int) -> dict[str, np.ndarray]:
 
 def prediction(folder: Path, sets: Sets) -> Path:
     """Predicted against observed activity, and the errors over sessions beside two baselines."""
-    figure, axes = _figure(3, len(sets), (2.2 + 2.6 * len(sets), 7.5), sharey="row")
+    figure, axes = subplots(3, len(sets), (PAGE, 5.6), sharey="row", squeeze=False)
     for column, (name, group) in enumerate(sets.items()):
         top, middle, bottom = axes[:, column]
         for ensemble, marker in enumerate("os"):
@@ -156,7 +157,6 @@ def prediction(folder: Path, sets: Sets) -> Path:
                     observed[:, n],
                     predicted[:, n],
                     marker,
-                    ms=4,
                     color=_SHOWN[label],
                     label=label if ensemble == 0 else None,
                 )
@@ -164,7 +164,7 @@ def prediction(folder: Path, sets: Sets) -> Path:
         top.set(
             xlim=(0, 1), ylim=(0, 1), xlabel=f"observed x, last {EARLY} sessions", aspect="equal"
         )
-        top.set_title(f"{_title(name)} (n = {len(group)})", fontsize=10)
+        top.set_title(f"{_title(name)} (n = {len(group)})")
         for axis, errors in ((middle, "err_x"), (bottom, "err_w")):
             for model, colour in _MODELS.items():
                 curve = np.mean([getattr(a, errors)[model] for a in group], axis=0)
@@ -179,9 +179,9 @@ def prediction(folder: Path, sets: Sets) -> Path:
     axes[2, 0].set(ylabel="error of connectivity, err$_W$")
     for axis in axes[1:, 0]:
         axis.set_ylim(bottom=0)  # after all curves: a row shares its axis
-    axes[0, 0].legend(fontsize=7, frameon=False)
-    axes[1, 0].legend(fontsize=8, frameon=False)
-    return _save(figure, folder / "prediction.png")
+    axes[0, 0].legend()
+    axes[1, 0].legend()
+    return save(figure, folder / "prediction")
 
 
 _NAMES = {
@@ -206,7 +206,7 @@ def landscape(folder: Path, theory: Mapping[str, tuple[Stimulus, History]], sets
     panels = [*theory, *sets]
     columns = min(3, len(panels) + 1)
     rows = -(-(len(panels) + 1) // columns)
-    figure, axes = _figure(rows, columns, (0.6 + 4 * columns, 3.5 * rows))
+    figure, axes = subplots(rows, columns, (PAGE, 2.2 * rows), squeeze=False)
     for axis, name in zip(axes.flat, panels, strict=False):
         if name in theory:
             stimulus, history = theory[name]
@@ -222,7 +222,7 @@ def landscape(folder: Path, theory: Mapping[str, tuple[Stimulus, History]], sets
                     _PREDICTED,
                     "--",
                 )
-        axis.set_title(_title(name), fontsize=9)
+        axis.set_title(_title(name))
         axis.set(xlabel="What$_1$, own half", ylabel="What$_1$, other half")
         figure.colorbar(image, ax=axis, shrink=0.8, label="L per trial (nat)")
     rest = axes.flat[len(panels) :]
@@ -233,17 +233,13 @@ def landscape(folder: Path, theory: Mapping[str, tuple[Stimulus, History]], sets
         )
         rest[0].plot(sessions, history.free_energy, ":", color=line[0].get_color(), lw=2.2)
     rest[0].set(xlabel="session", ylabel="per trial (nat)")
-    rest[0].set_title(
-        "cost L of the network (lines),\nfree energy F of the observer (dots)", fontsize=9
-    )
-    rest[0].legend(fontsize=8, frameon=False)
+    rest[0].set_title("cost L of the network (lines),\nfree energy F of the observer (dots)")
+    rest[0].legend()
     for axis in rest[1:]:
         figure.delaxes(axis)
     told = "white: connectivity over sessions, dot at the end"
-    figure.suptitle(
-        f"{told}; dashed: predicted from sessions 1-{EARLY}" if sets else told, fontsize=10
-    )
-    return _save(figure, folder / "landscape.png")
+    figure.suptitle(f"{told}; dashed: predicted from sessions 1-{EARLY}" if sets else told)
+    return save(figure, folder / "landscape")
 
 
 def _surface(axis: Axes, electrodes: np.ndarray):
@@ -264,7 +260,7 @@ def _surface(axis: Axes, electrodes: np.ndarray):
             values[row, column] = network.cost(w, start, network.sigmoid(on - off), shown)
             values[row, column] -= network.cost(w, start, np.empty((0, 1)), shown[:0])
     values /= len(shown)
-    image = axis.contourf(grid, grid, values, levels=24, cmap="viridis")
+    image = axis.contourf(grid, grid, values, levels=24, cmap=LEVELS)
     axis.plot(0.5, 0.5, "o", color="white", ms=4)
     axis.set(aspect="equal")
     return image
@@ -282,8 +278,10 @@ def _trajectories(axis: Axes, connectivity: np.ndarray, colour: str, style: str)
 
 def excitability(folder: Path, theory: Theory, simulated: Mapping[str, Sequence[Culture]]) -> Path:
     """Lowered, normal and raised excitability: the canonical network, the spiking cultures."""
-    figure, axes = _figure(1, 2 if simulated else 1, (9 if simulated else 5, 3.6))
-    for level, colour in _LEVELS.items():
+    figure, axes = subplots(
+        1, 2 if simulated else 1, (PAGE if simulated else COLUMN, 2.6), squeeze=False
+    )
+    for level, colour in _EXCITABILITY.items():
         stimulus, history = theory[0.25, level]
         curve = discrimination(history.x, stimulus.sources).mean(axis=1)
         axes[0, 0].plot(np.arange(1, len(curve) + 1), curve, color=colour, label=level)
@@ -293,8 +291,8 @@ def excitability(folder: Path, theory: Theory, simulated: Mapping[str, Sequence[
         title="canonical network",
         ylim=(0, 1),
     )
-    axes[0, 0].legend(frameon=False, title="excitability")
-    for level, colour in _LEVELS.items() if simulated else ():
+    axes[0, 0].legend(title="excitability")
+    for level, colour in _EXCITABILITY.items() if simulated else ():
         for n, culture in enumerate(simulated["mix25" if level == "normal" else level]):
             sessions = np.arange(0, len(culture.counts), 5)
             apart = [
@@ -308,8 +306,8 @@ def excitability(folder: Path, theory: Theory, simulated: Mapping[str, Sequence[
             title="simulated cultures",
             ylabel="|source 1 alone less source 2 alone|\n(spikes per trial, mean of electrodes)",
         )
-        axes[0, 1].legend(frameon=False, title="excitability")
-    return _save(figure, folder / "excitability.png")
+        axes[0, 1].legend(title="excitability")
+    return save(figure, folder / "excitability")
 
 
 def _title(name: str) -> str:

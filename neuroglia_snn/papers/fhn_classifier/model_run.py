@@ -80,10 +80,10 @@ def _trained(p: parts.Parts, options: Options) -> tuple[Network, Table, dict]:
     over_time = figures.three_digits(base, table, asked, test)
     drawn = [
         figures.confusion(
-            evaluation.confusion(learnt["test"], test.labels), work.folder / "confusion.png"
+            evaluation.confusion(learnt["test"], test.labels), work.folder / "confusion"
         ),
-        figures.curves({"trained with the units inside": curves}, work.folder / "training.png"),
-        figures.over_time(over_time, asked.protocol, work.folder / "over_time.png"),
+        figures.curves({"trained with the units inside": curves}, work.folder / "training"),
+        figures.over_time(over_time, asked.protocol, work.folder / "over_time"),
     ]
     found = {
         "results": {

@@ -119,7 +119,7 @@ def evaluate(parts: Parts, network: Network, table: Table, options: Options) -> 
     found = evaluation.longest(torch.from_numpy(done["winners"]), setup.CLASSES)
     torchs = evaluation.classify(network, data.images, table.outputs, asked.alpha, torch.sigmoid)
     drawn = figures.confusion(
-        evaluation.confusion(found, data.labels), parts.work.folder / f"lava_{precision}.png"
+        evaluation.confusion(found, data.labels), parts.work.folder / f"lava_{precision}"
     )
     return {
         "results": {

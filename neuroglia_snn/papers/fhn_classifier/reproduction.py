@@ -114,10 +114,10 @@ def reproduce(options: argparse.Namespace, work: Work) -> dict:
     confused = evaluation.confusion(columns[0]["answers"], run.test.labels)
     over_time = figures.three_digits(base, table, asked, run.test)
     drawn = [
-        figures.over_time(over_time, asked.protocol, folder / "figure_3.png"),
-        figures.against_alpha(SWEEP, accuracies, folder / "figure_4.png"),
-        figures.curves({k: v["curves"] for k, v in trainings.items()}, folder / "figure_6.png"),
-        figures.confusion(confused, folder / "confusion.png"),
+        figures.over_time(over_time, asked.protocol, folder / "figure_3"),
+        figures.against_alpha(SWEEP, accuracies, folder / "figure_4"),
+        figures.curves({k: v["curves"] for k, v in trainings.items()}, folder / "figure_6"),
+        figures.confusion(confused, folder / "confusion"),
     ]
     tables = _write_tables(columns, matches, trainings, folder / "tables.md")
     return {

@@ -11,7 +11,7 @@ import numpy as np
 from neuroglia_snn.experiments.work import Section
 from neuroglia_snn.papers.figures import Figure
 from neuroglia_snn.papers.jobs import RunJob, Setting
-from neuroglia_snn.results.plots import CONTROL, MODEL, subplots
+from neuroglia_snn.results.style import COLUMN, CONTROL, MODEL, PAGE, save, subplots
 
 MODEL_NAME = "izhikevich"
 #: The regimes that the paper shows on the chip, with the values of Izhikevich (2003), Fig. 2; of the two
@@ -85,7 +85,7 @@ def _spikes(job: RunJob, setting: Setting) -> np.ndarray:
 
 def patterns(setting: Setting) -> Section:
     """The regimes, in floating point and in integers."""
-    figure, axes = subplots(len(PATTERNS), 1, (8, 1.15 * len(PATTERNS) + 0.5), sharex=True)
+    figure, axes = subplots(len(PATTERNS), 1, (COLUMN, 0.7 * len(PATTERNS) + 0.4), sharex=True)
     rows: list[list[str]] = []
     values: dict[str, float | int | None] = {}
     for axis, pattern in zip(axes, PATTERNS, strict=True):
@@ -94,14 +94,13 @@ def patterns(setting: Setting) -> Section:
             data = job.data(setting)
             axis.plot(data["time_state"], data["state_v"][:, 0], color=colour, lw=width)
         axis.set(ylim=(-95, 40))
-        axis.set_title(pattern, loc="left", fontsize=9)
+        axis.set_title(pattern, loc="left")
         counts = [len(_spikes(job, setting)) for job in (floating, fixed)]
         rows.append([pattern, *map(str, counts)])
         values |= {f"{pattern.replace(' ', '_')}_spikes_fixed": counts[1]}
     axes[-1].set(xlabel="time (ms); thick: float64, thin: 24 bits", xlim=(0, 450))
     axes[len(axes) // 2].set(ylabel="v (mV)")
-    path = setting.work.folder / "patterns.png"
-    figure.savefig(path, dpi=130)
+    path = save(figure, setting.work.folder / "patterns")
     return Section(
         "Firing patterns in integers",
         "The regimes that the paper shows on Loihi 2, with Izhikevich's values (2003, Fig. 2), Euler steps of 0.5 ms."
@@ -116,7 +115,9 @@ def errors(steps: tuple[str, ...], lava: list[str], setting: Setting) -> Section
     """The paper's measure of error, of our integers."""
     rows: list[list[str]] = []
     values: dict[str, float | int | None] = {}
-    figure, axes = subplots(1, len(steps), (3.2 * len(steps) + 1, 3.6), sharey=True, squeeze=False)
+    figure, axes = subplots(
+        1, len(steps), (PAGE if len(steps) > 1 else COLUMN, 2.6), sharey=True, squeeze=False
+    )
     for axis, dt in zip(axes[0], steps, strict=True):
         found: dict[int, list[float]] = {bits: [] for bits in BITS}
         for pattern in PATTERNS:
@@ -139,12 +140,11 @@ def errors(steps: tuple[str, ...], lava: list[str], setting: Setting) -> Section
         places = np.arange(len(PATTERNS))
         for shift, bits, colour in ((-0.2, BITS[0], MODEL), (0.2, BITS[1], CONTROL)):
             axis.barh(places + shift, found[bits], 0.38, color=colour, label=f"{bits} bits")
-        axis.set_yticks(places, [*PATTERNS], fontsize=8)
+        axis.set_yticks(places, [*PATTERNS])
         axis.set(title=f"step {dt}", xlabel="error of intervals (%)")
     axes[0, 0].invert_yaxis()
-    axes[0, -1].legend(fontsize=8)
-    path = setting.work.folder / "error.png"
-    figure.savefig(path, dpi=130)
+    axes[0, -1].legend()
+    path = save(figure, setting.work.folder / "error")
     columns = ["pattern", "step", "spikes"]
     for bits in BITS:
         columns += [f"error, {bits} bits", f"last spike, {bits} bits"]

@@ -13,7 +13,18 @@ from neuroglia_snn.papers.figures import Figure
 from neuroglia_snn.papers.jobs import RunJob, Setting
 from neuroglia_snn.papers.network_benchmarks import brunel
 from neuroglia_snn.papers.samples import Sample, table
-from neuroglia_snn.results.plots import CONTROL, MODEL, subplots
+from neuroglia_snn.results.style import (
+    BEHIND,
+    COLUMN,
+    CONTROL,
+    COUNTS,
+    MODEL,
+    PAGE,
+    REFERENCE,
+    bare,
+    save,
+    subplots,
+)
 
 #: Spikes of a neuron in 1 s of Brian2's NumPy code, which draws other numbers for a seed (docs/explanation/networks.md).
 BRIAN2 = {
@@ -62,13 +73,12 @@ def random_network(several: RunJob, one: RunJob, setting: Setting) -> Section:
     rates = [run["spikes_rate_Hz"] for run in several.summary(setting)["replicas"]]
     found = Sample.of(rates)
     data = one.data(setting)
-    figure, axes = subplots(2, 1, (8, 5), sharex=True, height_ratios=(3, 1))
+    figure, axes = subplots(2, 1, (COLUMN, 3), sharex=True, height_ratios=(3, 1))
     axes[0].plot(data["spikes_time"], data["spikes_unit"], ",", color="k")
     axes[0].set(ylabel="neuron")
     axes[1].hist(data["spikes_time"], bins=200, range=(0, 1000), color=MODEL)
     axes[1].set(ylabel="spikes in 5 ms", xlabel="time (ms)", xlim=(0, 1000))
-    path = setting.work.folder / f"{one.name}.png"
-    figure.savefig(path, dpi=130)
+    path = save(figure, setting.work.folder / f"{one.name}")
     name = "spikes of a neuron in 1 s"
     return Section(
         f"{one.model.upper()}: {one.data(setting).attrs['title'].partition(': ')[2]}",
@@ -98,25 +108,24 @@ def vogels(job: RunJob, setting: Setting) -> Section:
     rows = [
         [
             f"{n} to {n + 1} s",
-            f"{excitatory[n].mean():.1f} ± {excitatory[n].std():.1f}",
+            f"{excitatory[n].mean():.1f} ± {excitatory[n].std(ddof=1):.1f}",
             f"{inhibitory[n].mean():.1f}",
         ]
         for n in shown
     ]
-    figure, axes = subplots(1, 2, (9, 3.4))
+    figure, axes = subplots(1, 2, (PAGE, 2.6))
     axes[0].plot(np.arange(seconds) + 0.5, excitatory.mean(axis=1), color=MODEL, label="excitatory")
     axes[0].plot(
         np.arange(seconds) + 0.5, inhibitory.mean(axis=1), color=CONTROL, label="inhibitory"
     )
-    axes[0].axhline(3, color="k", ls="--", lw=0.8, label="target")
+    axes[0].axhline(3, color=REFERENCE, ls="--", lw=0.8, label="target")
     axes[0].set(yscale="log", xlabel="time (s)", ylabel="rate (Hz)")
-    axes[0].legend(fontsize=8)
-    for n, colour in zip((1, seconds - 1), ("0.7", MODEL), strict=True):
+    axes[0].legend()
+    for n, colour in zip((1, seconds - 1), (BEHIND, MODEL), strict=True):
         axes[1].hist(excitatory[n], bins=40, color=colour, alpha=0.8, label=f"{n} to {n + 1} s")
     axes[1].set(xlabel="rate of an excitatory neuron (Hz)", ylabel="neurons")
-    axes[1].legend(fontsize=8)
-    path = setting.work.folder / "vogels.png"
-    figure.savefig(path, dpi=130)
+    axes[1].legend()
+    path = save(figure, setting.work.folder / "vogels")
     return Section(
         "Vogels et al. 2011: inhibitory synapses that learn to balance",
         "The rule's fixed point is the target of 3 Hz; nothing is learnt in the first second. Mean ± standard"
@@ -129,7 +138,7 @@ def vogels(job: RunJob, setting: Setting) -> Section:
 
 def brunels_states(jobs: Mapping[str, RunJob], setting: Setting) -> Section:
     """Rates of the four states, and the frequency of their common oscillation."""
-    figure, axes = subplots(len(jobs), 1, (8, 7), sharex=True)
+    figure, axes = subplots(len(jobs), 1, (COLUMN, 4.2), sharex=True)
     rows: list[list[str]] = []
     values: dict[str, float | int | None] = {}
     for axis, (state, job) in zip(axes, jobs.items(), strict=True):
@@ -146,10 +155,9 @@ def brunels_states(jobs: Mapping[str, RunJob], setting: Setting) -> Section:
         counts, edges = np.histogram(times, bins=np.arange(0, 500.5, 0.5))
         axis.plot(edges[:-1], counts / size / 0.5e-3, color=MODEL, lw=0.7)
         axis.set(ylabel="rate (Hz)", xlim=(100, 300), ylim=(0, None))
-        axis.set_title(state, loc="left", fontsize=9)
+        axis.set_title(state, loc="left")
     axes[-1].set(xlabel="time (ms)")
-    path = setting.work.folder / "brunel.png"
-    figure.savefig(path, dpi=130)
+    path = save(figure, setting.work.folder / "brunel")
     return Section(
         "Brunel 2000: the four states of a sparse network",
         "Rates after 100 ms, over 400 ms; the frequency at which the activity of all neurons has its peak; and the"
@@ -188,13 +196,12 @@ def diehl_cook(job: RunJob, setting: Setting) -> Section:
     right = votes.argmax(axis=1) == digit[tested]
     weights = data["weights_w"].values[-1].reshape(-1, neurons).T
     columns = 5
-    figure, axes = subplots(-(-neurons // columns), columns, (6, 6.4))
+    figure, axes = subplots(-(-neurons // columns), columns, (COLUMN, 3.8))
     for axis, one, number in zip(axes.flat, weights, label, strict=True):
-        axis.imshow(one.reshape(28, 28), cmap="magma", vmin=0)
-        axis.set_title(f"{number}", fontsize=8)
-        axis.set(xticks=[], yticks=[])
-    path = setting.work.folder / "diehl-cook.png"
-    figure.savefig(path, dpi=130)
+        axis.imshow(one.reshape(28, 28), cmap=COUNTS, vmin=0)
+        axis.set_title(f"{number}")
+        bare(axis)
+    path = save(figure, setting.work.folder / "diehl-cook")
     return Section(
         "Diehl and Cook 2015, in small: digits learnt without labels",
         "Weights of the excitatory neurons, each with the digit to which it answers most in the third quarter of the"

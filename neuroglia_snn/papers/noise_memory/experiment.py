@@ -37,6 +37,19 @@ class AssociativeMemory(Glial):
     figures = figures_of(
         "neuroglia_snn.papers.noise_memory.figures", "inputs", "response", "time_courses"
     )
+    definitions = {
+        "accuracy": "memory accuracy of the neurons that spike from the onset of the cue to the window's end:"
+        " the mean of the part of the pattern's neurons that do and of the part of the others that do not"
+        " (Zhao et al. 2022, eqs 1-2); 0.5 is chance",
+        "recall_accuracy": "the same of the neurons that spike after the cue has ended",
+        "recalled_in_pattern": "part of the pattern's neurons that spike after the cue",
+        "recalled_outside": "part of the other neurons that spike after the cue",
+        "calcium_peak_uM": "largest calcium concentration of an astrocyte in the whole run (uM)",
+        "spikes": "spikes of all neurons up to the window's end",
+        "spikes_per_neuron_in_pattern": "spikes of a neuron of the pattern up to the window's end, mean",
+        "spikes_per_neuron_outside": "spikes of another neuron up to the window's end, mean",
+        "spikes_per_neuron_*_after_cue": "the same after the cue has ended",
+    }
     measures_itself = True
 
     def check(self, reporter: Reporter) -> None:
@@ -75,6 +88,12 @@ class MeanField(Experiment):
 
     kind = "mean-field"
     keys = dict.fromkeys(("record", "variable", "spike"), TEXT)
+    definitions = {
+        "mean_field_spikes": "upward passages of the mean of all units through the threshold; the next one counts"
+        " only after the mean has fallen below 0",
+        "mean_field_maximum": "largest recorded value of the mean of all units, in its own unit",
+        "mean_field_minimum": "smallest recorded value of the mean of all units, in its own unit",
+    }
     measures_itself = True
 
     def check(self, reporter: Reporter) -> None:

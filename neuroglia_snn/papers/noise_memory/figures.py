@@ -11,16 +11,28 @@ from matplotlib.figure import Figure
 from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.papers.noise_memory import memory
-from neuroglia_snn.results.plots import CONTROL, MAP, MODEL, STIMULUS, subplots
+from neuroglia_snn.results.style import (
+    COLUMN,
+    CONTROL,
+    COUNTS,
+    LEVELS,
+    MAP,
+    MODEL,
+    PAGE,
+    REFERENCE,
+    STIMULUS,
+    bare,
+    subplots,
+)
 
 if TYPE_CHECKING:
     from neuroglia_snn.results import Result
 
 
 def inputs(result: Result) -> Figure:
-    """The ideal pattern, the training image and the cue."""
+    """The ideal pattern, the training image and the cue; black is stimulated."""
     images = result.shown
-    figure, axes = subplots(1, 3, (9, 3.3))
+    figure, axes = subplots(1, 3, (COLUMN, 1.3))
     for axis, title, image in zip(
         axes,
         ("ideal pattern", "training image", "test image (cue)"),
@@ -28,17 +40,20 @@ def inputs(result: Result) -> Figure:
         strict=True,
     ):
         axis.imshow(image, **MAP)
-        axis.set(title=title, xticks=[], yticks=[])
+        axis.set(title=title)
+        bare(axis)
     return figure
 
 
 def response(result: Result) -> Figure:
-    """Who responds to the cue, after it, and calcium at the cue, after the paper's Fig. 3."""
+    """Left: neurons that spiked during the cue (black). Middle: spikes of each neuron after the cue. Right, with
+    astrocytes: their calcium at the onset of the cue (after Fig. 3 of Zhao et al. 2022).
+    """
     model, data = result.spec, result.data
     e = model.experiment
     calcium = memory.series(model, data, str(e["glia"]), str(e["calcium"]))
     columns = 2 if calcium is None else 3
-    figure, axes = subplots(1, columns, (3.4 * columns, 3.3))
+    figure, axes = subplots(1, columns, (columns * PAGE / 3, 2.3))
     draw_response(figure, axes, model, data)
     return figure
 
@@ -55,22 +70,21 @@ def draw_response(figure: Figure, axes, model: spec.Model, data: xr.Dataset) -> 
     calcium = memory.series(model, data, str(e["glia"]), str(e["calcium"]))
     axes[0].imshow(during, **MAP)
     axes[0].set(title=f"spiked during the cue\n({cue:g}-{recall:g} ms)")
-    image = axes[1].imshow(spikes, cmap="magma", vmin=0, vmax=max(1, spikes.max()))
+    image = axes[1].imshow(spikes, cmap=COUNTS, vmin=0, vmax=max(1, spikes.max()))
     axes[1].set(title=f"spikes after the cue\n({recall:g}-{end:g} ms)")
-    figure.colorbar(image, ax=axes[1], shrink=0.8)
+    figure.colorbar(image, ax=axes[1], shrink=0.8, label="spikes of a neuron")
     if calcium is not None:
         frame = calcium.sel({calcium.dims[0]: cue}, method="nearest")
-        image = axes[2].imshow(frame, cmap="viridis", vmin=0)
+        image = axes[2].imshow(frame, cmap=LEVELS, vmin=0)
         axes[2].set(title=f"calcium at the cue\n({float(frame[calcium.dims[0]]):g} ms)")
-        figure.colorbar(image, ax=axes[2], shrink=0.8, label=calcium.attrs["units"])
-    for axis in axes:
-        axis.set(xticks=[], yticks=[])
+        figure.colorbar(image, ax=axes[2], shrink=0.8, label=f"calcium ({calcium.attrs['units']})")
+    bare(*axes)
 
 
 def time_courses(result: Result) -> Figure:
-    """Membrane potential of one neuron inside the pattern, calcium of the astrocyte over it (Fig. 4).
-
-    The same neuron of the control, where there is one, stands above.
+    """Potential of one neuron inside the pattern, and calcium of the astrocyte that has most of it at the cue.
+    The same neuron without astrocytes stands above, where that was run. Shaded: stimulus; dashed: threshold of
+    calcium, where the model has one (after Fig. 4 of Zhao et al. 2022).
     """
     model, data, images = result.spec, result.data, result.shown
     potential, site = _trace(model, data, images)
@@ -90,11 +104,11 @@ def time_courses(result: Result) -> Figure:
         )
     )
     count = len(rows) + with_glia
-    figure, axes = subplots(count, 1, (9, 1 + 1.8 * count), sharex=True, squeeze=False)
+    figure, axes = subplots(count, 1, (COLUMN, 0.4 + 1.1 * count), sharex=True, squeeze=False)
     for axis, (trace, label, colour) in zip(axes[:, 0], rows, strict=False):
         axis.plot(trace[trace.dims[0]], trace, color=colour, lw=0.7)
         axis.set(ylabel=str(model.experiment["potential"]), ylim=(-3, 8))
-        axis.set_title(f"neuron {site} {label}", loc="left", fontsize=10)
+        axis.set_title(f"neuron {site} {label}", loc="left")
     if calcium is not None:
         times = calcium[calcium.dims[0]]
         cue = float(model.experiment["cue"]) * 1e3
@@ -102,9 +116,9 @@ def time_courses(result: Result) -> Figure:
         row, column = np.unravel_index(np.argmax(at_cue), at_cue.shape)
         axes[-1, 0].plot(times, calcium[:, row, column], color=MODEL)
         if (threshold := _threshold(model)) is not None:
-            axes[-1, 0].axhline(threshold, color="grey", lw=0.8, ls="--")
+            axes[-1, 0].axhline(threshold, color=REFERENCE, lw=0.8, ls="--")
         axes[-1, 0].set(ylabel=f"calcium ({calcium.attrs['units']})", ylim=(0, None))
-        axes[-1, 0].set_title(f"astrocyte ({row}, {column})", loc="left", fontsize=10)
+        axes[-1, 0].set_title(f"astrocyte ({row}, {column})", loc="left")
     for axis in axes[:, 0]:
         for stimulus in model.stimuli.values():
             for n in range(stimulus.count):

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
 
 from neuroglia_snn.experiments.work import Section
 from neuroglia_snn.measures import spread_over_seeds
 from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob
 from neuroglia_snn.papers.noise_memory.forms import LATTICE, Form
+from neuroglia_snn.results.style import COLOURS, COLUMN, CONTROL, save, subplots
 
 #: sigma_c^2 of infinitely strong coupling: the Stratonovich drift V*sigma^2/2 moves the mean field's
 #: fixed point onto the left branch of its nullcline (Zhao et al. 2022 after their ref. [25]).
 STRONG_COUPLING = 1 / 30
 #: Colours of the seeds of Fig. 2 b, c, d, and their noises.
-_LINES = ("#0b6e4f", "#b3541e", "#4a6fa5")
+_LINES = COLOURS[:3]
 NOISES = ("0", "0.065", "0.09")
 REPLICAS = len(_LINES)
 
@@ -92,28 +92,26 @@ def diagram(job: SweepJob, title: str, paper: str, setting: Setting) -> Section:
         values[f"boundary_at_{label}_{value:g}"] = None if np.isnan(mean) else mean
     rows.append(["strong coupling (theory)", f"{STRONG_COUPLING:.4f}", "", "", ""])
     columns = [label, "boundary", *(f"spikes at {s:g}" for s in (0.03, 0.06, 0.09))]
-    path = _draw(spikes, edge, label, setting.work.folder / f"{job.name}.png")
+    path = _draw(spikes, edge, label, setting.work.folder / f"{job.name}")
     return Section(title, f"{paper} {_DEFINITION}", [path], (columns, rows), values)
 
 
 def over_time(setting: Setting) -> Section:
     """Fig. 2 b to d."""
     jobs = series()
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots(len(jobs), 1, sharex=True, sharey=True)
+    figure, axes = subplots(len(jobs), 1, (COLUMN, 3.2), sharex=True, sharey=True)
     rows, values = [], {}
     for panel, job, noise, earlier in zip(axes, jobs, NOISES, ("4", "1", "0"), strict=True):
         mean = job.data(setting)["mean_field_U"][..., 0]
         for series_, colour in zip(mean, _LINES, strict=True):
             panel.plot(mean["time_mean_field"], series_, color=colour, lw=1)
         panel.set(ylabel="<U>")
-        panel.set_title(f"sigma$^2$ = {noise}", loc="left", fontsize=10)
+        panel.set_title(f"sigma$^2$ = {noise}", loc="left")
         counts = [run["mean_field_spikes"] for run in job.summary(setting)["replicas"]]
         rows.append([noise, ", ".join(map(str, counts)), earlier])
         values[f"mean_field_spikes_at_{noise}"] = sum(counts) / len(counts)
     axes[-1].set(xlabel="time (the equations' units)")
-    path = setting.work.folder / "figure-2b-d.png"
-    figure.savefig(path, dpi=130)
+    path = save(figure, setting.work.folder / "figure-2b-d")
     return Section(
         "Fig. 2 b-d: the mean field over time",
         "20 x 20 neurons, D_u = D_v = 100, a line for each seed. The paper shows spikes that become rarer with"
@@ -126,31 +124,27 @@ def over_time(setting: Setting) -> Section:
 
 def _draw(spikes: xr.DataArray, edge: xr.DataArray, label: str, path: Path) -> Path:
     name = str(spikes.dims[0])
-    figure = Figure(figsize=(6.5, 4.3), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(1, 1, (COLUMN, 2.6))
     x, noise = spikes[name].values.astype(float), spikes["sigma2"].values
     places = np.arange(len(x))
     image = axes.pcolormesh(
-        places, noise, spikes.mean("seed").values.T, shading="nearest", cmap="YlGnBu"
+        places, noise, spikes.mean("seed").values.T, shading="nearest", cmap="Blues"
     )
     figure.colorbar(image, label="spikes of the mean field in 48 time units")
     axes.errorbar(
         places,
         edge.mean("seed", skipna=False),
         spread_over_seeds(edge, skipna=False),
-        color="#b3541e",
+        color=CONTROL,
         marker="o",
-        ms=4,
-        capsize=3,
         label="boundary",
     )
     axes.axhline(STRONG_COUPLING, color="k", ls="--", lw=1, label="strong coupling: 1/30")
     names = {"N": "number of neurons N"}
     axes.set(xlabel=names.get(label, f"coupling {label}"), ylabel="noise intensity sigma$^2$")
     axes.set_xticks(places, [f"{v:g}" for v in x])
-    axes.legend(loc="upper right", fontsize=8)
-    figure.savefig(path, dpi=130)
-    return path
+    axes.legend(loc="upper right")
+    return save(figure, path)
 
 
 def _in_words(values: xr.DataArray) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
 
 from neuroglia_snn import checks
 from neuroglia_snn.experiments.work import Section
@@ -17,7 +16,18 @@ from neuroglia_snn.papers.noise_memory import memory
 from neuroglia_snn.papers.noise_memory.figures import draw_response
 from neuroglia_snn.papers.noise_memory.forms import BEST_NOISE, MEMORY, PAPERS_NOISE, Form
 from neuroglia_snn.papers.noise_memory.requirements import TEST_PATTERNS
-from neuroglia_snn.results.plots import MAP
+from neuroglia_snn.results.style import (
+    COLUMN,
+    CONTROL,
+    MAP,
+    PAGE,
+    REFERENCE,
+    bare,
+    extension,
+    save,
+    subplots,
+)
+from neuroglia_snn.results.style import MODEL as WITH
 
 #: sigma^2 and recall in two other programs, each with the published images and one seed. The loop
 #: was written independently of ours and drives astrocytes for 30 ms.
@@ -36,7 +46,6 @@ _OTHERS: Mapping[str, Mapping[float, float]] = {
 }
 #: Accuracy of the trained and of the novel pattern (text before the paper's discussion).
 _NOVEL = {"trained": 0.994, "disjoint": 0.5}
-_WITH, _WITHOUT = "#0b6e4f", "#b3541e"
 
 SILENT = RunJob("figure-3/sigma2-0", MEMORY, {"sigma2": "0"})
 #: With its control it is Fig. 4, too.
@@ -83,9 +92,7 @@ def readings(form: Form) -> list[SweepJob]:
 def images_and_responses(setting: Setting) -> Section:
     """Fig. 3."""
     found = [(job, job.summary(setting)["results"]) for job in (SILENT, NOISY)]
-    path = setting.work.folder / "figure-3.png"
-    figure = Figure(figsize=(9, 12), layout="constrained")
-    panels = figure.subplots(4, 3)
+    figure, panels = subplots(4, 3, (PAGE, 8.8))
     pictures = _pictures(setting.seed)
     titles = ("a  ideal pattern", "b  training image", "c  cue", "j  training image")
     for axis, title, image in zip(
@@ -100,11 +107,10 @@ def images_and_responses(setting: Setting) -> Section:
         model, _ = checks.load_checked(MEMORY, dict(job.settings))
         draw_response(figure, row, model, job.data(setting))
         for axis, letter in zip(row, letters, strict=True):
-            axis.set_title(f"{letter}  {axis.get_title()}", fontsize=10)
+            axis.set_title(f"{letter}  {axis.get_title()}")
         row[0].set_ylabel(f"sigma$^2$ = {job.settings['sigma2']}")
-    for axis in panels.flat:
-        axis.set(xticks=[], yticks=[])
-    figure.savefig(path, dpi=110)
+    bare(*panels.flat)
+    path = save(figure, setting.work.folder / "figure-3")
     keys = (
         "accuracy",
         "recall_accuracy",
@@ -139,7 +145,7 @@ def time_courses(setting: Setting) -> Section:
         f"One neuron of the pattern and the astrocyte of most calcium, sigma^2 = {PAPERS_NOISE}. In the paper"
         " neurons without astrocytes answer each presentation and are silent after the cue; with them they go on"
         " firing. It gives no numbers for this figure.",
-        [NOISY.folder(setting) / "time_courses.png"],
+        [NOISY.folder(setting) / f"time_courses.{extension()}"],
         (["", "with astrocytes", "without"], rows),
         {f"{k}_without_astrocytes": without[k] for k in keys},
     )
@@ -150,10 +156,10 @@ def accuracy_by_noise(form: Form, setting: Setting) -> Section:
     jobs = by_noise(form)
     with_, without = (job.data(setting) for job in jobs)
     path = _draw_accuracy(
-        [(with_, "with astrocytes", _WITH), (without, "without astrocytes", _WITHOUT)],
+        [(with_, "with astrocytes", WITH), (without, "without astrocytes", CONTROL)],
         "sigma2",
         "noise intensity sigma$^2$",
-        setting.work.folder / "figure-5a.png",
+        setting.work.folder / "figure-5a",
     )
     rows, values = [], {}
     for noise in with_["sigma2"].values:
@@ -200,13 +206,13 @@ def accuracy_by_training(form: Form, setting: Setting) -> Section:
     name = "experiment.train_noise"
     lines = [
         (data, f"sigma$^2$ = {job.settings['sigma2']}", colour)
-        for job, data, colour in zip(jobs, sets, (_WITH, _WITHOUT), strict=False)
+        for job, data, colour in zip(jobs, sets, (WITH, CONTROL), strict=False)
     ]
     path = _draw_accuracy(
         lines,
         name,
         "salt-and-pepper noise of the training image",
-        setting.work.folder / "figure-5b.png",
+        setting.work.folder / "figure-5b",
     )
     rows = [
         [f"{noise:g}"]
@@ -376,8 +382,7 @@ def _pictures(seed: int) -> list[np.ndarray]:
 def _draw_accuracy(
     lines: list[tuple[xr.Dataset, str, str]], name: str, label: str, path: Path
 ) -> Path:
-    figure = Figure(figsize=(6.5, 4), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(1, 1, (COLUMN, 2.4))
     for data, text, colour in lines:
         for measure, style in (("recall_accuracy", "-"), ("accuracy", ":")):
             values = data[measure]
@@ -388,12 +393,9 @@ def _draw_accuracy(
                 color=colour,
                 ls=style,
                 marker="o",
-                ms=4,
-                capsize=3,
                 label=f"{text}, {'recall' if style == '-' else 'from the cue on'}",
             )
     axes.set(xlabel=label, ylabel="accuracy", ylim=(0.45, 1.02))
-    axes.axhline(0.5, color="grey", lw=0.8)
-    axes.legend(fontsize=8)
-    figure.savefig(path, dpi=130)
-    return path
+    axes.axhline(0.5, color=REFERENCE, lw=0.8)
+    axes.legend()
+    return save(figure, path)

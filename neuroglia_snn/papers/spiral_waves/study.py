@@ -13,7 +13,17 @@ from neuroglia_snn.papers.figures import Figure
 from neuroglia_snn.papers.jobs import RunJob, Setting
 from neuroglia_snn.papers.spiral_waves import plane, waves
 from neuroglia_snn.results import movie
-from neuroglia_snn.results.plots import CONTROL, MODEL, subplots
+from neuroglia_snn.results.style import (
+    BEHIND,
+    COLUMN,
+    CONTROL,
+    LEVELS,
+    MODEL,
+    PAGE,
+    bare,
+    save,
+    subplots,
+)
 
 #: Distance of units in `spiral_waves`, and of recorded ones.
 H, RECORDED = 0.25, 1.0
@@ -73,7 +83,7 @@ def spiral(job: RunJob, rings: list[RunJob], setting: Setting) -> Section:
     ring = _ring_period(rings, wavelength, setting)
     wall = job.summary(setting)["wall_seconds"]
     steps = round(job.summary(setting)["duration_ms"] / job.summary(setting)["dt_ms"])
-    path = _draw_spiral(data, path_of_tip, centre, ray, fronts, setting.work.folder / "spiral.png")
+    path = _draw_spiral(data, path_of_tip, centre, ray, fronts, setting.work.folder / "spiral")
     moving = movie.write(
         data.isel(time_frames=slice(None, None, 4)),
         "frames_u",
@@ -83,7 +93,7 @@ def spiral(job: RunJob, rings: list[RunJob], setting: Setting) -> Section:
     )
     values = {
         "period": period,
-        "period_standard_deviation": float(between.std()),
+        "period_standard_deviation": float(between.std(ddof=1)),
         "frequency": 2 * np.pi / period,
         "frequency_of_tip": abs(turning.slope),
         "speed": ray["speed"],
@@ -95,7 +105,10 @@ def spiral(job: RunJob, rings: list[RunJob], setting: Setting) -> Section:
         "us_a_step": 1e6 * wall["loop"] / steps,
     }
     rows = [
-        ["period, from passages of u through 0", f"{period:.4f} ± {between.std():.4f} (all units)"],
+        [
+            "period, from passages of u through 0",
+            f"{period:.4f} ± {between.std(ddof=1):.4f} (all units)",
+        ],
         [
             "angular frequency",
             f"{values['frequency']:.4f}; of the tip {abs(turning.slope):.4f};"
@@ -109,7 +122,7 @@ def spiral(job: RunJob, rings: list[RunJob], setting: Setting) -> Section:
         ["period of one pulse on a ring of this length", "none" if ring is None else f"{ring:.3f}"],
         [
             "tip",
-            f"runs in a circle of radius {radius:.3f} ± {away.std():.3f} about row {centre[0]:.1f}, column {centre[1]:.1f}",
+            f"runs in a circle of radius {radius:.3f} ± {away.std(ddof=1):.3f} about row {centre[0]:.1f}, column {centre[1]:.1f}",
         ],
         [
             "time on fused",
@@ -179,28 +192,28 @@ def _ring_period(rings: list[RunJob], length: float, setting: Setting) -> float 
 def _draw_spiral(
     data: xr.Dataset, tips: np.ndarray, centre: np.ndarray, ray: dict, fronts: dict, path: Path
 ) -> Path:
-    figure, axes = subplots(2, 2, (9, 8))
+    figure, axes = subplots(2, 2, (PAGE, 6.2))
     u = data["frames_u"]
     extent = (0, RECORDED * u.shape[2], RECORDED * u.shape[1], 0)
     for axis, place in ((axes[0, 0], len(u) // 8), (axes[0, 1], len(u) - 1)):
-        axis.imshow(u[place], extent=extent, cmap="viridis", vmin=-2, vmax=2)
-        axis.set_title(f"u at t = {float(data['time_frames'][place]):g}", loc="left", fontsize=10)
+        axis.imshow(u[place], extent=extent, cmap=LEVELS, vmin=-2, vmax=2)
+        axis.set_title(f"u at t = {float(data['time_frames'][place]):g}", loc="left")
     axes[0, 1].axhline(ray["row"] * RECORDED, color="w", lw=0.6, ls=":")
     axes[0, 1].plot(
-        centre[1] + fronts["places"], [ray["row"] * RECORDED] * len(fronts["places"]), "r."
+        centre[1] + fronts["places"],
+        [ray["row"] * RECORDED] * len(fronts["places"]),
+        ".",
+        color=CONTROL,
     )
     axes[1, 0].plot(tips[:, 1], tips[:, 0], color=MODEL, lw=0.8)
     axes[1, 0].plot(centre[1], centre[0], "k+")
     axes[1, 0].set(aspect="equal", xlabel="column x h", ylabel="row x h")
     axes[1, 0].invert_yaxis()
-    axes[1, 0].set_title("path of the tip (u = v = 0)", loc="left", fontsize=10)
+    axes[1, 0].set_title("path of the tip (u = v = 0)", loc="left")
     axes[1, 1].plot(ray["distance"], ray["at"], ".", color=MODEL)
     axes[1, 1].set(xlabel="distance from the centre", ylabel="time")
-    axes[1, 1].set_title(
-        f"one front along a ray: speed {ray['speed']:.3f}", loc="left", fontsize=10
-    )
-    figure.savefig(path, dpi=130)
-    return path
+    axes[1, 1].set_title(f"one front along a ray: speed {ray['speed']:.3f}", loc="left")
+    return save(figure, path)
 
 
 def planes(steps: list[str], half_step: RunJob, setting: Setting) -> Section:
@@ -214,18 +227,17 @@ def planes(steps: list[str], half_step: RunJob, setting: Setting) -> Section:
     usual = steps.index(str(H))
     other = plane.wave_speed(half_step, setting)
     h = np.array([float(one) for one in steps])
-    figure, axis = subplots(1, 1, (5.5, 4))
+    figure, axis = subplots(1, 1, (COLUMN, 2.5))
     axis.loglog(
         h, np.abs(front / exact - 1), "o-", color=CONTROL, label="front, against the known speed"
     )
     axis.loglog(
         h[:-1], np.abs(pulse[:-1] / limit - 1), "o-", color=MODEL, label="pulse, against h = 0"
     )
-    axis.loglog(h, 0.4 * h**2, color="0.6", lw=0.8, ls="--", label="slope 2")
+    axis.loglog(h, 0.4 * h**2, color=BEHIND, lw=0.8, ls="--", label="slope 2")
     axis.set(xlabel="distance of units h", ylabel="relative error of the speed")
-    axis.legend(fontsize=8)
-    path = setting.work.folder / "plane.png"
-    figure.savefig(path, dpi=130)
+    axis.legend()
+    path = save(figure, setting.work.folder / "plane")
     rows = [
         [
             one,
@@ -281,13 +293,12 @@ def noise(jobs: dict[str, RunJob], setting: Setting) -> Section:
             moving = movie.write(part, "frames_U", setting.work.folder / "noise.gif", 15, "viridis")
     assert drawing is not None
     u, times = drawing
-    figure, axes = subplots(2, 4, (11, 5.8))
+    figure, axes = subplots(2, 4, (PAGE, 3.8))
     for axis, place in zip(axes.flat, np.linspace(2, len(u) - 1, 8).astype(int), strict=True):
-        axis.imshow(u[place], cmap="viridis", vmin=-2, vmax=6)
-        axis.set(xticks=[], yticks=[])
-        axis.set_title(f"t = {times[place]:.1f}", fontsize=9)
-    path = setting.work.folder / "noise.png"
-    figure.savefig(path, dpi=130)
+        axis.imshow(u[place], cmap=LEVELS, vmin=-2, vmax=6)
+        bare(axis)
+        axis.set_title(f"t = {times[place]:.1f}")
+    path = save(figure, setting.work.folder / "noise")
     return Section(
         "A spiral in the lattice that noise makes excitable",
         "Zhao et al. (2022) say of their lattice that with noise it carries spiral waves, after Ullner et al. (2003), and show none."

@@ -6,17 +6,25 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure as Drawing
 
 from neuroglia_snn.experiments.work import Section
 from neuroglia_snn.papers.figures import Figure
 from neuroglia_snn.papers.jobs import RunJob, Setting
 from neuroglia_snn.papers.samples import Sample, table
 from neuroglia_snn.papers.stimberg_2019 import reference
-from neuroglia_snn.results.plots import MODEL, subplots
+from neuroglia_snn.results.style import (
+    BEHIND,
+    COLUMN,
+    CONTROL,
+    LEVELS,
+    MODEL,
+    REFERENCE,
+    save,
+    subplots,
+)
 
 #: Colours of closed loop, open loop and no gliotransmission.
-COLOURS = ("#0b6e4f", "#b3541e", "0.5")
+COLOURS = MODEL, CONTROL, REFERENCE
 EXAMPLE = "Brian2's example"
 
 
@@ -43,9 +51,7 @@ def _of(
 
     def section(setting: Setting) -> Section:
         title, text, drawing, rows, values = draw(job.data(setting))
-        path = setting.work.folder / f"{name}.png"
-        drawing.savefig(path, dpi=130)
-        return Section(title, text, [path], rows, values)
+        return Section(title, text, [save(drawing, setting.work.folder / name)], rows, values)
 
     return Figure([job], section)
 
@@ -70,7 +76,7 @@ def coba_measures(data: xr.Dataset) -> dict[str, float]:
 def coba(data: xr.Dataset) -> tuple:
     """Fig. 1."""
     found = coba_measures(data)
-    figure, axes = subplots(3, 1, (8, 6), sharex=True, height_ratios=(3, 1, 1))
+    figure, axes = subplots(3, 1, (COLUMN, 3.6), sharex=True, height_ratios=(3, 1, 1))
     axes[0].plot(data["spikes_time"], data["spikes_unit"], ",", color="k")
     axes[0].axhline(3200, color=MODEL, lw=0.8)
     axes[0].set(ylabel="neuron")
@@ -80,7 +86,7 @@ def coba(data: xr.Dataset) -> tuple:
     for variable, colour in (("g_e", COLOURS[0]), ("g_i", COLOURS[1])):
         axes[2].plot(time, 1e9 * data[f"cell_{variable}"], color=colour, lw=0.8, label=variable)
     axes[2].set(ylabel="nS", xlabel="time (ms)", xlim=(0, 1000))
-    axes[2].legend(loc="upper right", fontsize=8)
+    axes[2].legend(loc="upper right")
     return (
         "Fig. 1: a network with short-term plasticity",
         "Spikes of a neuron in 1 s, of the 3200 excitatory and the 800 inhibitory neurons, and means of final"
@@ -112,13 +118,13 @@ def astrocytes(data: xr.Dataset) -> tuple:
         apart += [(b - s) / e for b, s, e in zip(below, reference.SHARES, errors, strict=True)]
         rows.append([f"{variable}, {at} s", *(f"{b:.2f}" for b in below)])
     values["quantiles_largest_difference"] = float(np.max(np.abs(apart)))
-    figure, axes = subplots(4, 1, (8, 7), sharex=True)
+    figure, axes = subplots(4, 1, (COLUMN, 4.2), sharex=True)
     for axis, variable in zip(axes, ("Gamma_A", "I", "C", "h"), strict=True):
         several = data[f"astrocytes_{variable}"].values
         axis.plot(time, several[:, 1], color=COLOURS[1], lw=0.8, label="with noise")
         axis.plot(time, several[:, 0], color=MODEL, lw=1, label="deterministic")
         axis.set(ylabel=variable + (" (uM)" if variable in scale else ""))
-    axes[0].legend(loc="upper right", fontsize=8)
+    axes[0].legend(loc="upper right")
     axes[-1].set(xlabel="time (s)")
     return (
         "Fig. 2: an astrocyte driven by a synapse",
@@ -140,13 +146,13 @@ def release(data: xr.Dataset) -> tuple:
         here = here / (1e3 if variable == "Y_S" else 1)
         worst = max(worst, float(np.max(np.abs(here / np.array(known) - 1))))
     times = data["releases_time"].values / 1e3
-    figure, axes = subplots(4, 1, (8, 7))
+    figure, axes = subplots(4, 1, (COLUMN, 4.4))
     for unit, colour, name in ((0, COLOURS[1], "weak"), (1, COLOURS[0], "strong")):
         axes[0].plot(
             data["time_astrocytes"] / 1e3, data["astrocytes_C"][:, unit], color=colour, label=name
         )
     axes[0].set(ylabel="C (uM)", xlabel="time (s)")
-    axes[0].legend(loc="upper right", fontsize=8, title="drive", title_fontsize=8)
+    axes[0].legend(loc="upper right", title="drive")
     late = data.isel(time_synapses=slice(16400, None))
     for axis, variable in zip(axes[1:], ("u_S", "x_S", "Y_S"), strict=True):
         for kind, colour in enumerate((COLOURS[2], COLOURS[1], COLOURS[0])):
@@ -202,12 +208,12 @@ def loop_reference() -> dict[str, Sample]:
 def loops(data: xr.Dataset) -> tuple:
     """Fig. 4 B."""
     found = loop_measures(data)
-    figure, axes = subplots(3, 1, (8, 5.5), sharex=True)
+    figure, axes = subplots(3, 1, (COLUMN, 3.6), sharex=True)
     for kind, (axis, colour) in enumerate(zip(axes, COLOURS, strict=True)):
         mean = data["release_Y_S"].values[:, kind::3].mean(axis=1)
         axis.plot(data["time_release"] / 1e3, mean, color=colour, lw=0.8)
         axis.set(ylabel="Y_S (uM)")
-        axis.set_title(f"gliotransmission: {reference.KINDS[kind]}", loc="left", fontsize=9)
+        axis.set_title(f"gliotransmission: {reference.KINDS[kind]}", loc="left")
     axes[-1].set(xlabel="time (s); the rate of the inputs rises tenfold every 5 s")
     return (
         "Fig. 4 B: closed and open loop",
@@ -226,13 +232,12 @@ def mean_release(data: xr.Dataset) -> tuple:
     rates = 0.1 * np.exp(np.log(1000) * np.arange(count) / (count - 1))
     found, known = reference.by_rate(each), np.mean(reference.MEAN_RELEASE, axis=0)
     centres = np.exp(np.log(rates).reshape(10, -1).mean(axis=1))
-    figure = Drawing(figsize=(6, 4), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = subplots(1, 1, (COLUMN, 2.5))
     for kind, colour in enumerate(COLOURS):
         axis.plot(rates, each[kind::3], ".", color=colour, label=reference.KINDS[kind])
         axis.plot(centres, known[kind], "o-", color=colour, mfc="none", lw=0.7)
     axis.set(xscale="log", xlabel="rate of the input (Hz)", ylabel="mean release of a spike")
-    axis.legend(title="gliotransmission", fontsize=8)
+    axis.legend(title="gliotransmission")
     rows = [
         [f"{rate:.2g}", *(f"{found[k][n]:.3f}; {known[k][n]:.3f}" for k in range(3))]
         for n, rate in enumerate(centres)
@@ -257,9 +262,9 @@ def ring(data: xr.Dataset) -> tuple:
     ]
     high = calcium > 0.2
     waves = int(np.sum(~high[:-1] & high[1:], axis=0).mean().round())
-    figure, axis = subplots(1, 1, (8, 4))
+    figure, axis = subplots(1, 1, (COLUMN, 2.3))
     image = axis.pcolormesh(
-        time, np.arange(calcium.shape[1]), calcium.T, cmap="viridis", shading="nearest"
+        time, np.arange(calcium.shape[1]), calcium.T, cmap=LEVELS, shading="nearest"
     )
     figure.colorbar(image, label="C (uM)")
     axis.set(xlabel="time (s)", ylabel="astrocyte")
@@ -293,14 +298,14 @@ def tripartite(data: xr.Dataset) -> tuple:
     found = tripartite_measures(data)
     seeds = reference.TRIPARTITE_SEEDS
     known = {n: Sample(mean, sd, seeds) for n, (mean, sd) in reference.TRIPARTITE.items()}
-    figure, axes = subplots(3, 1, (8, 6), sharex=True)
+    figure, axes = subplots(3, 1, (COLUMN, 3.6), sharex=True)
     axes[0].plot(data["spikes_time"], data["spikes_unit"], ",", color="k")
     axes[0].axhline(3200, color=MODEL, lw=0.8)
     axes[0].set(ylabel="neuron")
     for axis, variable in zip(axes[1:], ("I", "Gamma_A"), strict=True):
         values = data[f"astrocytes_{variable}"].values
         few = np.linspace(0, values.shape[1] - 1, 40).astype(int)
-        axis.plot(data["time_astrocytes"], values[:, few], color="0.7", lw=0.5)
+        axis.plot(data["time_astrocytes"], values[:, few], color=BEHIND, lw=0.5)
         axis.plot(data["time_astrocytes"], values.mean(axis=1), color=MODEL, lw=1.2)
         axis.set(ylabel=variable + (" (uM)" if variable == "I" else ""))
     axes[-1].set(xlabel="time (ms)", xlim=(0, 1000))

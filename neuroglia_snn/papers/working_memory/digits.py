@@ -15,11 +15,15 @@ _PART = 0.8
 _MIN_SIDE = 10
 
 
-def draw_text(text: str, shape: tuple[int, int]) -> BoolArray:
+#: Of the font: how thick its strokes are.
+WEIGHTS = ("bold", "regular")
+
+
+def draw_text(text: str, shape: tuple[int, int], weight: str = WEIGHTS[0]) -> BoolArray:
     """Draw a text, such as a digit, in the middle of a lattice.
 
-    It is set in the bold font that comes with matplotlib, and fills 80 % of the lattice's height, or of
-    its width where that is less.
+    It is set in the sans-serif font that comes with matplotlib, and fills 80 % of the lattice's height,
+    or of its width where that is less.
 
     Parameters
     ----------
@@ -27,6 +31,8 @@ def draw_text(text: str, shape: tuple[int, int]) -> BoolArray:
         Letters and digits.
     shape
         (rows, columns) of the lattice, in pixels; 10 at least along each axis.
+    weight
+        One of `WEIGHTS`.
 
     Returns
     -------
@@ -45,7 +51,7 @@ def draw_text(text: str, shape: tuple[int, int]) -> BoolArray:
         )
     if not text.strip():
         raise ImageError(f"there is nothing to draw of {text!r}")
-    outline = TextPath((0, 0), text, prop=FontProperties(family="DejaVu Sans", weight="bold"))
+    outline = TextPath((0, 0), text, prop=FontProperties(family="DejaVu Sans", weight=weight))
     box = outline.get_extents()
     size = (
         max(box.height / shape[0], box.width / shape[1]) / _PART

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from neuroglia_snn.catalog.schema import NUMBER, QUANTITY, TEXT
+from neuroglia_snn.catalog.schema import INTEGER, NUMBER, QUANTITY, TEXT
 from neuroglia_snn.papers.glial import NO_ASTROCYTES, Glial, figures_of
 
 if TYPE_CHECKING:
@@ -27,11 +27,26 @@ class WorkingMemory(Glial):
         **dict.fromkeys(("population", "glia", "calcium", "spikes"), TEXT),
         "window": QUANTITY,
         **dict.fromkeys(("learn_noise", "test_noise"), NUMBER),
+        "threshold": INTEGER,
+        "weight": TEXT,
     }
+    defaults = {"threshold": None, "weight": "bold"}  # None: that of the highest correlation
     options = (NO_ASTROCYTES,)
     figures = figures_of(
         "neuroglia_snn.papers.working_memory.figures", "patterns", "recall", "calcium"
     )
+    definitions = {
+        "correlation": "correlation of recalled with ideal patterns, mean over learned items: the mean of the part of"
+        " the pattern's neurons that fire more often than the threshold and of the part of the others that do not;"
+        " 0.5 is chance",
+        "novel": "the same with the same threshold, mean over items that were not learned",
+        "cue": "the same of the cues themselves, of learned items",
+        "threshold_Hz": "rate above which a neuron counts as firing, the best for the learned items (Hz)",
+        "correlation_*": "correlation of one item",
+        "rate_in_*_Hz": "rate of the pattern's neurons in the window after the cue's onset, mean (Hz)",
+        "rate_beside_*_Hz": "rate of the other neurons in the window after the cue's onset, mean (Hz)",
+        "calcium_peak_uM": "largest calcium concentration of an astrocyte in the whole run (uM)",
+    }
     measures_itself = True
 
     def check(self, reporter: Reporter) -> None:

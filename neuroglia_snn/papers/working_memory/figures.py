@@ -2,67 +2,104 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from neuroglia_snn.papers.working_memory import memory
-from neuroglia_snn.results.plots import MAP, MODEL, STIMULUS, subplots
+from neuroglia_snn.results.style import (
+    COUNTS,
+    LEVELS,
+    MAP,
+    MODEL,
+    PAGE,
+    STIMULUS,
+    bare,
+    subplots,
+)
 
 if TYPE_CHECKING:
     from neuroglia_snn.results import Result
 
 
+#: Most images side by side, and most that are drawn: the first ones and the last ones where there are more.
+_COLUMNS, _MOST = 12, 24
+
+
 def patterns(result: Result) -> Figure:
-    """The items as they were shown to learn, and as cues."""
+    """The items as they were shown to be learned (above), and as cues (below)."""
     model, images = result.spec, result.shown
-    rows = [memory.presented(model, prefix) for prefix in (memory.LEARN, memory.TEST)]
-    columns = max(map(len, rows))
-    figure, axes = subplots(2, columns, (1.5 * columns, 3.4), squeeze=False)
-    for row, shown, title in zip(axes, rows, ("learned", "cue"), strict=True):
-        for axis, stimulus in zip(row, shown, strict=False):
+    rows = [
+        (title, row)
+        for title, prefix in (("learned", memory.LEARN), ("cue", memory.TEST))
+        for row in _rows(memory.presented(model, prefix))
+    ]
+    columns = max(len(row) for _, row in rows)
+    size = (PAGE, len(rows) * (PAGE / columns + 0.2))
+    figure, axes = subplots(len(rows), columns, size, squeeze=False)
+    for line, (title, row) in zip(axes, rows, strict=True):
+        for axis, stimulus in zip(line, row, strict=False):
             axis.imshow(images.noisy[stimulus.image], **MAP)
-            axis.set_title(f"{title} {memory.item_of(stimulus)}", fontsize=9)
-        for axis in row[len(shown) :]:
+            axis.set_title(f"{title} {memory.item_of(stimulus)}")
+        for axis in line[len(row) :]:
             axis.set_visible(False)
-    _bare(axes)
+    bare(*axes.flat)
     return figure
 
 
 def recall(result: Result) -> Figure:
-    """Of every cue: itself, the rates that it evokes, and the pattern that these make."""
+    """Of every cue: itself, the rate of each neuron that it evokes, and the neurons that fire more often than the
+    threshold, with their correlation with the ideal pattern.
+    """
     model, images = result.spec, result.shown
     found = memory.recall(model, result.data, images)
     rates = found.counts / float(model.experiment["window"])
-    figure, axes = subplots(3, len(found.tests), (1.5 * len(found.tests) + 0.6, 5), squeeze=False)
-    for n, stimulus in enumerate(found.tests):
-        item = memory.item_of(stimulus)
-        axes[0, n].imshow(images.noisy[stimulus.image], **MAP)
-        axes[0, n].set_title(f"{item}{'' if found.learned[n] else ' (novel)'}", fontsize=9)
-        shown = axes[1, n].imshow(rates[n], cmap="magma", vmin=0, vmax=max(1.0, rates.max()))
-        axes[2, n].imshow(found.patterns[n], **MAP)
-        axes[2, n].set_title(f"{found.correlations[n]:.3f}", fontsize=9)
-    figure.colorbar(shown, ax=axes[1].tolist(), shrink=0.8, label="Hz")
-    for axis, label in zip(axes[:, 0], ("cue", "rate", "recalled"), strict=True):
-        axis.set_ylabel(label)
-    _bare(axes)
+    rows = _rows(range(len(found.tests)))
+    columns = max(map(len, rows))
+    size = (PAGE, len(rows) * (2.6 * PAGE / columns + 0.6))
+    figure, axes = subplots(3 * len(rows), columns, size, squeeze=False)
+    for row, block in zip(rows, axes.reshape(len(rows), 3, columns), strict=True):
+        for n, (cue, rate, recalled) in zip(row, block.T, strict=False):
+            stimulus = found.tests[n]
+            cue.imshow(images.noisy[stimulus.image], **MAP)
+            novel = "" if found.learned[n] else " (novel)"
+            cue.set_title(f"{memory.item_of(stimulus)}{novel}")
+            shown = rate.imshow(rates[n], cmap=COUNTS, vmin=0, vmax=max(1.0, rates.max()))
+            recalled.imshow(found.patterns[n], **MAP)
+            recalled.set_title(f"{found.correlations[n]:.3f}")
+        figure.colorbar(shown, ax=block[1].tolist(), shrink=0.8, label="Hz")
+        for axis, label in zip(block[:, 0], ("cue", "rate", "recalled"), strict=True):
+            axis.set_ylabel(label)
+        for axis in block[:, len(row) :].flat:
+            axis.set_visible(False)
+    bare(*axes.flat)
     return figure
 
 
+def _rows(shown: Sequence[Any]) -> list[Sequence[Any]]:
+    """What is drawn of a sequence, in rows."""
+    if len(shown) > _MOST:
+        shown = [*shown[: _MOST // 2], *shown[-_MOST // 2 :]]
+    return [shown[n : n + _COLUMNS] for n in range(0, len(shown), _COLUMNS)]
+
+
 def calcium(result: Result) -> Figure | None:
-    """Calcium at the first cue, and over time in the astrocytes over each item; None without them."""
+    """Calcium of the astrocytes at the first cue, and over time in those over one item alone. Shaded: stimuli.
+
+    None without astrocytes.
+    """
     model = result.spec
     values = memory.calcium_of(model, result.data)
     if values is None:
         return None
     time = values.dims[0]
     cues = memory.presented(model, memory.TEST)
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 2.4))
+    figure, (left, right) = subplots(1, 2, (PAGE, 2.4), width_ratios=(1, 2.4))
     frame = values.sel({time: cues[0].start * 1e3}, method="nearest")
-    image = left.imshow(frame, cmap="viridis", vmin=0)
-    left.set_title("at the first cue", fontsize=9)
+    image = left.imshow(frame, cmap=LEVELS, vmin=0)
+    left.set_title("at the first cue")
     figure.colorbar(image, ax=left, shrink=0.8, label=f"calcium ({values.attrs['units']})")
     covered = {item: over(result.shown.ideal[item], frame.shape) for item in memory.items(model)}
     learned = [memory.item_of(s) for s in memory.presented(model, memory.LEARN)]
@@ -79,9 +116,9 @@ def calcium(result: Result) -> Figure | None:
     for stimulus in memory.presented(model, memory.LEARN) + cues:
         right.axvspan(stimulus.start * 1e3, stimulus.end * 1e3, color=STIMULUS, alpha=0.4, lw=0)
     right.set(xlabel="time (ms), shaded: stimulus", ylabel=f"calcium ({values.attrs['units']})")
-    right.set_title("mean over the astrocytes of one item alone", fontsize=9)
-    right.legend(fontsize=8, loc="upper right")
-    _bare(np.array([left]))
+    right.set_title("mean over the astrocytes of one item alone")
+    right.legend(loc="upper right")
+    bare(left)
     return figure
 
 
@@ -93,8 +130,3 @@ def over(pattern: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     rows, columns = np.meshgrid(*(3 * np.arange(n) for n in shape), indexing="ij")
     counts = sum(pattern[rows + r, columns + c].astype(int) for r in range(4) for c in range(4))
     return counts >= 8
-
-
-def _bare(axes: np.ndarray) -> None:
-    for axis in axes.flat:
-        axis.set(xticks=[], yticks=[])

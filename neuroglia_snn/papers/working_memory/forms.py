@@ -37,8 +37,28 @@ FULL = Form(
 QUICK = Form(
     seeds=2,
     noises="0.1,0.3",
-    numbers=(10,),
+    numbers=(1, 10),
     holds=(0, 2000, 6000),
-    holds_of_four=(6000,),
+    holds_of_four=(600, 6000),
     novel="07",
 )
+
+
+@dataclass(frozen=True)
+class SituationForm:
+    """Points of the study of situations.
+
+    Attributes
+    ----------
+    seeds : of every point
+    cycles : how often the situation changes; the published program's are 10
+    noises : part of a cue's pixels that is turned over, as ``--over`` takes it
+    """
+
+    seeds: int
+    cycles: int
+    noises: str
+
+
+SITUATION_FULL = SituationForm(seeds=3, cycles=10, noises="0.1,0.3,0.4")
+SITUATION_QUICK = SituationForm(seeds=1, cycles=3, noises="0.3")

@@ -21,8 +21,8 @@ from neuroglia_snn.images import BoolArray
 from neuroglia_snn.measures import memory_accuracy
 from neuroglia_snn.papers.working_memory import digits
 
-#: What the names of stimuli begin with; what follows is the item that they show.
-LEARN, TEST = "learn_", "test_"
+#: What the names of stimuli begin with; what follows is the item that they show. The first train synapses.
+TRAIN, LEARN, TEST = "train_", "learn_", "test_"
 #: Begins the name of an image that a user gives instead of a drawn item.
 IDEAL = "ideal_"
 #: Thresholds that are tried, in spikes (program: ``max_spikes_thr``).
@@ -36,13 +36,13 @@ def presented(model: spec.Model, prefix: str) -> list[spec.Stimulus]:
 
 
 def item_of(stimulus: spec.Stimulus) -> str:
-    """The item that a stimulus shows."""
-    return stimulus.stated.split("_", 1)[1]
+    """The item that a stimulus shows: what follows the first ``_``, up to the next one."""
+    return stimulus.stated.split("_")[1]
 
 
 def items(model: spec.Model) -> list[str]:
     """All items, in the order in which they first appear."""
-    shown = presented(model, LEARN) + presented(model, TEST)
+    shown = presented(model, TRAIN) + presented(model, LEARN) + presented(model, TEST)
     return list(dict.fromkeys(map(item_of, shown)))
 
 
@@ -80,7 +80,7 @@ def prepare_images(model: spec.Model, given: Mapping[str, Any], resize: bool, se
         ideal[item] = (
             pictures.as_image(given[name], (rows, columns), resize, name)
             if name in given
-            else digits.draw_text(item, (rows, columns))
+            else digits.draw_text(item, (rows, columns), str(e["weight"]))
         )
     noisy = {}
     for n, stimulus in enumerate(presented(model, LEARN) + presented(model, TEST)):
@@ -88,6 +88,8 @@ def prepare_images(model: spec.Model, given: Mapping[str, Any], resize: bool, se
         noisy[str(stimulus.image)] = digits.turned_over(
             ideal[item_of(stimulus)], float(noise), np.random.SeedSequence((seed, n))
         )
+    for stimulus in presented(model, TRAIN):
+        noisy[str(stimulus.image)] = ideal[item_of(stimulus)]
     own = ", ".join(f"{name} {pictures.describe(image)}" for name, image in given.items())
     origin = f"drawn, noise of seed {seed}" + (f"; {own}" if own else "")
     return Images(ideal, noisy, origin)
@@ -129,7 +131,10 @@ def recall(model: spec.Model, data: xr.Dataset, images: Images) -> Recall:
     learned = np.array([item_of(s) in known for s in tests])
     ideal = [images.ideal[item_of(s)] for s in tests]
     judged = np.flatnonzero(learned) if learned.any() else np.arange(len(tests))
-    threshold = best_threshold(counts[judged], [ideal[n] for n in judged])
+    given = e["threshold"]
+    threshold = (
+        best_threshold(counts[judged], [ideal[n] for n in judged]) if given is None else int(given)
+    )
     correlations = [memory_accuracy(c > threshold, p) for c, p in zip(counts, ideal, strict=True)]
     return Recall(tests, learned, counts, threshold, np.array(correlations))
 
@@ -161,8 +166,9 @@ def best_threshold(counts: NDArray[np.int64], ideal: list[BoolArray]) -> int:
 def analyse(model: spec.Model, data: xr.Dataset, images: Images) -> dict[str, float | int | None]:
     """Correlations of recalled with ideal patterns, rates within the patterns and beside them, calcium.
 
-    ``correlation`` is the mean of learned items, ``novel`` that of others with the same threshold, and
-    ``cue`` that of the cues themselves: what a network would reach that fires where it is stimulated.
+    ``correlation`` is the mean over all cues of learned items, ``novel`` that of others with the same
+    threshold, ``correlation_ITEM`` that of one item, and ``cue`` that of the cues themselves: what a network
+    would reach that fires where it is stimulated.
     """
     found = recall(model, data, images)
     e = model.experiment
@@ -179,8 +185,10 @@ def analyse(model: spec.Model, data: xr.Dataset, images: Images) -> dict[str, fl
         ),
         "threshold_Hz": found.threshold / window,
     }
+    by_item: dict[str, list[float]] = {}
     for stimulus, correlation in zip(found.tests, found.correlations, strict=True):
-        values[f"correlation_{item_of(stimulus)}"] = float(correlation)
+        by_item.setdefault(item_of(stimulus), []).append(correlation)
+    values |= {f"correlation_{item}": _mean(each) for item, each in by_item.items()}
     for of, chosen in (("learned", found.learned), ("novel", ~found.learned)):
         inside, outside = [], []
         for n in np.flatnonzero(chosen):

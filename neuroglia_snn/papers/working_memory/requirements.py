@@ -5,8 +5,9 @@ from __future__ import annotations
 from neuroglia_snn import equations as eqs
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
+from neuroglia_snn.errors import shown
 from neuroglia_snn.experiments.names import require_named
-from neuroglia_snn.papers.working_memory import memory
+from neuroglia_snn.papers.working_memory import digits, memory
 
 
 def check(reporter: Reporter) -> None:
@@ -38,6 +39,18 @@ def check(reporter: Reporter) -> None:
     for key in ("learn_noise", "test_noise"):
         if not 0 <= float(str(e[key])) <= 1:
             reporter.error(f"[experiment] {key} is a fraction, not {e[key]}", "experiment", key)
+    if e["threshold"] is not None and int(str(e["threshold"])) < 0:
+        reporter.error(
+            f"[experiment] threshold is a number of spikes, from 0 on, not {e['threshold']}",
+            "experiment",
+            "threshold",
+        )
+    if e["weight"] not in digits.WEIGHTS:
+        reporter.error(
+            f"[experiment] weight is {' or '.join(digits.WEIGHTS)}, not {shown(str(e['weight']))}",
+            "experiment",
+            "weight",
+        )
     _shown(reporter)
 
 
@@ -49,9 +62,9 @@ def _shown(reporter: Reporter) -> None:
         reporter.error(
             f"the working memory cues nothing: call a stimulus {memory.TEST}ITEM", "experiment"
         )
-    shown = memory.presented(model, memory.LEARN) + cues
-    images = [s.image for s in shown]
-    for stimulus in shown:
+    items = memory.presented(model, memory.LEARN) + cues
+    images = [s.image for s in items]
+    for stimulus in items:
         if stimulus.image is None or stimulus.pattern is not None:
             reporter.error(
                 f"stimulus '{stimulus.stated}' shows an item: give it an image",

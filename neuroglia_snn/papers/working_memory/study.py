@@ -6,31 +6,24 @@ Front. Cell. Neurosci. 15:631485 (2021).
 
 from __future__ import annotations
 
-import argparse
 import functools
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
 
-from neuroglia_snn import backends, checks
-from neuroglia_snn.errors import UserError
-from neuroglia_snn.experiments.work import Section, Work
-from neuroglia_snn.measures import spread_over_seeds
-from neuroglia_snn.noise import MAX_SEED
+from neuroglia_snn import checks
+from neuroglia_snn.experiments.work import Section
 from neuroglia_snn.papers import figures as shared
 from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob, mean, spread
 from neuroglia_snn.papers.working_memory import digits
-from neuroglia_snn.papers.working_memory.forms import FULL, QUICK, Form
-from neuroglia_snn.papers.working_memory.protocols import LEARNED, MODEL, TESTED, Protocol
-from neuroglia_snn.results.plots import CONTROL
-from neuroglia_snn.results.plots import MODEL as WITH
-
-__all__ = ["identity", "reproduce"]
+from neuroglia_snn.papers.working_memory.forms import Form
+from neuroglia_snn.papers.working_memory.lines import drawn
+from neuroglia_snn.papers.working_memory.protocols import LEARNED, MODEL, TESTED, Protocol, written
+from neuroglia_snn.results.style import COLUMN, CONTROL, extension, save, subplots
+from neuroglia_snn.results.style import MODEL as WITH
 
 #: Correlations that the published program's README gives for its default run, by item, and their mean.
 PUBLISHED: Mapping[str, float] = {"0": 0.9157, "1": 0.9407, "2": 0.9092, "3": 0.8774}
@@ -41,39 +34,12 @@ EFFECTS = ("0", "0.5")
 ONE = "1"
 
 
-def identity(options: argparse.Namespace) -> dict:
-    """See `neuroglia_snn.experiments.work.Paper`."""
-    shared.require_numbers(options.workers, options.seeds)
-    form = _form(options)
-    if not 0 <= options.seed <= MAX_SEED + 1 - form.seeds:
-        raise UserError(f"--seed must be 0 to {MAX_SEED + 1 - form.seeds}, not {options.seed}")
-    model, _ = checks.load_checked(MODEL)
-    return {
-        "seed": options.seed,
-        "quick": options.quick,
-        "seeds": form.seeds,
-        "backend": backends.choose("auto", model).name,
-        "model_digest": model.digest,
-    }
-
-
-def reproduce(options: argparse.Namespace, work: Work) -> dict:
-    """See `neuroglia_snn.experiments.work.Paper`."""
-    setting = Setting(work, options.seed, options.workers, options.resume, options.force)
-    return shared.carry_out("working-memory", _parts(_form(options), work.folder), setting)
-
-
-def _form(options: argparse.Namespace) -> Form:
-    form = QUICK if options.quick else FULL
-    return form if options.seeds is None else replace(form, seeds=options.seeds)
-
-
-def _parts(form: Form, folder: Path) -> dict[str, shared.Figure]:
+def parts(form: Form, folder: Path) -> dict[str, shared.Figure]:
     """Everything that is computed, in its order."""
 
     def swept(name: str, protocol: Protocol) -> SweepJob:
         over = (f"g_astro={EFFECTS[1]}",)
-        return SweepJob(name, _written(folder, name, protocol), over, form.seeds)
+        return SweepJob(name, written(folder, name, protocol), over, form.seeds)
 
     example = RunJob("example", MODEL, control=True)
     usual = SweepJob("items-0-to-3", MODEL, (f"g_astro={','.join(EFFECTS)}",), form.seeds)
@@ -98,24 +64,14 @@ def _digits(number: int) -> str:
     return "0123456789"[:number]
 
 
-def _written(folder: Path, name: str, protocol: Protocol) -> str:
-    """The path of a model file with a protocol of its own, written beside the results."""
-    path = folder / "models" / f"{name}.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = protocol.document()
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
-    return str(path)
-
-
 # ------------------------------------------------------------------------------- sections
 
 
 def _recall(example: RunJob, usual: SweepJob, setting: Setting) -> Section:
     paths = []
     for name in ("patterns", "recall", "calcium"):
-        paths.append(setting.work.folder / f"{name}.png")
-        shutil.copyfile(example.folder(setting) / f"{name}.png", paths[-1])
+        paths.append(setting.work.folder / f"{name}.{extension()}")
+        shutil.copyfile(example.folder(setting) / paths[-1].name, paths[-1])
     data = usual.data(setting)
     without, with_ = (data.sel(g_astro=float(effect)) for effect in EFFECTS)
     rows = [
@@ -175,8 +131,8 @@ def _noise(job: SweepJob, setting: Setting) -> Section:
         "without their effect": (data["correlation"].sel(g_astro=float(EFFECTS[0])), CONTROL),
         "the cue itself": (data["cue"].sel(g_astro=float(EFFECTS[1])), "grey"),
     }
-    path = _plot(
-        setting.work.folder / "noise.png", lines, "part of the cue's pixels that is turned over"
+    path = drawn(
+        setting.work.folder / "noise", lines, "part of the cue's pixels that is turned over"
     )
     return Section(
         "Noise of the cue",
@@ -190,7 +146,7 @@ def _noise(job: SweepJob, setting: Setting) -> Section:
 def _numbers(jobs: Mapping[int, SweepJob], setting: Setting) -> Section:
     data = _together(jobs, "items", setting)["correlation"].sel(g_astro=float(EFFECTS[1]))
     rows = [[f"{n}", spread(data.sel(items=n))] for n in jobs]
-    path = _plot(setting.work.folder / "items.png", {"": (data, WITH)}, "items learned")
+    path = drawn(setting.work.folder / "items", {"": (data, WITH)}, "items learned")
     return Section(
         "Number of items",
         "Digits from 0 on, each shown for 200 ms every 300 ms, then cued in the same order, every 400 ms."
@@ -213,8 +169,8 @@ def _duration(
         )  # a pause follows an item
     times = sorted({float(h) for data in found.values() for h in data["hold"].values})
     rows = [[f"{h:g}", *(_at(d, h) for d in found.values())] for h in times]
-    path = _plot(
-        setting.work.folder / "duration.png",
+    path = drawn(
+        setting.work.folder / "duration",
         {
             label: (data["correlation"], colour)
             for (label, data), colour in zip(found.items(), (WITH, CONTROL), strict=True)
@@ -224,7 +180,7 @@ def _duration(
     return Section(
         "Duration",
         f"One item ({ONE}) or four ({LEARNED}), cued once each. A cue finds its astrocytes ready while their"
-        " calcium is above the threshold of release; calcium.png has its course.",
+        " calcium is above the threshold of release; the figure of calcium has its course.",
         [path],
         (["time (s)", *found], rows),
         {
@@ -244,14 +200,12 @@ def _novel(jobs: Mapping[str, SweepJob], setting: Setting) -> Section:
         rows.append([item, f"{share:.2f}", spread(data[key])])
         values[key] = mean(data[key])
         points.append((share, mean(data[key]), item))
-    path = setting.work.folder / "novel.png"
-    figure = Figure(figsize=(5, 4), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(1, 1, (COLUMN, 2.6))
     for share, value, item in points:
         axes.plot(share, value, "o", color=WITH)
         axes.annotate(item, (share, value), textcoords="offset points", xytext=(5, 3))
     axes.set(xlabel=f"part of the digit that {ONE} covers", ylabel="correlation", ylim=(0.75, 1))
-    figure.savefig(path, dpi=130)
+    path = save(figure, setting.work.folder / "novel")
     return Section(
         "Novel items",
         f"{ONE} is learned, one digit is cued. Astrocytes hold the part of it that {ONE} covers.{_ordered(points)}",
@@ -299,27 +253,3 @@ def _together(jobs: Mapping[int, SweepJob], dimension: str, setting: Setting) ->
     """The mean correlations of several sweeps, along one dimension."""
     sets = [job.data(setting)[["correlation"]] for job in jobs.values()]
     return xr.concat(sets, xr.DataArray([*jobs], dims=dimension, name=dimension))
-
-
-def _plot(path: Path, lines: Mapping[str, tuple[xr.DataArray, str]], label: str) -> Path:
-    """Means over seeds, with their standard deviations."""
-    figure = Figure(figsize=(6.5, 4), layout="constrained")
-    axes = figure.subplots()
-    for text, (values, colour) in lines.items():
-        (dimension,) = (d for d in values.dims if d != "seed")
-        axes.errorbar(
-            values[dimension].values,
-            values.mean("seed"),
-            spread_over_seeds(values),
-            color=colour,
-            marker="o",
-            ms=4,
-            capsize=3,
-            label=text,
-        )
-    axes.set(xlabel=label, ylabel="correlation", ylim=(0.45, 1.02))
-    axes.axhline(0.5, color="grey", lw=0.8)
-    if any(lines):
-        axes.legend(fontsize=8)
-    figure.savefig(path, dpi=130)
-    return path

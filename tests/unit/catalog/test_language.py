@@ -272,6 +272,21 @@ def test_what_follows_from_parameters_follows_a_setting(tmp_path):
         ),
         # generators
         (
+            'j = "k for k in range(i, i + 3) if k != i"',
+            'j = "k for k in range(3)", i = "k for k in range(3)"',
+            "chooses targets of each source (j = ...) or sources of each target (i = ...), not both",
+        ),
+        (
+            'j = "k for k in range(i, i + 3) if k != i"',
+            'i = "k for k in range(i, 3)"',
+            "connect low names 'i' of the source, which it is to choose",
+        ),
+        (
+            'j = "k for k in range(i, i + 3) if k != i"',
+            'i = "k for k in range(j, 3)"',
+            "connect low of i = ... names 'j', which Brian2 takes in no range",
+        ),
+        (
             "k for k in range(i, i + 3) if k != i",
             "k for k in __import__('os')",
             "is not 'ELEMENT for NAME",

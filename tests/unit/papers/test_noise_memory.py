@@ -251,7 +251,7 @@ def test_a_seed_that_failed_leaves_no_mean(measured):
 def test_an_interrupted_run_goes_on_and_a_finished_one_is_left_alone(tmp_path, monkeypatch):
     calls = []
 
-    def run(model, out, options, force, progress):
+    def run(model, out, options, force, progress, figures):
         calls.append((options.resume, force))
         out.mkdir(parents=True, exist_ok=True)
         (out / "summary.json").write_text('{"results": {"a": 1}}')
