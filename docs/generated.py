@@ -13,7 +13,7 @@ from unittest import mock
 from neuroglia_snn import cli
 from neuroglia_snn.catalog import files, hardware, schema
 from neuroglia_snn.catalog.load import load
-from neuroglia_snn.integrators import INTEGRATORS
+from neuroglia_snn.language.integrators import INTEGRATORS
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -16,11 +16,11 @@ from neuroglia_snn import diagnostics, guard, mapping, reports, runs
 from neuroglia_snn.checks import Finding
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.experiments import carry_out, registry
+from neuroglia_snn.language.quantities import as_settings
 from neuroglia_snn.model import Model, as_model
 from neuroglia_snn.noise import MAX_SEED
 from neuroglia_snn.options import Options, as_flags
 from neuroglia_snn.progress import Bars, wanted
-from neuroglia_snn.quantities import as_settings
 from neuroglia_snn.results import Result
 from neuroglia_snn.sweeps import Axis, Grid
 from neuroglia_snn.sweeps import sweep as spread_out

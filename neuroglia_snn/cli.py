@@ -804,7 +804,7 @@ def _seconds(flag: str, given: str | None) -> float | None:
     """A time that is given, in seconds."""
     from brian2.units.allunits import second
 
-    from neuroglia_snn.quantities import parse_quantity
+    from neuroglia_snn.language.quantities import parse_quantity
 
     if given is None:
         return None

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from brian2.units.fundamentalunits import Quantity
 
-from neuroglia_snn import checks, equations, spec
+from neuroglia_snn import checks, spec
 from neuroglia_snn.catalog import data, show, source, toml
 from neuroglia_snn.catalog import load as loader
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.checks.findings import Finding
 from neuroglia_snn.errors import ModelError, ResultError, UserError, shown
-from neuroglia_snn.quantities import as_settings, as_value
+from neuroglia_snn.language import equations
+from neuroglia_snn.language.quantities import as_settings, as_value
 
 if TYPE_CHECKING:
     import xarray as xr

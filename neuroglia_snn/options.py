@@ -120,7 +120,7 @@ _FLAGS = {"images": "image", "overrides": "set"}
 def _read(name: str, value: Any) -> Any:
     """An option's value in the type that it is used in."""
     if name == "overrides":
-        from neuroglia_snn.quantities import as_settings
+        from neuroglia_snn.language.quantities import as_settings
 
         return as_settings(value)
     if name in ("images", "own"):

@@ -20,19 +20,17 @@ from neuroglia_snn import (
     backends,
     checkpoint,
     checks,
-    equations,
     experiments,
     images,
-    labels,
     results,
     spec,
-    stability,
 )
 from neuroglia_snn.backends.base import PRECISIONS, Backend, Outcome, Progress, Request
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import BackendError, UserError, shown
 from neuroglia_snn.experiments import carry_out, registry
 from neuroglia_snn.experiments.base import Experiment, OwnProtocol, Shown
+from neuroglia_snn.language import equations, labels, stability
 from neuroglia_snn.model import Model
 from neuroglia_snn.options import Options, command
 from neuroglia_snn.results import Result

@@ -16,8 +16,8 @@ import numpy as np
 from brian2.units.fundamentalunits import Dimension
 
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.names import is_made, made
-from neuroglia_snn.quantities import Amount
+from neuroglia_snn.language.names import is_made, made
+from neuroglia_snn.language.quantities import Amount
 
 #: Of the numbers of populations on the fastest clock; slower ones are always float64.
 PRECISIONS = ("float64", "float32")

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from neuroglia_snn import algebra, expressions, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.catalog import data, fields
 from neuroglia_snn.catalog.parameters import Parameters
 from neuroglia_snn.catalog.schema import CONNECT, EDGES, POOLS, nearest
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import UserError, shown
-from neuroglia_snn.quantities import unit_name, written
+from neuroglia_snn.language import algebra, expressions
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.quantities import unit_name, written
 
 #: What code of a projection with a kernel calls the distance between the two sides of a connection.
 DISTANCE = "distance"

@@ -19,7 +19,7 @@ from brian2.units.allunits import second
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.source import Document, Source
 from neuroglia_snn.errors import ModelError, UserError, shown
-from neuroglia_snn.quantities import parse_quantity
+from neuroglia_snn.language.quantities import parse_quantity
 
 #: Bytes of one array at most.
 MAX_BYTES = 4_000_000_000

@@ -8,13 +8,14 @@ from typing import Any
 from brian2.units.allunits import second
 from brian2.units.fundamentalunits import Dimension
 
-from neuroglia_snn import algebra, equations, expressions, spec
+from neuroglia_snn import spec
 from neuroglia_snn.catalog import data
 from neuroglia_snn.catalog.schema import QUANTITY, TABLES, is_of, nearest, type_names
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import ModelError, UserError, shown
-from neuroglia_snn.names import refusal
-from neuroglia_snn.quantities import Amount, parse_quantity, unit_name
+from neuroglia_snn.language import algebra, equations, expressions
+from neuroglia_snn.language.names import refusal
+from neuroglia_snn.language.quantities import Amount, parse_quantity, unit_name
 
 #: Whole number of a model file: generated programs count in 32 bits.
 _LARGEST = 2**31 - 1

@@ -12,10 +12,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from neuroglia_snn import algebra, expressions, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.catalog.phases import spread
-from neuroglia_snn.names import made
+from neuroglia_snn.language import algebra, expressions
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.names import made
 
 
 def without_stimuli(variable: str) -> str:

@@ -18,7 +18,7 @@ from neuroglia_snn.catalog.ranges import ranges
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document, read_document
 from neuroglia_snn.errors import ModelError, printable, shown
-from neuroglia_snn.quantities import as_settings
+from neuroglia_snn.language.quantities import as_settings
 
 
 def load(

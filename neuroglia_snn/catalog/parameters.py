@@ -7,12 +7,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neuroglia_snn import algebra, equations, expressions, spec
+from neuroglia_snn import spec
 from neuroglia_snn.catalog import fields
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import UserError, printable, shown
-from neuroglia_snn.quantities import UNITS, Amount, as_expression, parse_quantity, unit_name
+from neuroglia_snn.language import algebra, equations, expressions
+from neuroglia_snn.language.quantities import (
+    UNITS,
+    Amount,
+    as_expression,
+    parse_quantity,
+    unit_name,
+)
 
 #: Functions that a value may be worked out with: of no time and no chance.
 _FUNCTIONS = expressions.FUNCTIONS.keys() & (

@@ -14,14 +14,15 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from neuroglia_snn import algebra, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.catalog import fields
 from neuroglia_snn.catalog.parameters import Parameters
 from neuroglia_snn.catalog.schema import PHASE, is_of, nearest, type_names
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import shown
-from neuroglia_snn.quantities import Amount, unit_name
+from neuroglia_snn.language import algebra
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.quantities import Amount, unit_name
 
 
 def phases(document: Document, parameters: Parameters) -> tuple[spec.Phase, ...]:

@@ -6,8 +6,8 @@ from neuroglia_snn import spec
 from neuroglia_snn.catalog import fields
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document
-from neuroglia_snn.equations import parse
 from neuroglia_snn.errors import UserError, shown
+from neuroglia_snn.language.equations import parse
 
 #: Narrowest and widest state of a fixed-point format.
 MIN_BITS, MAX_BITS = 4, 24

@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 
-from neuroglia_snn import algebra, experiments, names, spec
+from neuroglia_snn import experiments, spec
 from neuroglia_snn.catalog import data, fields
 from neuroglia_snn.catalog import phases as phasing
 from neuroglia_snn.catalog.parameters import Parameters
 from neuroglia_snn.catalog.schema import QUANTITY, nearest
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import shown
-from neuroglia_snn.quantities import UNITS
+from neuroglia_snn.language import algebra, names
+from neuroglia_snn.language.quantities import UNITS
 
 
 def table(document: Document, name: str) -> spec.Table:

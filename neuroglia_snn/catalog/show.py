@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.source import Document, read_document
-from neuroglia_snn.equations import generator, model_parameters, split_equations
 from neuroglia_snn.errors import UserError, printable
-from neuroglia_snn.quantities import parse_quantity, unit_name
+from neuroglia_snn.language.equations import generator, model_parameters, split_equations
+from neuroglia_snn.language.quantities import parse_quantity, unit_name
 
 
 def describe(model: spec.Model) -> str:

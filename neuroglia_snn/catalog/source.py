@@ -16,8 +16,8 @@ else:
     import tomli as tomllib
 
 from neuroglia_snn.catalog import files
-from neuroglia_snn.equations import split_equations
 from neuroglia_snn.errors import CatalogError, ModelError, UserError, shown
+from neuroglia_snn.language.equations import split_equations
 
 #: Largest model file that is read, in bytes.
 MAX_BYTES = 4_000_000

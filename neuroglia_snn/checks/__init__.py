@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.load import build, declared, read
 from neuroglia_snn.catalog.source import Document
@@ -22,6 +21,7 @@ from neuroglia_snn.checks import (
 )
 from neuroglia_snn.checks.findings import Finding, Reporter
 from neuroglia_snn.errors import ModelError, UserError
+from neuroglia_snn.language import equations as eqs
 
 __all__ = ["Finding", "check_file", "load_checked"]
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
-from neuroglia_snn import algebra, arithmetic, expressions, geometry, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import EDGES, nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import UserError, shown
+from neuroglia_snn.language import algebra, arithmetic, expressions, geometry
+from neuroglia_snn.language import equations as eqs
 
 #: Of a pair of units.
 _MOST_SYNAPSES = 1_000_000

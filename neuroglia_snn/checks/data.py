@@ -6,10 +6,11 @@ import numpy as np
 from brian2.units.allunits import second
 from brian2.units.fundamentalunits import Dimension
 
-from neuroglia_snn import arithmetic, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.checks.findings import Reporter
-from neuroglia_snn.quantities import unit_name
+from neuroglia_snn.language import arithmetic
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.quantities import unit_name
 
 _MOST_STEPS = 2**31 - 1
 

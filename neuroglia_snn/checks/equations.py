@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 from brian2.units.allunits import second
 
-from neuroglia_snn import algebra, arithmetic, expressions, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks import data
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import UserError, shown
-from neuroglia_snn.quantities import parse_quantity, unit_name
+from neuroglia_snn.language import algebra, arithmetic, expressions
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.quantities import parse_quantity, unit_name
 
 Equations = Mapping[str, eqs.Equation]
 

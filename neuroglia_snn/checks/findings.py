@@ -11,13 +11,14 @@ from typing import Any
 from brian2.core.functions import Function
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 
-from neuroglia_snn import algebra, arithmetic, expressions, scopes, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.catalog.source import Document
 from neuroglia_snn.errors import shown
-from neuroglia_snn.expressions import ExpressionError
-from neuroglia_snn.quantities import UNITS, unit_name, written
+from neuroglia_snn.language import algebra, arithmetic, expressions, scopes
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.expressions import ExpressionError
+from neuroglia_snn.language.quantities import UNITS, unit_name, written
 
 #: What gives whole numbers, though Brian2 calls them float.
 _WHOLE = re.compile(r"(floor|ceil|sign)\([^()]*\)$")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from neuroglia_snn import equations as eqs
-from neuroglia_snn import labels, scopes, spec
+from neuroglia_snn import spec
 from neuroglia_snn.checks.findings import Reporter
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language import labels, scopes
 
 
 def check(reporter: Reporter) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from neuroglia_snn import equations as eqs
-from neuroglia_snn import spec, stability
+from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
-from neuroglia_snn.integrators import INTEGRATORS
-from neuroglia_snn.names import refusal
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language import stability
+from neuroglia_snn.language.integrators import INTEGRATORS
+from neuroglia_snn.language.names import refusal
 
 #: Most steps of a run: an integer of 32 bits counts them; a processor takes minutes for one unit's.
 MOST_STEPS = 2**31 - 1

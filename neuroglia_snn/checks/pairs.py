@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neuroglia_snn import algebra, expressions, spec, stability
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
+from neuroglia_snn.language import algebra, expressions, stability
+from neuroglia_snn.language import equations as eqs
 
 #: Most pairs of units that are looked at: all sources of some targets.
 _PAIRS = 200_000

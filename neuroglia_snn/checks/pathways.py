@@ -6,13 +6,13 @@ import math
 
 from brian2.units.allunits import second
 
-from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks import data, equations
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
-from neuroglia_snn.pathways import order_problem
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.pathways import order_problem
 
 #: Steps that an event may wait: Brian2 keeps a list for each, and counts them in 32 bits.
 _LONGEST_DELAY = 10_000_000

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuroglia_snn import expressions, spec
+from neuroglia_snn import spec
 from neuroglia_snn.catalog.sections import MOST_EVENTS
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
-from neuroglia_snn.quantities import as_expression
+from neuroglia_snn.language import expressions
+from neuroglia_snn.language.quantities import as_expression
 
 
 def population(reporter: Reporter, one: spec.Population) -> None:

@@ -6,13 +6,14 @@ import math
 
 from brian2.units.allunits import second
 
-from neuroglia_snn import algebra, expressions, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks import data, equations, numerics, poisson
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
-from neuroglia_snn.quantities import unit_name
+from neuroglia_snn.language import algebra, expressions
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.quantities import unit_name
 
 
 def check(reporter: Reporter, population: spec.Population) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks import connections, equations, numerics, pathways
 from neuroglia_snn.checks.findings import Reporter
-from neuroglia_snn.quantities import unit_name
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.quantities import unit_name
 
 
 def check(reporter: Reporter, projection: spec.Projection) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from neuroglia_snn import algebra, experiments, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import experiments, spec
 from neuroglia_snn.catalog import phases
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks import pairs, stimuli
 from neuroglia_snn.checks.findings import Reporter
+from neuroglia_snn.language import algebra
+from neuroglia_snn.language import equations as eqs
 
 
 def check(reporter: Reporter) -> None:

@@ -16,11 +16,12 @@ from brian2.core.functions import Function
 from brian2.stateupdaters.base import UnsupportedEquationsException
 from brian2.stateupdaters.exact import linear as solve
 
-from neuroglia_snn import algebra, expressions, spec, stability, stages
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
-from neuroglia_snn.integrators import INTEGRATORS
+from neuroglia_snn.language import algebra, expressions, stability, stages
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.integrators import INTEGRATORS
 
 #: Largest relative error of a step of 'exact'; rounding makes 1e-16 over dt's share of a time constant.
 EXACT_ERROR = 1e-6

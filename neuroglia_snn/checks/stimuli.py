@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
-from neuroglia_snn import algebra, expressions, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks import data
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
+from neuroglia_snn.language import algebra, expressions
+from neuroglia_snn.language import equations as eqs
 
 #: Most windows of a stimulus that are looked at.
 _WINDOWS = 1_000_000

@@ -9,13 +9,14 @@ import numpy as np
 from brian2.units.allunits import second
 from brian2.units.fundamentalunits import Dimension
 
-from neuroglia_snn import couplings, spec, stages
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.exchange import schemes, text
 from neuroglia_snn.exchange.names import Names, variable
 from neuroglia_snn.exchange.plain import free, spelled
-from neuroglia_snn.names import made
+from neuroglia_snn.language import couplings, stages
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.names import made
 
 #: Where the two parts of a step stand among what Brian2 does with its groups: sums come before state updates.
 AGAIN = 1

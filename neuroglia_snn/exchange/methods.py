@@ -13,7 +13,7 @@ from brian2.utils.stringtools import word_substitute
 
 from neuroglia_snn.backends.brian.network import state_updater
 from neuroglia_snn.exchange import schemes
-from neuroglia_snn.integrators import INTEGRATORS
+from neuroglia_snn.language.integrators import INTEGRATORS
 
 #: Brian2's names of schemes that are the same here.
 _SAME = {"euler": "euler", "rk2": "rk2", "rk4": "rk4", "exact": "exact", "linear": "exact"}

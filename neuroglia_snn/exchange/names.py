@@ -11,12 +11,12 @@ from itertools import permutations
 
 import brian2
 
-from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.exchange import schemes, text
 from neuroglia_snn.exchange.plain import free
-from neuroglia_snn.quantities import UNITS
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.quantities import UNITS
 
 #: What a script calls by name: no parameter may stand in the place of any of these.
 _CALLED = {

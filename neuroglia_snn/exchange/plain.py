@@ -1,6 +1,6 @@
 """A model in Brian2's own words: no function and no name of ours is left in it.
 
-Before it is written out, a model is settled as for our own Brian2 backends (`neuroglia_snn.arithmetic`), so
+Before it is written out, a model is settled as for our own Brian2 backends (`neuroglia_snn.language.arithmetic`), so
 that a script works out what we do. What is settled there by functions of ours is spelled here in
 Brian2's: a whole number that must not be divided in single precision is ``1.0*n``.
 """
@@ -12,10 +12,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from neuroglia_snn import algebra, arithmetic, expressions, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.catalog import inputs
-from neuroglia_snn.quantities import written
+from neuroglia_snn.language import algebra, arithmetic, expressions
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.quantities import written
 
 _CALLS = {
     arithmetic.CUT: "int",

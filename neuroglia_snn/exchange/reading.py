@@ -17,13 +17,13 @@ from brian2.input.timedarray import TimedArray
 from brian2.units.fundamentalunits import Dimension, Unit
 from brian2.utils.stringtools import get_identifiers, word_substitute
 
-from neuroglia_snn import expressions, names
 from neuroglia_snn.backends.brian.network import brian_name
 from neuroglia_snn.catalog.toml import Inline
 from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.exchange import methods, text
 from neuroglia_snn.exchange.capture import Captured, Given
-from neuroglia_snn.quantities import UNITS, parse_quantity
+from neuroglia_snn.language import expressions, names
+from neuroglia_snn.language.quantities import UNITS, parse_quantity
 
 #: Units that a number is written in, if it is short in one of them.
 _USUAL = (

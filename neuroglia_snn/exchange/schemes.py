@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
+from neuroglia_snn.language import equations as eqs
 
 HEUN = '''
 def heun(equations, variables, method_options=None):

@@ -9,13 +9,14 @@ from zlib import crc32
 import numpy as np
 from brian2.units.allunits import second
 
-from neuroglia_snn import algebra, couplings, geometry, spec, stages
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.exchange import schemes, text
 from neuroglia_snn.exchange.groups import AGAIN, Context, initial
 from neuroglia_snn.exchange.names import pathway
 from neuroglia_snn.exchange.plain import spelled
-from neuroglia_snn.pathways import reads_what_it_changes
+from neuroglia_snn.language import algebra, couplings, geometry, stages
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.pathways import reads_what_it_changes
 
 #: As many listed pairs stand in the script; more are in the file beside it.
 MAX_PAIRS = 50

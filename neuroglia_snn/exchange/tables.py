@@ -7,7 +7,6 @@ from typing import Any
 import brian2
 from brian2.groups.subgroup import Subgroup
 
-from neuroglia_snn import names
 from neuroglia_snn.exchange import monitors
 from neuroglia_snn.exchange.capture import Captured
 from neuroglia_snn.exchange.from_groups import given, population
@@ -20,6 +19,7 @@ from neuroglia_snn.exchange.reading import (
     plain,
     time,
 )
+from neuroglia_snn.language import names
 
 
 def imported(captured: Captured, title: str, description: str, data: str) -> Imported:

@@ -11,10 +11,10 @@ import brian2
 from brian2.core.namespace import DEFAULT_UNITS
 from brian2.units.fundamentalunits import Dimension
 
-from neuroglia_snn import expressions
-from neuroglia_snn.equations import Equation
 from neuroglia_snn.errors import UserError, printable
-from neuroglia_snn.quantities import UNITS, Amount, parse_quantity, unit_name
+from neuroglia_snn.language import expressions
+from neuroglia_snn.language.equations import Equation
+from neuroglia_snn.language.quantities import UNITS, Amount, parse_quantity, unit_name
 
 WIDTH = 100
 #: What equations and statements are made of: no quote, no backslash, nothing that ends a string.

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuroglia_snn import algebra, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.exchange import groups, synapses, text
 from neuroglia_snn.exchange.groups import Context
 from neuroglia_snn.exchange.names import Names
 from neuroglia_snn.exchange.plain import plain
+from neuroglia_snn.language import algebra
+from neuroglia_snn.language import equations as eqs
 
 #: Brian2's devices, with the lines that a script chooses each by.
 DEVICES: dict[str, list[str]] = {

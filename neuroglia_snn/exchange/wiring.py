@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neuroglia_snn import geometry
+from neuroglia_snn.language import geometry
 from neuroglia_snn.program import lattice
 
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian.network import brian_name
 from neuroglia_snn.backends.fused import FusedBackend, device
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.fixedpoint.program import FixedProgram
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.stages import predicted
 from neuroglia_snn.mapping.graph import Variable
 from neuroglia_snn.mapping.memory import Bits, default_bits
 from neuroglia_snn.results import display_unit
-from neuroglia_snn.stages import predicted
 
 #: Time steps that a run for the formats takes at most.
 STEPS = 20_000

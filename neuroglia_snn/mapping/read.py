@@ -15,7 +15,7 @@ import numpy as np
 from brian2.groups.subgroup import Subgroup
 from brian2.input.poissoninput import PoissonInput
 
-from neuroglia_snn.equations import NOISE_PLACE
+from neuroglia_snn.language.equations import NOISE_PLACE
 from neuroglia_snn.mapping.functions import beyond_lif, functions, has_draws, sets_others
 from neuroglia_snn.mapping.graph import (
     LISTED,

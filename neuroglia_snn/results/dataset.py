@@ -7,10 +7,11 @@ import xarray as xr
 from brian2.units.allunits import molar, second, volt
 from brian2.units.fundamentalunits import Dimension
 
-from neuroglia_snn import equations as eqs
-from neuroglia_snn import labels, spec
+from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Outcome, Recorded
-from neuroglia_snn.quantities import unit_name
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language import labels
+from neuroglia_snn.language.quantities import unit_name
 
 #: Units that results are stored in, where SI would be unusual: (name, number of them in one SI unit).
 _DISPLAY = {second.dim: ("ms", 1e3), molar.dim: ("uM", 1e3), volt.dim: ("mV", 1e3)}

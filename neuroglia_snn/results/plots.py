@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from neuroglia_snn import labels
+from neuroglia_snn.language import labels
 from neuroglia_snn.results.style import BEHIND, COLUMN, MODEL, subplots
 
 if TYPE_CHECKING:

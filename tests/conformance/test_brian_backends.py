@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuroglia_snn import backends, couplings
+from neuroglia_snn import backends
 from neuroglia_snn.backends.base import Outcome, Request
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import NumericalError, UserError
+from neuroglia_snn.language import couplings
 
 SMALL = {
     "population.neuron.shape": "[13, 13]",

@@ -16,12 +16,13 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from snntorch import surrogate, utils  # noqa: E402
 
-from neuroglia_snn import backends, expressions  # noqa: E402
+from neuroglia_snn import backends  # noqa: E402
 from neuroglia_snn.backends.base import Request  # noqa: E402
 from neuroglia_snn.backends.torch import Neuron, System, reset  # noqa: E402
 from neuroglia_snn.backends.torch.code import translate  # noqa: E402
 from neuroglia_snn.catalog.load import load  # noqa: E402
 from neuroglia_snn.errors import BackendError, UserError  # noqa: E402
+from neuroglia_snn.language import expressions  # noqa: E402
 
 IZHIKEVICH = '''
 [model]

@@ -10,7 +10,7 @@ import pytest
 
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.load import load
-from neuroglia_snn.quantities import parse_quantity
+from neuroglia_snn.language.quantities import parse_quantity
 
 #: Models that ask nothing of an exchange or a backend that others of the catalogue do not.
 ALIKE = {"astrocyte_ring", "cobahh", "cuba", "gliotransmitter_loop", "gliotransmitter_loop_rates"}

@@ -12,7 +12,7 @@ import pytest
 from brian2 import second
 
 from neuroglia_snn.backends.brian.network import state_updater
-from neuroglia_snn.integrators import INTEGRATORS
+from neuroglia_snn.language.integrators import INTEGRATORS
 
 PATHS, T = 1500, 1.0
 STEPS = np.array([16, 32, 64, 128])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neuroglia_snn import algebra
+from neuroglia_snn.language import algebra
 
 
 @pytest.mark.parametrize(

@@ -16,27 +16,34 @@ PACKAGE = Path(neuroglia_snn.__file__).parent
 #: From the bottom up; a module imports only from groups before its own, or from its own.
 LAYERS = [
     {"hook"},
-    {"errors", "lanes", "names"},
-    {"progress", "quantities", "toolchain"},
+    {"errors", "lanes", "language.names"},
+    {"progress", "language.quantities", "toolchain"},
     {"guard"},
-    {"algebra", "expressions", "noise", "spec"},
+    {"language.algebra", "language.expressions", "noise", "spec"},
     {"catalog.files", "catalog.schema", "catalog.toml"},
     {"images"},
     {"experiments.base", "experiments.names"},
     {"experiments.registry"},
     {"experiments"},
-    {"equations", "options"},
-    {"arithmetic", "couplings", "geometry", "integrators", "labels", "stages"},
-    {"scopes"},
+    {"language.equations", "options"},
+    {
+        "language.arithmetic",
+        "language.couplings",
+        "language.geometry",
+        "language.integrators",
+        "language.labels",
+        "language.stages",
+    },
+    {"language.scopes"},
     {"catalog.source"},
     {"catalog.data"},
     {"catalog.fields"},
     {"catalog.parameters"},
     {"catalog.connections", "catalog.phases"},
     {"catalog.hardware", "catalog.network", "catalog.ranges", "catalog.sections"},
-    {"catalog.inputs", "pathways"},
+    {"catalog.inputs", "language.pathways"},
     {"catalog.load"},
-    {"catalog.show", "stability"},
+    {"catalog.show", "language.stability"},
     {"checks.findings"},
     {"checks.data", "checks.pairs", "checks.poisson", "checks.stimuli"},
     {
@@ -163,7 +170,7 @@ def test_only_the_named_modules_import_brian2s_equations():
     users = {
         module_name(p) for p in PACKAGE.rglob("*.py") if "brian2.equations.equations" in imports(p)
     }
-    assert users == {"equations", "stages", "backends.brian.network"}
+    assert users == {"language.equations", "language.stages", "backends.brian.network"}
 
 
 def test_the_public_list_is_the_namespace():

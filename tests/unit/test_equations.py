@@ -6,10 +6,10 @@ import pytest
 from brian2.units.allunits import molar, second, volt
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
-from neuroglia_snn import equations as eqs
 from neuroglia_snn.catalog import files
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.errors import UserError
+from neuroglia_snn.language import equations as eqs
 
 TEXT = """
 dv/dt = (E - v)/tau + s*xi_1 : volt (unless refractory)

@@ -17,7 +17,7 @@ from neuroglia_snn.cli import main
 from neuroglia_snn.exchange import text
 from neuroglia_snn.exchange.plain import expression
 from neuroglia_snn.exchange.to_brian2 import script
-from neuroglia_snn.quantities import parse_unit
+from neuroglia_snn.language.quantities import parse_unit
 
 
 def exported(path, **options) -> str:

@@ -15,9 +15,9 @@ from brian2.units.allunits import second, volt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuroglia_snn import algebra, expressions
-from neuroglia_snn.expressions import ExpressionError
-from neuroglia_snn.quantities import UNITS
+from neuroglia_snn.language import algebra, expressions
+from neuroglia_snn.language.expressions import ExpressionError
+from neuroglia_snn.language.quantities import UNITS
 
 SYMBOLS = {
     **DEFAULT_FUNCTIONS,

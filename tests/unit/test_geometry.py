@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuroglia_snn import geometry
 from neuroglia_snn.errors import UserError
+from neuroglia_snn.language import geometry
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 STEPS = st.tuples(st.integers(1, 4), st.integers(1, 4))

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from helpers import zoo
 
-from neuroglia_snn import backends, checks, equations, names, results, toolchain
+from neuroglia_snn import backends, checks, results, toolchain
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import project, standalone
 from neuroglia_snn.errors import ModelError
+from neuroglia_snn.language import equations, names
 
 MODEL = """
 [model]

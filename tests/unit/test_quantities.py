@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.quantities import as_expression, parse_quantity, parse_unit, unit_name
+from neuroglia_snn.language.quantities import as_expression, parse_quantity, parse_unit, unit_name
 
 
 @pytest.mark.parametrize(

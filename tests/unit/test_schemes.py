@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neuroglia_snn import algebra, checks, stages
+from neuroglia_snn import checks
 from neuroglia_snn.cli import main
+from neuroglia_snn.language import algebra, stages
 
 HEAD = """
 [model]

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from neuroglia_snn import checks, stability
+from neuroglia_snn import checks
 from neuroglia_snn.catalog.load import load
+from neuroglia_snn.language import stability
 
 MEMORY = "noise_induced_memory"
 LINEAR = """

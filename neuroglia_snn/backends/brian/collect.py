@@ -8,12 +8,13 @@ from typing import Any
 import brian2
 import numpy as np
 
-from neuroglia_snn import __version__, couplings
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import __version__
 from neuroglia_snn.backends.base import Outcome, Recorded
 from neuroglia_snn.backends.brian.network import Network, nonfinite_message
 from neuroglia_snn.errors import NumericalError
-from neuroglia_snn.names import is_made
+from neuroglia_snn.language import couplings
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.names import is_made
 
 
 def outcome(

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from brian2.units.fundamentalunits import Dimension
 
-from neuroglia_snn import algebra, couplings, expressions, geometry, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.backends.brian import symbolic
-from neuroglia_snn.names import made
-from neuroglia_snn.quantities import UNITS
+from neuroglia_snn.language import algebra, couplings, expressions, geometry
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.names import made
+from neuroglia_snn.language.quantities import UNITS
 
 _GATHERED_RULES = ("lattice", "first-footprint", "one-to-one")
 _MOST_SOURCES = 8

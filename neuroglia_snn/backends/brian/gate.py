@@ -6,7 +6,7 @@ import brian2
 import numpy as np
 
 from neuroglia_snn import spec
-from neuroglia_snn.names import made
+from neuroglia_snn.language.names import made
 
 _CODE = """
 #ifdef __CUDACC__

@@ -12,17 +12,18 @@ import numpy as np
 from brian2.equations.equations import INTEGER, PARAMETER, SUBEXPRESSION, Equations, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, Quantity
 
-from neuroglia_snn import algebra, arithmetic, couplings, geometry, lanes, noise, spec, stages
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import lanes, noise, spec
 from neuroglia_snn.backends.base import Request
 from neuroglia_snn.backends.brian import coupling, gate, third_factor
 from neuroglia_snn.catalog import inputs
 from neuroglia_snn.catalog.connections import MULTIPLICITY
 from neuroglia_snn.errors import BackendError, NumericalError, UserError
-from neuroglia_snn.integrators import INTEGRATORS
-from neuroglia_snn.names import made
-from neuroglia_snn.pathways import in_full
-from neuroglia_snn.quantities import UNITS, parse_quantity, unit_name
+from neuroglia_snn.language import algebra, arithmetic, couplings, geometry, stages
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.integrators import INTEGRATORS
+from neuroglia_snn.language.names import made
+from neuroglia_snn.language.pathways import in_full
+from neuroglia_snn.language.quantities import UNITS, parse_quantity, unit_name
 
 #: Steps of a population between two checks for NaN.
 CHECK_EVERY = 500

@@ -16,7 +16,7 @@ from neuroglia_snn.backends.brian.as_written import as_written
 from neuroglia_snn.backends.brian.failures import root_cause
 from neuroglia_snn.backends.brian.network import SECOND, apply_settings, build
 from neuroglia_snn.errors import BackendError
-from neuroglia_snn.pathways import reads_what_it_changes
+from neuroglia_snn.language.pathways import reads_what_it_changes
 
 
 class NumpyBackend:

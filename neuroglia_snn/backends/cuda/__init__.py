@@ -17,14 +17,15 @@ from pathlib import Path
 import brian2
 from brian2.devices.device import get_device
 
-from neuroglia_snn import algebra, expressions, noise, spec, toolchain
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import noise, spec, toolchain
 from neuroglia_snn.backends import toolkit
 from neuroglia_snn.backends.base import Outcome, Request, require_replicas, require_supported
 from neuroglia_snn.backends.brian import project, runtime, standalone
 from neuroglia_snn.backends.brian.network import Network, counted_in_a_run, recorded_indices
 from neuroglia_snn.backends.cuda import memory, patches, units
 from neuroglia_snn.errors import BackendError
+from neuroglia_snn.language import algebra, expressions
+from neuroglia_snn.language import equations as eqs
 
 #: Units that a record may keep: brian2cuda holds a vector in the GPU's memory for each.
 MAX_RECORDED = 20_000

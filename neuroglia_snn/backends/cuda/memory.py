@@ -10,7 +10,7 @@ from brian2.devices.device import get_device
 from neuroglia_snn import spec
 from neuroglia_snn.backends.brian.network import LISTED, Network, pairs
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.quantities import parse_quantity
+from neuroglia_snn.language.quantities import parse_quantity
 
 #: Memory is given out in pieces of this many bytes: every recorded unit has a vector of its own.
 PIECE = 512

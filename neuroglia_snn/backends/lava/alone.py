@@ -27,7 +27,8 @@ from neuroglia_snn.emit.machine import CppMachine
 from neuroglia_snn.errors import UserError
 from neuroglia_snn.fixedpoint.formats import STATE_BITS
 from neuroglia_snn.fixedpoint.rehearsal import rehearse, shortest, written
-from neuroglia_snn.names import is_made, made
+from neuroglia_snn.language.names import is_made, made
+from neuroglia_snn.language.quantities import parse_quantity
 from neuroglia_snn.program import clocks
 from neuroglia_snn.program.device import NeurogliaDevice
 from neuroglia_snn.program.machine import Setting
@@ -35,7 +36,6 @@ from neuroglia_snn.program.prescribed import Prescribed
 from neuroglia_snn.program.program import Exchange, Generate, Message, Program, Sent, Threshold
 from neuroglia_snn.program.reference import NumpyMachine
 from neuroglia_snn.program.tree import Array
-from neuroglia_snn.quantities import parse_quantity
 
 device = NeurogliaDevice(TARGETS)
 

@@ -9,8 +9,8 @@ import numpy as np
 from brian2 import Quantity
 
 from neuroglia_snn.errors import UserError, shown
+from neuroglia_snn.language.quantities import parse_quantity
 from neuroglia_snn.program.prescribed import BITS, Prescribed
-from neuroglia_snn.quantities import parse_quantity
 
 
 def whole(name: str, value: object, least: int, most: float = np.inf) -> int:

@@ -6,13 +6,14 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from neuroglia_snn import algebra, couplings, expressions, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.backends.brian import coupling
 from neuroglia_snn.catalog import inputs
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.names import made
+from neuroglia_snn.language import algebra, couplings, expressions
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.names import made
 
 #: The unit of a count from `laplacian`, as a part of the step of the variable that it is made of.
 LAPLACIAN = 24

@@ -18,8 +18,8 @@ from neuroglia_snn.backends.lava.recipe import Recipe
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks import load_checked
 from neuroglia_snn.errors import UserError
+from neuroglia_snn.language.quantities import parse_quantity
 from neuroglia_snn.noise import MAX_SEED
-from neuroglia_snn.quantities import parse_quantity
 
 if TYPE_CHECKING:
     from neuroglia_snn.backends.lava.processes.population import PopulationProcess

@@ -11,9 +11,9 @@ from types import CodeType
 
 import torch
 
-from neuroglia_snn import algebra, expressions
 from neuroglia_snn.errors import BackendError, shown
-from neuroglia_snn.quantities import UNITS
+from neuroglia_snn.language import algebra, expressions
+from neuroglia_snn.language.quantities import UNITS
 
 Value = torch.Tensor | float
 
@@ -122,7 +122,7 @@ _GLOBALS = {"__builtins__": {"__import__": __import__}, **FUNCTIONS, **_OPERATOR
 def translate(statements: Iterable[str]) -> Code:
     """Compile statements ``name = expression`` (also ``+=``, ``-=``, ``*=``, ``/=``).
 
-    Every expression is parsed and checked by `neuroglia_snn.expressions` before anything is compiled.
+    Every expression is parsed and checked by `neuroglia_snn.language.expressions` before anything is compiled.
 
     Raises
     ------

@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 
-from neuroglia_snn import algebra, couplings, expressions, spec, stages
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.backends.torch.code import RANDOM, Code, Value, integer, translate
 from neuroglia_snn.catalog.load import load
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.errors import BackendError, UserError
-from neuroglia_snn.integrators import INTEGRATORS
-from neuroglia_snn.quantities import as_expression, parse_quantity
+from neuroglia_snn.language import algebra, couplings, expressions, stages
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.integrators import INTEGRATORS
+from neuroglia_snn.language.quantities import as_expression, parse_quantity
 
 State = dict[str, torch.Tensor]
 

@@ -10,10 +10,11 @@ import numpy as np
 import sympy
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 
-from neuroglia_snn import algebra, expressions, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.backends.brian.network import Network
 from neuroglia_snn.errors import shown
+from neuroglia_snn.language import algebra, expressions
+from neuroglia_snn.language import equations as eqs
 
 
 class Unsayable(Exception):

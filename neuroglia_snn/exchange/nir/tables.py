@@ -17,7 +17,7 @@ from neuroglia_snn.catalog.toml import Inline
 from neuroglia_snn.errors import UserError, shown
 from neuroglia_snn.exchange.nir.maps import Flat
 from neuroglia_snn.exchange.reading import Imported
-from neuroglia_snn.names import LONGEST, refusal
+from neuroglia_snn.language.names import LONGEST, refusal
 
 
 class Tables:

@@ -13,8 +13,7 @@ import brian2
 import nir
 import numpy as np
 
-from neuroglia_snn import __version__, algebra, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import __version__, spec
 from neuroglia_snn.backends.brian import network as brian_network
 from neuroglia_snn.backends.brian.apart import apart
 from neuroglia_snn.backends.brian.network import Network
@@ -24,6 +23,8 @@ from neuroglia_snn.exchange.nir.neurons import Neuron, Unsayable, neuron
 from neuroglia_snn.exchange.nir.nodes import NeurogliaPopulation, NeurogliaProjection
 from neuroglia_snn.exchange.nir.wiring import Wiring, convolution, kernel, matrix, sides, wiring
 from neuroglia_snn.exchange.tables import lined
+from neuroglia_snn.language import algebra
+from neuroglia_snn.language import equations as eqs
 
 
 @dataclass

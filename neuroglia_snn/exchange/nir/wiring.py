@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import nir
 import numpy as np
 
-from neuroglia_snn import algebra, couplings, expressions, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.backends.brian.network import Network, pairs
 from neuroglia_snn.errors import shown
 from neuroglia_snn.exchange.nir.neurons import Neuron, Unsayable, targets, values
-from neuroglia_snn.names import made
+from neuroglia_snn.language import algebra, couplings, expressions
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.names import made
 
 #: Numbers of a matrix; more are refused.
 MAX_NUMBERS = 2**26

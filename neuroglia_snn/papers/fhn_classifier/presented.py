@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
-from neuroglia_snn import algebra, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.backends.base import Outcome
 from neuroglia_snn.errors import BackendError
-from neuroglia_snn.names import made
+from neuroglia_snn.language import algebra
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.names import made
+from neuroglia_snn.language.quantities import unit_name
 from neuroglia_snn.papers.fhn_classifier.setup import Setup
-from neuroglia_snn.quantities import unit_name
 
 #: Populations beside the model's, and their variables.
 PIXELS, GREY = made("pixels"), "grey"

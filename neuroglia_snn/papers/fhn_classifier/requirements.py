@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from neuroglia_snn import algebra, expressions
-from neuroglia_snn import equations as eqs
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
 from neuroglia_snn.experiments.names import require_counts, require_named
+from neuroglia_snn.language import algebra, expressions
+from neuroglia_snn.language import equations as eqs
 
 
 def check(reporter: Reporter) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from neuroglia_snn import algebra, expressions, spec
+from neuroglia_snn import spec
 from neuroglia_snn.backends.torch import System
 from neuroglia_snn.backends.torch.neuron import require_variable
 from neuroglia_snn.datasets import Digits, Split
 from neuroglia_snn.errors import UserError
+from neuroglia_snn.language import algebra, expressions
 from neuroglia_snn.papers.fhn_classifier.networks import Hidden, Network
 from neuroglia_snn.papers.fhn_classifier.response import Protocol
 from neuroglia_snn.papers.fhn_classifier.training import Data, Recipe

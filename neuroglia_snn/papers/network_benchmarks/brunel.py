@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from neuroglia_snn import spec
-from neuroglia_snn.equations import model_parameters
+from neuroglia_snn.language.equations import model_parameters
 
 
 def stationary_rate(model: spec.Model) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
+from neuroglia_snn.language import equations as eqs
 from neuroglia_snn.papers.noise_memory import memory
 from neuroglia_snn.results.style import (
     COLUMN,

@@ -13,8 +13,9 @@ import numpy as np
 import xarray as xr
 
 from neuroglia_snn import images as pictures
-from neuroglia_snn import labels, spec
+from neuroglia_snn import spec
 from neuroglia_snn.errors import UserError
+from neuroglia_snn.language import labels
 from neuroglia_snn.measures import memory_accuracy
 from neuroglia_snn.papers.noise_memory import patterns
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.experiments.names import require_named
-from neuroglia_snn.quantities import unit_name
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.quantities import unit_name
 
 #: What the cue of a memory experiment may show.
 TEST_PATTERNS = ("trained", "disjoint")

@@ -16,8 +16,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroglia_snn import images as pictures
-from neuroglia_snn import labels, spec
+from neuroglia_snn import spec
 from neuroglia_snn.images import BoolArray
+from neuroglia_snn.language import labels
 from neuroglia_snn.measures import memory_accuracy
 from neuroglia_snn.papers.working_memory import digits
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from neuroglia_snn import equations as eqs
 from neuroglia_snn.catalog.schema import nearest
 from neuroglia_snn.checks.findings import Reporter
 from neuroglia_snn.errors import shown
 from neuroglia_snn.experiments.names import require_named
+from neuroglia_snn.language import equations as eqs
 from neuroglia_snn.papers.working_memory import digits, memory
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from neuroglia_snn.catalog.source import MAX_DEPTH, locate, read, read_document
-from neuroglia_snn.equations import EquationError, split_equations
 from neuroglia_snn.errors import ModelError
+from neuroglia_snn.language.equations import EquationError, split_equations
 
 CHILD = """\
 [model]

@@ -9,8 +9,9 @@ torch = pytest.importorskip("torch")
 
 from brian2 import Network, NeuronGroup, defaultclock, prefs, second  # noqa: E402
 
-from neuroglia_snn import UserError, equations, stability  # noqa: E402
+from neuroglia_snn import UserError  # noqa: E402
 from neuroglia_snn.catalog.load import load  # noqa: E402
+from neuroglia_snn.language import equations, stability  # noqa: E402
 from neuroglia_snn.papers.anan.calcium import (  # noqa: E402
     MOST_PRESENTATIONS,
     Calcium,

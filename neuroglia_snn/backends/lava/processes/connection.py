@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neuroglia_snn.backends.lava import arguments
-from neuroglia_snn.geometry import lattice_neighbours
+from neuroglia_snn.language.geometry import lattice_neighbours
 from neuroglia_snn.lava import compat
 
 compat.prepare()

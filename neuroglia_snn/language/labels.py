@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from neuroglia_snn import equations as eqs
 from neuroglia_snn import spec
+from neuroglia_snn.language import equations as eqs
 
 
 class Label(NamedTuple):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from brian2.equations.equations import SUBEXPRESSION, Equations
 
-from neuroglia_snn import algebra
 from neuroglia_snn.errors import UserError, shown
+from neuroglia_snn.language import algebra
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,7 @@ def _wiener(system: Mapping[str, Terms], normal: Normal) -> tuple[str, ...]:
 def step(
     integrator: str, equations: Equations, normal: Normal, recomputed: Collection[str] = ()
 ) -> Step:
-    """A step of one of our own schemes (`neuroglia_snn.integrators`)."""
+    """A step of one of our own schemes (`neuroglia_snn.language.integrators`)."""
     system = terms(equations)
     if integrator in RUNGE_KUTTA:
         return runge_kutta(RUNGE_KUTTA[integrator], system)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuroglia_snn import algebra, couplings, expressions, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.errors import UserError
-from neuroglia_snn.integrators import INTEGRATORS
-from neuroglia_snn.quantities import parse_quantity
+from neuroglia_snn.language import algebra, couplings, expressions
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.integrators import INTEGRATORS
+from neuroglia_snn.language.quantities import parse_quantity
 
 
 def initial_values(

@@ -1,6 +1,6 @@
 """Integration schemes, each with its declared orders and stability limit.
 
-All but ``exact`` are our own (`neuroglia_snn.stages`), the same on every backend; ``exact`` is the
+All but ``exact`` are our own (`neuroglia_snn.language.stages`), the same on every backend; ``exact`` is the
 solution that Brian2 derives. Orders: Kloeden & Platen, Numerical Solution of Stochastic Differential Equations (1992),
 chapters 10 and 14; Rumelin, SIAM J. Numer. Anal. 19 (1982) 604.
 """
@@ -27,7 +27,7 @@ class Integrator:
     limit : float
         Largest stable ``rate * dt`` for dx/dt = -rate x; inf for exact schemes.
     own : bool
-        Ours, as code from `neuroglia_snn.stages`; otherwise Brian2's method of this name.
+        Ours, as code from `neuroglia_snn.language.stages`; otherwise Brian2's method of this name.
     """
 
     name: str

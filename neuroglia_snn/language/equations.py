@@ -29,10 +29,11 @@ from brian2.equations.equations import (
 from brian2.units.allunits import second
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_unit
 
-from neuroglia_snn import algebra, experiments, expressions, noise, spec
+from neuroglia_snn import experiments, noise, spec
 from neuroglia_snn.errors import UserError, shown
-from neuroglia_snn.names import made, refusal
-from neuroglia_snn.quantities import (
+from neuroglia_snn.language import algebra, expressions
+from neuroglia_snn.language.names import made, refusal
+from neuroglia_snn.language.quantities import (
     UNITS,
     as_expression,
     canonical_unit,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from neuroglia_snn import equations as eqs
-from neuroglia_snn import spec, stages
-from neuroglia_snn.integrators import INTEGRATORS
+from neuroglia_snn import spec
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language import stages
+from neuroglia_snn.language.integrators import INTEGRATORS
 
 _SIDES = ("_pre", "_post")
 #: A variable that Brian2 gives to all synapses.

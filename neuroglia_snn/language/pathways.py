@@ -14,9 +14,10 @@ from types import SimpleNamespace
 import numpy as np
 from brian2.codegen.permutation_analysis import OrderDependenceError, check_for_order_independence
 
-from neuroglia_snn import algebra, expressions, spec
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
 from neuroglia_snn.errors import shown
+from neuroglia_snn.language import algebra, expressions
+from neuroglia_snn.language import equations as eqs
 
 
 @dataclass(frozen=True)

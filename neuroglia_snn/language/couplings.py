@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from neuroglia_snn import algebra, spec, stages
-from neuroglia_snn import equations as eqs
+from neuroglia_snn import spec
+from neuroglia_snn.language import algebra, stages
+from neuroglia_snn.language import equations as eqs
 
 #: What a population's own expressions may name beside its variables, a value for each unit.
 _OF_UNITS = ("i", "N", "lastspike", "not_refractory")

@@ -26,9 +26,9 @@ from brian2.parsing.expressions import parse_expression_dimensions
 from brian2.parsing.rendering import NumpyNodeRenderer
 from brian2.units.fundamentalunits import Dimension, DimensionMismatchError
 
-from neuroglia_snn import algebra
 from neuroglia_snn.errors import UserError, shown
-from neuroglia_snn.quantities import UNITS, as_expression, parse_unit, unit_name, written
+from neuroglia_snn.language import algebra
+from neuroglia_snn.language.quantities import UNITS, as_expression, parse_unit, unit_name, written
 
 _ALLOWED = (
     *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Name),

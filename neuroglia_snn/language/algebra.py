@@ -3,7 +3,7 @@
 This is the one place where names in code are read and changed. Nothing here works on text, where a
 name can hide in another one, and nothing is simplified: what has no value (``1/(x - x)``) has none on
 any backend. Code is an expression or a block of statements that has been parsed and checked before
-(`neuroglia_snn.expressions`), or that we have made.
+(`neuroglia_snn.language.expressions`), or that we have made.
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ import brian2
 import numpy as np
 from brian2.core.variables import Variable
 
-from neuroglia_snn import algebra, expressions, spec
-from neuroglia_snn import equations as eqs
-from neuroglia_snn.quantities import UNITS
+from neuroglia_snn import spec
+from neuroglia_snn.language import algebra, expressions
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.quantities import UNITS
 
 #: A whole number as a floating-point one, and a number as a whole one: cut, in floating point, and in
 #: the 32 bits of an integer variable.

@@ -1,0 +1,1 @@
+"""What texts of a model mean: expressions, equations, statements, sums and their units, on parsed trees."""
