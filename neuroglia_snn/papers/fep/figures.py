@@ -105,7 +105,7 @@ def layout(folder: Path, culture: Culture) -> Path:
 
 
 def responses(folder: Path, sets: Sets) -> Path:
-    """Activity of both ensembles over sessions, by what the sources did; mean of the cultures."""
+    """Activity of both ensembles over sessions, by what the sources did: mean and standard deviation of the cultures."""
     figure, axes = subplots(2, len(sets), (PAGE, 3.6), sharex=True, sharey=True, squeeze=False)
     for column, (name, group) in enumerate(sets.items()):
         for ensemble in range(2):
@@ -114,8 +114,8 @@ def responses(folder: Path, sets: Sets) -> Path:
                 sessions = np.arange(1, curve.shape[1] + 1)
                 axis.plot(sessions, curve.mean(axis=0), color=_SHOWN[label], lw=1.2, label=label)
                 if len(curve) > 1:
-                    error = curve.std(axis=0, ddof=1) / np.sqrt(len(curve))
-                    low, high = curve.mean(axis=0) - error, curve.mean(axis=0) + error
+                    spread = curve.std(axis=0, ddof=1)
+                    low, high = curve.mean(axis=0) - spread, curve.mean(axis=0) + spread
                     axis.fill_between(sessions, low, high, color=_SHOWN[label], alpha=0.2, lw=0)
             axis.set(ylim=(0, 1))
         axes[0, column].set_title(f"{_title(name)} (n = {len(group)})")
@@ -123,7 +123,8 @@ def responses(folder: Path, sets: Sets) -> Path:
     for ensemble in range(2):
         axes[ensemble, 0].set(ylabel=f"activity x of ensemble {ensemble + 1}")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    title = "mean and standard deviation of the cultures"
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, title=title)
     return save(figure, folder / "responses")
 
 
