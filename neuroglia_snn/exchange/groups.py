@@ -184,6 +184,18 @@ class _Stimulated:
     images: dict[str, str] = field(default_factory=dict)
 
 
+#: Most terms beside each other: a sum of many would be nested more deeply than a model file may be.
+_TERMS = 30
+
+
+def _sum(terms: list[str]) -> str:
+    """The sum of terms, in parentheses part by part where there are many."""
+    if len(terms) > _TERMS:
+        parts = [terms[n : n + _TERMS] for n in range(0, len(terms), _TERMS)]
+        terms = [f"({' + '.join(part)})" for part in parts]
+    return " + ".join(terms)
+
+
 def _stimulated(context: Context, p: spec.Population) -> _Stimulated:
     """The variables of a population that are sums of stimuli."""
     result, own = _Stimulated(), eqs.parse(p.equations)
@@ -205,7 +217,7 @@ def _stimulated(context: Context, p: spec.Population) -> _Stimulated:
             if s.variable == name:
                 shown = f"*{images[s.image]}" if s.image else ""
                 terms.append(spelled(f"({s.amplitude})*{_window(s)}{shown}"))
-        total = replace(own[name], kind="subexpression", expression=" + ".join(terms))
+        total = replace(own[name], kind="subexpression", expression=_sum(terms))
         flags = tuple(flag for flag in own[name].flags if flag == "shared")
         result.equations.append(text.equation(replace(total, flags=flags)))
         result.variables.add(name)

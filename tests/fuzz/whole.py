@@ -443,6 +443,11 @@ from = "source[:half]"
 to = "cell"
 on_pre = "v_post += 0.1"
 connect = { rule = "generator", j = "k for k in range(i, i + 2) if k != i" }
+[projection.drawn]
+from = "source"
+to = "cell"
+on_pre = "v_post += 0.1"
+connect = { rule = "generator", i = "k for k in sample(N_pre, size=1)" }
 [stimulus.seen]
 to = "cell"
 variable = "I"

@@ -15,6 +15,7 @@ from neuroglia_snn.quantities import parse_quantity
 #: Models that ask nothing of an exchange or a backend that others of the catalogue do not.
 ALIKE = {"astrocyte_ring", "cobahh", "cuba", "gliotransmitter_loop", "gliotransmitter_loop_rates"}
 ALIKE |= {"noise_induced_spirals", "stimberg_coba"}
+ALIKE |= {"astrocyte_situation_memory"}  # or what takes a minute, for its many stimuli
 _CELLS = {"n_e": "320", "n_i": "80"}
 #: Without their experiments and durations; models that are not here are small enough.
 SMALL: dict[str, dict[str, str]] = {
