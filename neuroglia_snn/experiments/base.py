@@ -122,7 +122,8 @@ class Experiment:
     figures : mapping of str to callable
         Functions that draw a `Result`. The figure ``response`` is saved as ``response.png``.
     definitions : mapping of str to str
-        What each measure is, by its name or by a pattern such as ``correlation_*``, for reports.
+        A sentence that says what each measure is, for reports. The key is the name of the measure, or a pattern
+        such as ``correlation_*``.
     measures_itself : bool
         Whether `measure` gives numbers for every model, so that a sweep has something to compare.
     """
