@@ -130,6 +130,11 @@ SETTINGS = {
     "fhn_classifier": {"model.duration": "1 ms"},
     "fhn_excitable": {"model.duration": "12 ms"},
     "noise_induced_excitability": {"model.duration": "2 ms", "sigma2": "0"},
+    "noise_induced_spirals": {
+        "model.duration": "2 ms",
+        "sigma2": "0",
+        **SMALL["noise_induced_spirals"],
+    },
     "astrocyte_ring": {"model.duration": "500 ms", **SMALL["astrocyte_ring"]},
     "gchi_astrocyte": {"model.duration": "20.5 ms", "population.astrocyte.initial.noisy": "0"},
     "gliotransmitter_release": {"model.duration": "20.5 ms"},

@@ -146,6 +146,8 @@ OURS = set(
         "div",
         "dl",
         "dt",
+        "figcaption",
+        "figure",
         "h1",
         "h2",
         "head",
