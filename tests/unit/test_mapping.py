@@ -326,6 +326,7 @@ def test_a_pattern_of_a_lattice_is_kept_once(memory):
     assert found == pytest.approx(bits / 8, abs=1)
 
 
+@pytest.mark.thorough
 def test_errors_are_seen_with_the_same_noise(memory):
     seen = memory["variables"]["neuron.V"]["error_rms_seen"]
     assert 0 < seen < 0.01
