@@ -539,6 +539,7 @@ def imported(script: Path) -> spec.Model:
 #: Models that come back as another program, and what a script says otherwise.
 OTHERWISE = {
     "astrocyte_ring": "its stimuli are tables of the script",
+    "astrocyte_situation_memory": "its stimuli are tables of the script",
     "astrocyte_working_memory": "its stimuli are tables of the script",
     "diehl_cook": "places in its table are bounded by clip",
     "fep_canonical": "a reset that does nothing is left out",
