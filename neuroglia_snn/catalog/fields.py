@@ -29,13 +29,12 @@ def check_keys(document: Document) -> None:
     ModelError
         With all of them, one line each.
     """
-    wrong: list[str] = []
 
     def attempt(check: Callable[..., None], *arguments: Any) -> None:
         try:
             check(document, *arguments)
         except ModelError as error:
-            wrong.append(str(error))
+            document.problems.append(error)
 
     for path, table in _walk(document.tables, ()):
         pattern = _pattern(path)
@@ -48,8 +47,7 @@ def check_keys(document: Document) -> None:
             attempt(check_name, name, kind, name)
             if not isinstance(value, dict) and kind != "parameters":
                 attempt(_refuse_no_table, value, kind, name)
-    if wrong:
-        raise ModelError("\n".join(wrong))
+    document.require_sound()
 
 
 def _refuse_no_table(document: Document, value: object, kind: str, name: str) -> None:

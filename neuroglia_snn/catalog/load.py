@@ -68,8 +68,7 @@ def declared(document: Document) -> spec.Model:
         With all texts that cannot be parsed, one line each.
     """
     model = build(document)
-    if document.problems:
-        raise ModelError("\n".join(map(str, document.problems)))
+    document.require_sound()
     return model
 
 

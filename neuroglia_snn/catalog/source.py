@@ -128,6 +128,17 @@ class Document:
     #: Digests of what was read from data files, by the places that name it.
     data: dict[str, str] = field(default_factory=dict)
 
+    def require_sound(self) -> None:
+        """Refuse a document with problems.
+
+        Raises
+        ------
+        ModelError
+            With all of them, one line each.
+        """
+        if self.problems:
+            raise ModelError("\n".join(map(str, self.problems)))
+
     @property
     def path(self) -> Path:
         """The file that was asked for."""

@@ -357,10 +357,8 @@ class Expressions:
         return Sum(((self._tabled(value, Apply(e.operation, (x,), FLOAT64)), 1.0),))
 
     def _call(self, e: Call) -> Sum:
-        match (
-            e.foreign.name,
-            e.arguments,
-        ):  # the package's own, see `neuroglia_snn.language.arithmetic`
+        # the package's own, see `neuroglia_snn.language.arithmetic`
+        match e.foreign.name, e.arguments:
             case "neuroglia_float", (x,):
                 return self.sum(x)
             case "neuroglia_sign", (x,):

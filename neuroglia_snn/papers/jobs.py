@@ -193,6 +193,10 @@ class RunJob(Job):
         """See `Job`."""
         (self.folder(setting) / results.SUMMARY).unlink(missing_ok=True)
 
+    def figure(self, setting: Setting, name: str) -> Path:
+        """The file of one of its figures."""
+        return self.folder(setting) / f"{name}.{style.extension()}"
+
     def data(self, setting: Setting) -> xr.Dataset:
         """The records."""
         return xr.load_dataset(self.folder(setting) / results.DATA)

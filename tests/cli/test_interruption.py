@@ -56,9 +56,7 @@ def result(folder: Path) -> xr.Dataset:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "blow", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.thorough)]
-)
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_is_readable_and_goes_on(tmp_path, blow):
     model = tmp_path / "long.toml"
     model.write_text(MODEL)

@@ -194,7 +194,7 @@ def test_the_file_is_the_network_of_a_script():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("backend", ["fused", pytest.param("cpp", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("backend", ["fused", "cpp"])
 def test_backends_give_the_same_spikes(backend):
     """Without the background, whose amplitudes backends draw differently."""
     model = small(A_bg="0")

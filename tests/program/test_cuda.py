@@ -140,9 +140,7 @@ SINGLE = ("no_flux", "two_stages", "periodic", "four_stages", "events_in_order")
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.thorough] * (n != "two_stages")) for n in SINGLE]
-)
+@pytest.mark.parametrize("name", SINGLE)
 def test_lattices_in_single_precision_equal_those_of_the_loop(name, emulated):
     """Those of the same statements to the bit, those of the loop's own sums to rounding."""
     make = lattices.LATTICES[name]
@@ -180,9 +178,7 @@ def run_for(make, duration):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.thorough] * (n != "stdp")) for n in SPIKING]
-)
+@pytest.mark.parametrize("name", SPIKING)
 def test_spiking_networks_equal_those_of_the_loop(name, emulated):
     make, duration = SPIKING[name]
     require_equal(run_for(make, duration), emulated)
@@ -498,13 +494,7 @@ def short(name: str, steps: int = 60) -> Request:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(n, marks=[pytest.mark.thorough] * (n != "fep_canonical"))
-        for n in files.names("models")
-    ],
-)
+@pytest.mark.parametrize("name", files.names("models"))
 def test_every_model_of_the_catalogue_equals_the_loops(name):
     request = short(name)
     require_same(OnTheHost().run(request), backends.get("fused").run(request), 1e-11)

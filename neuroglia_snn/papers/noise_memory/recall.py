@@ -23,7 +23,6 @@ from neuroglia_snn.results.style import (
     PAGE,
     REFERENCE,
     bare,
-    extension,
     save,
     subplots,
 )
@@ -145,7 +144,7 @@ def time_courses(setting: Setting) -> Section:
         f"One neuron of the pattern and the astrocyte of most calcium, sigma^2 = {PAPERS_NOISE}. In the paper"
         " neurons without astrocytes answer each presentation and are silent after the cue; with them they go on"
         " firing. It gives no numbers for this figure.",
-        [NOISY.folder(setting) / f"time_courses.{extension()}"],
+        [NOISY.figure(setting, "time_courses")],
         (["", "with astrocytes", "without"], rows),
         {f"{k}_without_astrocytes": without[k] for k in keys},
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from neuroglia_snn.results.style import (
 )
 
 if TYPE_CHECKING:
+    from neuroglia_snn.papers.jobs import RunJob, Setting
     from neuroglia_snn.results import Result
 
 
@@ -120,6 +123,12 @@ def calcium(result: Result) -> Figure | None:
     right.legend(loc="upper right")
     bare(left)
     return figure
+
+
+def copied(example: RunJob, setting: Setting) -> list[Path]:
+    """The figures of a run of a study, as files of the study."""
+    found = [example.figure(setting, draw.__name__) for draw in (patterns, recall, calcium)]
+    return [Path(shutil.copy(path, setting.work.folder)) for path in found]
 
 
 def over(pattern: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

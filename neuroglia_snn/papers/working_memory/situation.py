@@ -7,7 +7,6 @@ IEEE Trans. Neural Netw. Learn. Syst. (2023), 10.1109/TNNLS.2023.3335450.
 from __future__ import annotations
 
 import functools
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,12 @@ from neuroglia_snn import checks, spec
 from neuroglia_snn.experiments.work import Section
 from neuroglia_snn.papers import figures as shared
 from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob, mean, spread
-from neuroglia_snn.papers.working_memory import digits, memory
+from neuroglia_snn.papers.working_memory import digits, figures, memory
 from neuroglia_snn.papers.working_memory.forms import SituationForm
 from neuroglia_snn.papers.working_memory.lines import drawn
 from neuroglia_snn.papers.working_memory.protocols import ITEMS, Situation, written
 from neuroglia_snn.papers.working_memory.protocols import SITUATION as MODEL
-from neuroglia_snn.results.style import CONTROL, extension
+from neuroglia_snn.results.style import CONTROL
 from neuroglia_snn.results.style import MODEL as WITH
 
 #: The mean correlation that the published program's README gives for its default run.
@@ -64,10 +63,6 @@ def _of(data: xr.Dataset, effect: str) -> xr.Dataset:
 
 
 def _recall(example: RunJob, usual: SweepJob, untrained: SweepJob, setting: Setting) -> Section:
-    paths = []
-    for name in ("patterns", "recall", "calcium"):
-        paths.append(setting.work.folder / f"{name}.{extension()}")
-        shutil.copyfile(example.folder(setting) / f"{name}.{extension()}", paths[-1])
     trained, not_trained = usual.data(setting), untrained.data(setting)
     columns = [
         _of(trained, EFFECTS[1]),
@@ -92,7 +87,7 @@ def _recall(example: RunJob, usual: SweepJob, untrained: SweepJob, setting: Sett
         f" gives {PUBLISHED} for its own images and one run. A cue alone has the correlation of the last row, because a"
         f" fifth of its pixels are turned over. Neurons of a cued pattern fire at {inside:.0f} Hz within the window,"
         f" others at {beside:.0f} Hz. Others are items that trained the synapses and that astrocytes were never shown.",
-        paths,
+        figures.copied(example, setting),
         (
             [
                 "item",

@@ -7,7 +7,6 @@ Front. Cell. Neurosci. 15:631485 (2021).
 from __future__ import annotations
 
 import functools
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,11 +17,11 @@ from neuroglia_snn import checks
 from neuroglia_snn.experiments.work import Section
 from neuroglia_snn.papers import figures as shared
 from neuroglia_snn.papers.jobs import RunJob, Setting, SweepJob, mean, spread
-from neuroglia_snn.papers.working_memory import digits
+from neuroglia_snn.papers.working_memory import digits, figures
 from neuroglia_snn.papers.working_memory.forms import Form
 from neuroglia_snn.papers.working_memory.lines import drawn
 from neuroglia_snn.papers.working_memory.protocols import LEARNED, MODEL, TESTED, Protocol, written
-from neuroglia_snn.results.style import COLUMN, CONTROL, extension, save, subplots
+from neuroglia_snn.results.style import COLUMN, CONTROL, save, subplots
 from neuroglia_snn.results.style import MODEL as WITH
 
 #: Correlations that the published program's README gives for its default run, by item, and their mean.
@@ -68,10 +67,6 @@ def _digits(number: int) -> str:
 
 
 def _recall(example: RunJob, usual: SweepJob, setting: Setting) -> Section:
-    paths = []
-    for name in ("patterns", "recall", "calcium"):
-        paths.append(setting.work.folder / f"{name}.{extension()}")
-        shutil.copyfile(example.folder(setting) / paths[-1].name, paths[-1])
     data = usual.data(setting)
     without, with_ = (data.sel(g_astro=float(effect)) for effect in EFFECTS)
     rows = [
@@ -99,7 +94,7 @@ def _recall(example: RunJob, usual: SweepJob, setting: Setting) -> Section:
         f" learned pattern fire at {inside:.0f} Hz within 250 ms from the cue's onset, others at {beside:.0f} Hz."
         f" Digits that were not learned have {mean(with_['novel']):.3f}: astrocytes hold where something was shown,"
         f" not what belongs together, and the four learned digits cover {covered}.",
-        paths,
+        figures.copied(example, setting),
         (["item", "with astrocytes", "without their effect", "published program"], rows),
         {
             "correlation": mean(with_["correlation"]),

@@ -67,9 +67,7 @@ def requests(model) -> list[Request]:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "name", ["fused", pytest.param("cpp", marks=pytest.mark.thorough), "numpy"]
-)
+@pytest.mark.parametrize("name", ["fused", "cpp", "numpy"])
 def test_kept_builds_give_what_single_runs_give(requests, name):
     backend = backends.get(name)
     kept = Keeper().simulate(backend, requests)
