@@ -76,10 +76,23 @@ def _generator(document: Document, given: dict[str, Any], *where: str) -> dict[s
         " '... in sample(..., p=...)', with an 'if CONDITION' after it or none",
         *where,
     )
+    found = parsed(text)
+    if found is None:
+        raise problem
+    variable, iterator, parts = found
+    fields.check_name(document, variable, *where)
+    return {"rule": "generator", "iterator": (variable, iterator, chosen)} | {
+        key: fields.code(document, "expression", written(part), f"connect {key}", *where)
+        for key, part in parts.items()
+    }
+
+
+def parsed(text: str) -> tuple[str, str, dict[str, ast.expr]] | None:
+    """The variable, the iterator and the other parts of a generator; None where a text is none that is known."""
     try:
         tree = ast.parse(f"({' '.join(expressions.without_comments(text).split())})", mode="eval")
     except (UserError, SyntaxError, ValueError, RecursionError, MemoryError):
-        raise problem from None
+        return None
     match tree.body:
         case ast.GeneratorExp(
             elt=element,
@@ -94,18 +107,14 @@ def _generator(document: Document, given: dict[str, Any], *where: str) -> dict[s
         ) if iterator in _ITERATORS and 1 <= len(arguments) <= 3 and len(conditions) <= 1:
             named = [keyword.arg for keyword in keywords]
         case _:
-            raise problem
+            return None
     if len(named) != len(_ITERATORS[iterator][:1]) or not set(named) <= {*_ITERATORS[iterator]}:
-        raise problem
-    fields.check_name(document, variable, *where)
+        return None
     ends = dict(zip(("low", "high", "step"), arguments, strict=False))
     parts = {"high": ends["low"]} if len(ends) == 1 else ends
     parts |= {str(keyword.arg): keyword.value for keyword in keywords}
     parts |= {"element": element} | ({"condition": conditions[0]} if conditions else {})
-    return {"rule": "generator", "iterator": (variable, iterator, chosen)} | {
-        key: fields.code(document, "expression", written(part), f"connect {key}", *where)
-        for key, part in parts.items()
-    }
+    return variable, iterator, parts
 
 
 def within(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import brian2
@@ -16,6 +17,7 @@ from brian2.synapses.synapses import (
 )
 from brian2.utils.stringtools import get_identifiers
 
+from neuroglia_snn.catalog import connections
 from neuroglia_snn.catalog.toml import Inline
 from neuroglia_snn.exchange import methods, text, wiring
 from neuroglia_snn.exchange.reading import (
@@ -25,6 +27,9 @@ from neuroglia_snn.exchange.reading import (
     time,
     unchanged,
 )
+from neuroglia_snn.language import algebra
+from neuroglia_snn.language import equations as eqs
+from neuroglia_snn.language.names import refusal
 
 #: Pairs that stand in the model file itself.
 MAX_PAIRS = 50
@@ -168,7 +173,7 @@ def _connect(reader: Reader, synapses: Any, arrays: bool) -> dict[str, Any]:
         return {"rule": "all"}
     calls = reader.captured.log.connected.get(synapses.name, [])
     if not arrays and len(calls) == 1:
-        rule = _by_condition(reader, synapses, calls[0])
+        rule = _by_condition(reader, synapses, calls[0]) or _by_sample(reader, synapses, calls[0])
         if rule is not None:
             return rule
     recorded = any(  # by their numbers, which go by the order
@@ -209,3 +214,31 @@ def _by_condition(reader: Reader, synapses: Any, call: Any) -> dict[str, Any] | 
         elif value != 1:
             rule[key] = float(value) if key == "p" else int(value)
     return Inline(rule) if len(rule) > 1 else Inline(rule="all")
+
+
+def _by_sample(reader: Reader, synapses: Any, call: Any) -> dict[str, Any] | None:
+    """A generator that draws units, from numbers and sizes alone, in the script's words."""
+    given, external = call.arguments, call.external
+    chosen, other = ("i", "j") if given["j"] is None else ("j", "i")
+    alone = given[other] is None and given["condition"] is None and given["p"] == given["n"] == 1
+    if not (isinstance(given[chosen], str) and alone and unchanged(call.read)):
+        return None
+    found = connections.parsed(given[chosen])
+    if found is None:
+        return None
+    variable, iterator, parts = found
+    if iterator != "sample" or variable in external or refusal(variable):
+        return None
+    known = {variable, other, "N_pre", "N_post", *external}
+    if any(algebra.names(ast.unparse(part)) - known for part in parts.values()):
+        return None
+    texts = {key: ast.unparse(part) for key, part in parts.items()}
+    for key in texts.keys() & {*eqs.GENERATED}:  # parameters of a file are no integers
+        if algebra.names(texts[key]) & {*external} and not _is_int(parts[key]):
+            texts[key] = f"int({texts[key]})"
+    generator = eqs.generator({"iterator": (variable, iterator, chosen), **texts})
+    return Inline({"rule": "generator", chosen: reader.code(synapses, generator, external)})
+
+
+def _is_int(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "int"

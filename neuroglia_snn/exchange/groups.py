@@ -14,7 +14,7 @@ from neuroglia_snn.errors import UserError
 from neuroglia_snn.exchange import schemes, text
 from neuroglia_snn.exchange.names import Names, variable
 from neuroglia_snn.exchange.plain import free, spelled
-from neuroglia_snn.language import couplings, stages
+from neuroglia_snn.language import couplings, expressions, stages
 from neuroglia_snn.language import equations as eqs
 from neuroglia_snn.language.names import made
 
@@ -201,6 +201,7 @@ def _stimulated(context: Context, p: spec.Population) -> _Stimulated:
     """The variables of a population that are sums of stimuli."""
     result, own = _Stimulated(), eqs.parse(p.equations)
     stimuli = [s for s in context.model.stimuli.values() if s.population == p.name]
+    symbols = eqs.population_symbols(context.model, p)
     used = {*own, *context.model.parameters, *context.model.tables}
     called = {s.image: s.image.removeprefix(made("pattern") + "_") for s in stimuli if s.image}
     images = {image: free(f"{name}_image", used) for image, name in called.items()}
@@ -217,7 +218,9 @@ def _stimulated(context: Context, p: spec.Population) -> _Stimulated:
         for s in stimuli:
             if s.variable == name:
                 shown = f"*{images[s.image]}" if s.image else ""
-                terms.append(spelled(f"({s.amplitude})*{_window(s)}{shown}"))
+                whole = expressions.annotated(s.amplitude, symbols).dtype == eqs.INTEGER
+                amplitude = f"1.0*({s.amplitude})" if whole and not shown else f"({s.amplitude})"
+                terms.append(spelled(f"{amplitude}*{_window(s)}{shown}"))
         total = replace(own[name], kind="subexpression", expression=_sum(terms))
         flags = tuple(flag for flag in own[name].flags if flag == "shared")
         result.equations.append(text.equation(replace(total, flags=flags)))

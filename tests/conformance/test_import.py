@@ -129,6 +129,18 @@ link.delay = '(i + 1)*ms'
 spikes = SpikeMonitor(cell)
 run(40*ms)
 """,
+    "connections that are sampled": """
+inner, some = 4, 0.5
+cell = NeuronGroup(8, 'dv/dt = (1.2 - v)/(10*ms) : 1', threshold='v > 1', reset='v = 0', method='exact')
+cell.v = 'rand()'
+link = Synapses(cell[:inner], cell, 'w : 1', on_pre='v_post += w')
+link.connect(i='k for k in sample(N_pre, size=inner - 1) if k != j')
+link.w = '0.05*rand()'
+other = Synapses(cell, cell, on_pre='v_post += 0.01')
+other.connect(j='n for n in sample(1, N_post, p=some)')
+spikes = SpikeMonitor(cell)
+run(40*ms)
+""",
     "plasticity": """
 taupre = taupost = 20*ms
 top = 0.3
@@ -290,6 +302,10 @@ WORDS = {
     "custom events": ['connect = { rule = "one-to-one" }'],
     "parts of a group": ['from = "cell[0:6]"', 'connect = { rule = "all" }'],
     "random connections": ['condition = "i != j", p = 0.3', 'w = "0.05*rand()"'],
+    "connections that are sampled": [
+        'i = "k for k in sample(N_pre, size=int(inner - 1)) if k != j"',
+        "p=some",
+    ],
     "weights and delays from arrays": ['{ file = "model.npz", array = "link.w" }'],
     "delays by an expression": ['delay = { pre = "(i + 1)*ms" }', 'v = "i/6.0"'],
     "names that mean two things": ['strength_2 = "3.0"', 'strength_3 = "5.0"'],
